@@ -1,0 +1,1 @@
+//! Criterion and callgrind benches of zwasm.

@@ -1,0 +1,3 @@
+//! The compare command: one corpus under every tier and under other engines.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Results of a comparison as plots, HTML and history.

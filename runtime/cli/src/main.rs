@@ -1,0 +1,3 @@
+//! The zwasm command.
+
+fn main() {}

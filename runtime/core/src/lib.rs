@@ -1,0 +1,1 @@
+//! Shared vocabulary of every zwasm tier: types, numeric semantics, VM-context layout, trap codes.

@@ -1,0 +1,1 @@
+//! A WebAssembly runtime: engine, module, store, linker and the interpreter tier.

@@ -1,0 +1,1 @@
+//! The benchmark corpus: sources, modules, manifest, expected outputs.
