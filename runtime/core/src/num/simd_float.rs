@@ -1,7 +1,8 @@
 //! Lane-wise floating-point vector arithmetic and comparisons: the scalar functions on each lane.
 
 use super::float::*;
-use super::v128::{V128, binary, unary};
+use super::simd_lane::{v128_and, v128_bitselect, v128_or};
+use super::v128::{V128, binary, unary, zip};
 
 unary! {
     f32x4_abs: f32 4, f32_abs;
@@ -31,8 +32,6 @@ binary! {
     f32x4_sub: f32 4, f32_sub;
     f32x4_mul: f32 4, f32_mul;
     f32x4_div: f32 4, f32_div;
-    f32x4_min: f32 4, f32_min;
-    f32x4_max: f32 4, f32_max;
     // "Pseudo" minimum and maximum: one comparison, the first operand unless it holds.
     f32x4_pmin: f32 4, |a, b| if b < a { b } else { a };
     f32x4_pmax: f32 4, |a, b| if a < b { b } else { a };
@@ -46,9 +45,36 @@ binary! {
     f64x2_sub: f64 2, f64_sub;
     f64x2_mul: f64 2, f64_mul;
     f64x2_div: f64 2, f64_div;
-    f64x2_min: f64 2, f64_min;
-    f64x2_max: f64 2, f64_max;
     // "Pseudo" minimum and maximum: one comparison, the first operand unless it holds.
     f64x2_pmin: f64 2, |a, b| if b < a { b } else { a };
     f64x2_pmax: f64 2, |a, b| if a < b { b } else { a };
+}
+
+/// Rows of `min max: lane count, mask type;`.
+///
+/// The scalar functions decide by branches. Here both one-comparison forms are taken: where the lanes
+/// are equal each form gives the other operand, so joining their bits settles the sign of zero, and a
+/// NaN in either lane selects the sum, which is a quiet NaN.
+macro_rules! min_max {
+    ($($min:ident $max:ident: $t:ident $n:literal, $mask:ident;)*) => {$(
+        #[inline(always)]
+        pub fn $min(a: V128, b: V128) -> V128 {
+            let pick = |a: V128, b: V128| zip::<$t, _, $n>(a, b, |a, b| if a < b { a } else { b });
+            let unordered = zip::<$t, _, $n>(a, b, |a, b| -((a.is_nan() | b.is_nan()) as $mask));
+            let sum = zip::<$t, _, $n>(a, b, |a, b| a + b);
+            v128_bitselect(sum, v128_or(pick(a, b), pick(b, a)), unordered)
+        }
+        #[inline(always)]
+        pub fn $max(a: V128, b: V128) -> V128 {
+            let pick = |a: V128, b: V128| zip::<$t, _, $n>(a, b, |a, b| if a > b { a } else { b });
+            let unordered = zip::<$t, _, $n>(a, b, |a, b| -((a.is_nan() | b.is_nan()) as $mask));
+            let sum = zip::<$t, _, $n>(a, b, |a, b| a + b);
+            v128_bitselect(sum, v128_and(pick(a, b), pick(b, a)), unordered)
+        }
+    )*};
+}
+
+min_max! {
+    f32x4_min f32x4_max: f32 4, i32;
+    f64x2_min f64x2_max: f64 2, i64;
 }

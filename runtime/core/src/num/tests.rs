@@ -400,6 +400,37 @@ fn vector_floats() {
     );
 }
 
+/// The vector forms of minimum, maximum and rounding are not the scalar code: compare them.
+#[test]
+fn vector_floats_agree_with_scalars() {
+    let interesting = [
+        0.0,
+        -0.0,
+        1.5,
+        -2.5,
+        f32::NAN,
+        f32::from_bits(SIGNALLING_32),
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        8388609.0,
+        -1e-40,
+    ];
+    for a in interesting {
+        assert_eq!(f32x4_floor(f32x4_splat(a)), f32x4_splat(f32_floor(a)));
+        assert_eq!(f32x4_nearest(f32x4_splat(a)), f32x4_splat(f32_nearest(a)));
+        assert!(!a.is_nan() || is_quiet_32(f32_trunc(a)));
+        for b in interesting {
+            let (low, high) = (f32_min(a, b), f32_max(a, b));
+            assert_eq!(f32x4_min(f32x4_splat(a), f32x4_splat(b)), f32x4_splat(low));
+            assert_eq!(f32x4_max(f32x4_splat(a), f32x4_splat(b)), f32x4_splat(high));
+            let (a, b) = (f64_promote_f32(a), f64_promote_f32(b));
+            let (low, high) = (f64_min(a, b), f64_max(a, b));
+            assert_eq!(f64x2_min(f64x2_splat(a), f64x2_splat(b)), f64x2_splat(low));
+            assert_eq!(f64x2_max(f64x2_splat(a), f64x2_splat(b)), f64x2_splat(high));
+        }
+    }
+}
+
 #[test]
 fn relaxed_choices() {
     // A fused multiply-add rounds once: the product alone would round the low bits away.
