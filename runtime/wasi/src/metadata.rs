@@ -4,6 +4,7 @@ use crate::clock::nanoseconds;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
+use crate::path::wants_directory;
 use crate::table::Kind;
 use crate::types::{DirPerms, FilePerms, Filestat, Fstflags, Lookupflags, Rights};
 use cap_fs_ext::{DirExt, SystemTimeSpec};
@@ -178,11 +179,14 @@ impl WasiCtx {
         let dir = self.table.dir(fd, Rights::PATH_FILESTAT_GET)?;
         let path = memory.path(path_pointer, path_size_bytes)?;
         dir.permissions.need_dir(DirPerms::READ)?;
-        let metadata = if lookup.contains(Lookupflags::SYMLINK_FOLLOW) {
-            dir.dir.metadata(path)?
+        let metadata = if lookup.contains(Lookupflags::SYMLINK_FOLLOW) || wants_directory(&path) {
+            dir.dir.metadata(&path)?
         } else {
-            dir.dir.symlink_metadata(path)?
+            dir.dir.symlink_metadata(&path)?
         };
+        if wants_directory(&path) && !metadata.is_dir() {
+            return Err(Errno::Notdir);
+        }
         memory.write(pointer, &from_metadata(&metadata).encode())
     }
 
@@ -209,7 +213,10 @@ impl WasiCtx {
         dir.permissions.need_dir(DirPerms::MUTATE)?;
         dir.permissions.need_file(FilePerms::WRITE)?;
         let (accessed, modified) = (accessed.for_path()?, modified.for_path()?);
-        if lookup.contains(Lookupflags::SYMLINK_FOLLOW) {
+        if wants_directory(&path) && !dir.dir.metadata(&path)?.is_dir() {
+            return Err(Errno::Notdir);
+        }
+        if lookup.contains(Lookupflags::SYMLINK_FOLLOW) || wants_directory(&path) {
             DirExt::set_times(&dir.dir, path, accessed, modified)?;
         } else {
             DirExt::set_symlink_times(&dir.dir, path, accessed, modified)?;

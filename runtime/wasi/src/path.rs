@@ -17,6 +17,7 @@ use cap_fs_ext::{
 };
 use cap_std::fs::{Dir, OpenOptions};
 use rustix::fs::FileType;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -105,6 +106,22 @@ impl Opening {
     }
 }
 
+/// Whether the path ends in a slash, which says that it names a directory, through a link or not.
+pub(crate) fn wants_directory(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b"/")
+}
+
+/// The path without the slashes at its end, except for the root.
+pub(crate) fn without_slashes(path: &Path) -> &Path {
+    let mut bytes = path.as_os_str().as_bytes();
+    while let [rest @ .., b'/'] = bytes
+        && !rest.is_empty()
+    {
+        bytes = rest;
+    }
+    Path::new(OsStr::from_bytes(bytes))
+}
+
 /// Whether a link with this text leads to an absolute place.
 fn is_absolute(path: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(b"/")
@@ -132,13 +149,16 @@ impl WasiCtx {
         fd_pointer: u32,
     ) -> Result<(), Errno> {
         memory.check(fd_pointer, 4)?;
-        let rights = Rights::from_guest(rights);
+        // Rights that no file and no directory has are asked for by programs that ask for all.
+        let rights = Rights::from_guest(rights).intersection(Rights::FILE | Rights::DIRECTORY);
+        let oflags = Oflags::from_guest(oflags)?;
         let opening = Opening {
             follow: Lookupflags::from_guest(lookup)?.contains(Lookupflags::SYMLINK_FOLLOW),
-            oflags: Oflags::from_guest(oflags)?,
+            oflags,
             fdflags: Fdflags::from_guest(fdflags)?,
             readable: rights.contains(Rights::FD_READ),
-            writable: rights.contains(Rights::FD_WRITE),
+            // Nor does the right to write mean anything for what has to be a directory.
+            writable: rights.contains(Rights::FD_WRITE) && !oflags.contains(Oflags::DIRECTORY),
         };
         if opening.oflags.contains(Oflags::DIRECTORY)
             && opening
@@ -241,7 +261,8 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let needed = Rights::PATH_REMOVE_DIRECTORY;
         let (dir, path) = self.changeable(memory, fd, needed, path_pointer, path_size_bytes)?;
-        Ok(dir.dir.remove_dir(path)?)
+        // A link does not become a directory by a slash here, so the slash says nothing.
+        Ok(dir.dir.remove_dir(without_slashes(&path))?)
     }
 
     /// `path_unlink_file`.
@@ -338,7 +359,13 @@ impl WasiCtx {
         if !old_dir.permissions.covers(new_dir.permissions) {
             return Err(Errno::Perm);
         }
-        Ok(old_dir.dir.rename(old_path, &new_dir.dir, new_path)?)
+        let (old, new) = (without_slashes(&old_path), without_slashes(&new_path));
+        if (wants_directory(&old_path) || wants_directory(&new_path))
+            && !old_dir.dir.symlink_metadata(old)?.is_dir()
+        {
+            return Err(Errno::Notdir);
+        }
+        Ok(old_dir.dir.rename(old, &new_dir.dir, new)?)
     }
 
     /// `path_link`. Links are made to links, not through them.

@@ -214,7 +214,7 @@ impl WasiCtx {
         }
 
         let events = loop {
-            let (wait, due) = self.next_wait(&subscriptions);
+            let wait = self.next_wait(&subscriptions);
             match poll(&mut host_fds, Some(&timespec(wait))) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -223,7 +223,6 @@ impl WasiCtx {
             if !events.is_empty() {
                 break events;
             }
-            debug_assert!(!due, "a subscription that was due gave no event");
             if memory.is_interrupted() {
                 return Err(Errno::Intr);
             }
@@ -237,8 +236,8 @@ impl WasiCtx {
         memory.write_u32(count_pointer, events.len() as u32)
     }
 
-    /// How long to wait for the next slice, and whether that is not at all.
-    fn next_wait(&self, subscriptions: &[Subscription]) -> (Duration, bool) {
+    /// How long the next slice of the wait is.
+    fn next_wait(&self, subscriptions: &[Subscription]) -> Duration {
         let mut wait = SLICE;
         for subscription in subscriptions {
             let left = match subscription.until {
@@ -250,7 +249,7 @@ impl WasiCtx {
             };
             wait = wait.min(left);
         }
-        (wait, wait.is_zero())
+        wait
     }
 
     /// The events of what has happened by now.

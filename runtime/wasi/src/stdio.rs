@@ -9,10 +9,10 @@ use crate::errno::Errno;
 use crate::guest::{Buffer, GuestMemory};
 use crate::types::Filetype;
 use crate::wait::wait_for;
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::retry_on_intr;
 use std::io::{IoSlice, IsTerminal};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Where a guest's standard input comes from.
@@ -50,10 +50,16 @@ impl Stdin {
             Self::Empty => Ok(0),
             Self::Host => {
                 let stdin = std::io::stdin();
-                wait_for(memory, stdin.as_fd(), PollFlags::IN, nonblocking)?;
-                let target = memory.buffer_mut(buffer)?;
-                let read = retry_on_intr(|| rustix::io::read(&stdin, &mut *target))?;
-                Ok(read as u32)
+                loop {
+                    wait_for(memory, stdin.as_fd(), PollFlags::IN, nonblocking)?;
+                    let target = memory.buffer_mut(buffer)?;
+                    match retry_on_intr(|| rustix::io::read(&stdin, &mut *target)) {
+                        Ok(count) => return Ok(count as u32),
+                        // Whoever shares the stream made it non-blocking and was faster.
+                        Err(rustix::io::Errno::AGAIN) if !nonblocking => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
             }
             Self::Memory { bytes, position } => {
                 let target = memory.buffer_mut(buffer)?;
@@ -76,11 +82,10 @@ pub(crate) enum HostStream {
 
 impl HostStream {
     fn write(self, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
-        let written = match self {
-            Self::Stdout => retry_on_intr(|| rustix::io::writev(std::io::stdout(), slices)),
-            Self::Stderr => retry_on_intr(|| rustix::io::writev(std::io::stderr(), slices)),
-        };
-        Ok(written?)
+        match self {
+            Self::Stdout => write_to(std::io::stdout().as_fd(), slices),
+            Self::Stderr => write_to(std::io::stderr().as_fd(), slices),
+        }
     }
 
     fn write_all(self, mut bytes: &[u8]) -> Result<(), Errno> {
@@ -98,6 +103,19 @@ impl HostStream {
         match self {
             Self::Stdout => std::io::stdout().is_terminal(),
             Self::Stderr => std::io::stderr().is_terminal(),
+        }
+    }
+}
+
+/// Writes, waiting for room if whoever shares the stream made it non-blocking.
+fn write_to(fd: BorrowedFd<'_>, slices: &[IoSlice<'_>]) -> Result<usize, Errno> {
+    loop {
+        match retry_on_intr(|| rustix::io::writev(fd, slices)) {
+            Err(rustix::io::Errno::AGAIN) => {
+                let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+                retry_on_intr(|| poll(&mut fds, None))?;
+            }
+            result => return Ok(result?),
         }
     }
 }

@@ -28,6 +28,12 @@ macro_rules! bits {
                 Self(0 $(| $value)*)
             }
 
+            /// The number that a guest sees.
+            #[must_use]
+            pub const fn bits(self) -> $repr {
+                self.0
+            }
+
             /// Whether all members of `other` are in `self`.
             #[must_use]
             pub const fn contains(self, other: Self) -> bool {
