@@ -29,6 +29,8 @@ mod ctx;
 mod errno;
 mod file;
 mod guest;
+#[cfg(feature = "engine")]
+mod linker;
 mod metadata;
 mod path;
 mod poll;
@@ -44,6 +46,8 @@ mod wait;
 pub use ctx::{WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use guest::GuestMemory;
+#[cfg(feature = "engine")]
+pub use linker::add_to_linker;
 pub use process::I32Exit;
 pub use stdio::MemoryOutput;
 pub use types::{
