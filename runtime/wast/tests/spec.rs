@@ -21,7 +21,13 @@ type Suite = (
 const SUITES: &[Suite] = &[
     ("wasm-v2", || spec(SpecVersion::V2).collect(), |_| {}),
     ("wasm-v3", || spec(SpecVersion::V3).collect(), all),
-    ("simd", || proposal(Proposal::Simd).collect(), |_| {}),
+    (
+        "simd",
+        || proposal(Proposal::Simd).collect(),
+        |config| {
+            config.wasm_multi_memory(true);
+        },
+    ),
     (
         "relaxed-simd",
         || proposal(Proposal::RelaxedSimd).collect(),
