@@ -96,17 +96,23 @@ fn write_file(
     }
 }
 
-/// A file opened for writing, with the right `needed`.
-fn writable(table: &Table, fd: u32, needed: Rights) -> Result<&OpenFile, Errno> {
-    let file = match table.file(fd, needed) {
+/// A file that may be resized with the right `needed`; `unwritable` is the error for one that was
+/// not opened for writing.
+fn resizable(
+    table: &Table,
+    fd: u32,
+    needed: Rights,
+    unwritable: Errno,
+) -> Result<&OpenFile, Errno> {
+    let file = match table.file(fd, Rights::empty()) {
         Err(Errno::Spipe) => return Err(Errno::Inval),
         other => other?,
     };
-    if file.writable {
-        Ok(file)
-    } else {
-        Err(Errno::Badf)
+    if !file.writable {
+        return Err(unwritable);
     }
+    table.get(fd)?.need(needed)?;
+    Ok(file)
 }
 
 impl WasiCtx {
@@ -374,7 +380,7 @@ impl WasiCtx {
         offset: u64,
         size_bytes: u64,
     ) -> Result<(), Errno> {
-        let file = writable(&self.table, fd, Rights::FD_ALLOCATE)?;
+        let file = resizable(&self.table, fd, Rights::FD_ALLOCATE, Errno::Badf)?;
         let flags = FallocateFlags::empty();
         retry_on_intr(|| rustix::fs::fallocate(&file.file, flags, offset, size_bytes))?;
         Ok(())
@@ -390,7 +396,7 @@ impl WasiCtx {
         fd: u32,
         size_bytes: u64,
     ) -> Result<(), Errno> {
-        let file = writable(&self.table, fd, Rights::FD_FILESTAT_SET_SIZE)?;
+        let file = resizable(&self.table, fd, Rights::FD_FILESTAT_SET_SIZE, Errno::Inval)?;
         retry_on_intr(|| rustix::fs::ftruncate(&file.file, size_bytes))?;
         Ok(())
     }
