@@ -4,7 +4,7 @@
 (module
   ;;@prelude
   (memory (export "memory") 1)
-  (memory $log 96)
+  (memory $log 192)
   (memory $index 16 64)
   (memory $scratch 2)
   (global $records (mut i32) (i32.const 0))
@@ -45,7 +45,7 @@
       (br $probe)))
 
   (func $setup (param $small i32)
-    (global.set $records (select (i32.const 3000) (i32.const 90000) (local.get $small))))
+    (global.set $records (select (i32.const 10000) (i32.const 190000) (local.get $small))))
 
   (func $kernel (result i64) (local $i i32) (local $word i32) (local $entry i32) (local $sum i64) (local $byte i32)
     (memory.fill $index (i32.const 0) (i32.const 0) (i32.const 1048576))
