@@ -80,7 +80,8 @@
                 (i64.load $scratch offset=4096 (local.get $byte))
                 (i64.load32_u $index (i32.shl (local.get $byte) (i32.const 9))))))
             (br_if $fold (i32.lt_u (local.tee $byte (i32.add (local.get $byte) (i32.const 8))) (i32.const 64))))))
-      (br_if $query (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (global.get $records))))
+      (br_if $query (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+        (i32.shl (global.get $records) (i32.const 1)))))
     (call $mix (local.get $sum) (i64.extend_i32_u (global.get $hits))))
 
   (func $report

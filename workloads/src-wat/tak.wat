@@ -49,7 +49,7 @@
 
   (func $setup (param $small i32)
     (global.set $x (select (i32.const 14) (i32.const 24) (local.get $small)))
-    (global.set $y (select (i32.const 4) (i32.const 16) (local.get $small)))
+    (global.set $y (select (i32.const 4) (i32.const 26) (local.get $small)))
     (global.set $depth (select (i32.const 16) (i32.const 36) (local.get $small))))
 
   (func $kernel (result i64) (local $sum i64) (local $i i32)

@@ -113,7 +113,7 @@ struct Maps {
 impl Workload for Maps {
     fn setup(small: bool) -> Maps {
         let mut rng = Rng::new(31);
-        let (lines, nodes, lookups) = if small { (60, 300, 3000) } else { (2500, 9000, 90_000) };
+        let (lines, nodes, lookups) = if small { (60, 300, 3000) } else { (5000, 18_000, 200_000) };
         let word = |rng: &mut Rng| {
             let mut n = rng.below(3000).min(rng.below(3000)) + 30;
             let mut word = String::new();

@@ -228,7 +228,7 @@ impl Workload for ModExp {
         let (mut modulus, base, exponent) = (limbs(n), limbs(n), limbs(n));
         modulus[0] |= 1;
         modulus[n - 1] |= 1 << 63;
-        let (product_limbs, rounds) = if small { (64, 1) } else { (1024, 2) };
+        let (product_limbs, rounds) = if small { (128, 2) } else { (1024, 4) };
         ModExp { modulus, base, exponent, product_limbs, rounds, prime: None }
     }
 
