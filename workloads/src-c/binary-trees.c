@@ -46,7 +46,7 @@ static uint64_t string_pool(void) {
 void workload_setup(bool small) {
     depth_max = small ? 10 : 15;
     strings = small ? 100 : 2000;
-    changes = small ? 1000 : 60000;
+    changes = small ? 3000 : 60000;
 }
 
 uint64_t workload_kernel(void) {

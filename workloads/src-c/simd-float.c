@@ -99,8 +99,8 @@ static f32x4 exponential(f32x4 x) {
 
 void workload_setup(bool small) {
     n = small ? 96 : N_MAX;
-    size = small ? 96 : 640;
-    steps = small ? 12 : 900;
+    size = small ? 96 : 800;
+    steps = small ? 12 : 1300;
     for (int i = 0; i < n * n; i++) a[i] = (float)rng_f64() - 0.5f, b[i] = (float)rng_f64() - 0.5f;
 }
 

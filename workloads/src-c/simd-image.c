@@ -90,7 +90,7 @@ static uint32_t search(int bx, int by) {
 void workload_setup(bool small) {
     width = small ? 256 : WIDTH_MAX;
     height = small ? 128 : HEIGHT_MAX;
-    rounds = small ? 3 : 28;
+    rounds = small ? 3 : 48;
     for (int y = 0; y < height; y++) {
         for (int x = 0; x < width; x++) {
             front[y][x] = (uint8_t)(x * 3 + y * 5 + (int)rng_below(32));

@@ -82,7 +82,7 @@ static uint32_t prefix_sums(u32x4 *v, uint32_t n) {
 
 void workload_setup(bool small) {
     vectors = small ? 2048 : VECTORS_MAX;
-    rounds = small ? 4 : 6;
+    rounds = small ? 4 : 10;
     for (uint32_t i = 0; i < vectors; i++)
         for (int lane = 0; lane < 4; lane++) data[i][lane] = (uint32_t)(rng_u64() >> 32);
 }

@@ -91,9 +91,9 @@ static uint64_t joined;
 static int64_t totals[GROUPS];
 
 void workload_setup(bool small) {
-    order_rows = small ? 6000 : 200000;
+    order_rows = small ? 9000 : 200000;
     customer_rows = small ? 500 : 40000;
-    passes = small ? 2 : 4;
+    passes = small ? 3 : 6;
     size_t slots = 1;
     while (slots < customer_rows * 2) slots *= 2;
     by_key = (index_t){allocate(slots * sizeof(uint64_t)), slots - 1};

@@ -189,8 +189,8 @@ struct ExactCover {
 
 impl Workload for ExactCover {
     fn setup(small: bool) -> ExactCover {
-        let puzzles = (0..if small { 3 } else { 50 }).map(|i| puzzle(i, 62 + i % 8)).collect();
-        let (limit, board) = if small { (4, 7) } else { (200, 11) };
+        let puzzles = (0..if small { 5 } else { 50 }).map(|i| puzzle(i, 62 + i % 8)).collect();
+        let (limit, board) = if small { (20, 8) } else { (200, 11) };
         ExactCover { puzzles, limit, board, solutions: 0, steps: 0, queens: 0, last: [0; 81] }
     }
 
