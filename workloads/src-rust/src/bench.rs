@@ -1,0 +1,111 @@
+//! The bench protocol for Rust workloads.
+//!
+//! A workload implements [`Workload`] and calls [`main`]. `prog [small]` runs the kernel once and
+//! prints the report and the checksum; `prog bench N [small]` prints `iter <i> <ns> <checksum>` per
+//! iteration; `N = 0` does nothing at all, not even the setup, so it measures what the engine needs
+//! to get a module running. The kernel returns the same checksum on every call.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::time::Instant;
+
+/// One workload: inputs, timed work, report.
+pub trait Workload {
+    /// Builds the inputs; not timed.
+    fn setup(small: bool) -> Self;
+    /// The timed work; returns a checksum of everything it computed.
+    fn kernel(&mut self) -> u64;
+    /// Adds a few meaningful lines about the last kernel run.
+    fn report(&self, out: &mut String);
+}
+
+/// Runs `W` as the command line asks.
+pub fn main<W: Workload>() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let (iterations, small) = match args[..] {
+        [] => (None, false),
+        ["small"] => (None, true),
+        ["bench", n] => (Some(parse(n)), false),
+        ["bench", n, "small"] => (Some(parse(n)), true),
+        _ => usage(),
+    };
+    if iterations == Some(0) {
+        return;
+    }
+
+    let mut workload = W::setup(small);
+    let mut out = String::new();
+    match iterations {
+        None => {
+            let sum = workload.kernel();
+            workload.report(&mut out);
+            let _ = writeln!(out, "checksum {sum:016x}");
+        }
+        Some(n) => {
+            for i in 0..n {
+                let start = Instant::now();
+                let sum = black_box(&mut workload).kernel();
+                let ns = start.elapsed().as_nanos() as u64;
+                let _ = writeln!(out, "iter {i} {ns} {sum:016x}");
+            }
+        }
+    }
+    std::io::stdout().write_all(out.as_bytes()).expect("standard output can be written");
+}
+
+fn parse(n: &str) -> u64 {
+    n.parse().unwrap_or_else(|_| usage())
+}
+
+fn usage() -> ! {
+    println!("usage: [small] | bench N [small]");
+    std::process::exit(2)
+}
+
+/// Folds a value into a checksum: multiply, then let the high bits reach the low ones.
+#[inline]
+pub fn mix(sum: u64, value: u64) -> u64 {
+    let sum = (sum ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    sum ^ sum >> 29
+}
+
+/// Folds bytes into a checksum.
+pub fn mix_bytes(mut sum: u64, bytes: &[u8]) -> u64 {
+    for &b in bytes {
+        sum = (sum ^ u64::from(b)).wrapping_mul(0x100_0000_01b3);
+    }
+    sum ^ sum >> 32
+}
+
+/// xorshift64*: inputs must not depend on any library's generator.
+pub struct Rng(u64);
+
+impl Rng {
+    /// A generator whose sequence depends on `seed` only.
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// The next 64 bits.
+    #[inline]
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Uniform enough in `0..bound`.
+    #[inline]
+    pub fn below(&mut self, bound: u32) -> u32 {
+        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+    }
+
+    /// Uniform in `0.0..1.0`.
+    #[inline]
+    pub fn float(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
