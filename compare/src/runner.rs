@@ -16,7 +16,7 @@ use crate::engine::{Adapter, Compile, Job, parse_phases};
 use crate::exec::{Executor, Interrupted, Outcome};
 use crate::protocol::{bench_args, check_bench, check_exit, check_plain};
 use anyhow::Result;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zwasm_reports::analysis::analyse;
@@ -457,7 +457,8 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         analyse(results);
-        let mut slower: Vec<(f64, usize, [usize; 2])> = Vec::new();
+        // All engines of a workload's slower rows share its fresh blocks.
+        let mut slower: BTreeMap<usize, (f64, BTreeSet<usize>)> = BTreeMap::new();
         for gap in &results.gaps {
             if gap.metric != Metric::Steady || gap.verdict != Verdict::Slower {
                 continue;
@@ -468,9 +469,15 @@ impl<'a> Runner<'a> {
                 .iter()
                 .position(|w| w.workload.id == gap.workload);
             if let (Some(w), Some(t), Some(p)) = (workload, engine(&gap.tier), engine(&gap.peer)) {
-                slower.push((gap.ratio, w, [t, p]));
+                let row = slower.entry(w).or_insert((gap.ratio, BTreeSet::new()));
+                row.0 = row.0.min(gap.ratio);
+                row.1.extend([t, p]);
             }
         }
+        let mut slower: Vec<(f64, usize, Vec<usize>)> = slower
+            .into_iter()
+            .map(|(w, (ratio, engines))| (ratio, w, engines.into_iter().collect()))
+            .collect();
         slower.sort_by(|a, b| a.0.total_cmp(&b.0));
         let cost = |runner: &Self, results: &Results, w: usize, engines: &[usize]| -> Duration {
             let id = &runner.workloads[w].workload.id;
@@ -515,8 +522,8 @@ impl<'a> Runner<'a> {
         }
         if skipped > 0 {
             results.notes.push(format!(
-                "{skipped} rows that came out slower were not measured again with fresh blocks, \
-                 for lack of time"
+                "{skipped} workloads that came out slower were not measured again with fresh \
+                 blocks, for lack of time"
             ));
         }
         Ok(())
