@@ -1,1 +1,20 @@
-//! Shared vocabulary of every zwasm tier: types, numeric semantics, VM-context layout, trap codes.
+//! The vocabulary shared by every zwasm tier.
+//!
+//! What lives here is what a compiler, an interpreter and the runtime must agree on, and nothing
+//! else: the types of the WebAssembly specification, the decoded shape of a module
+//! ([`module::ModuleInfo`]), the layout of the VM context ([`vmctx`]), trap codes ([`TrapCode`])
+//! and the numeric semantics of every operator ([`num`]). No operating system, no `unsafe`.
+
+#![forbid(unsafe_code)]
+
+pub mod module;
+pub mod num;
+mod trap;
+pub mod types;
+pub mod vmctx;
+
+pub use num::V128;
+pub use trap::TrapCode;
+pub use types::{
+    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId, TableType, ValType,
+};

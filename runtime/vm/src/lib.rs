@@ -1,1 +1,60 @@
-//! A WebAssembly runtime: engine, module, store, linker and the interpreter tier.
+//! A WebAssembly runtime.
+//!
+//! ```
+//! use zwasm::{Engine, Instance, Module, Store};
+//!
+//! let engine = Engine::default();
+//! let module = Module::new(&engine, r#"(module
+//!     (func (export "add") (param i32 i32) (result i32)
+//!         local.get 0
+//!         local.get 1
+//!         i32.add))"#)?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = Instance::new(&mut store, &module, &[])?;
+//! let add = instance.get_typed_func::<(i32, i32), i32>(&store, "add")?;
+//! assert_eq!(add.call(&mut store, (2, 3))?, 5);
+//! # Ok::<(), zwasm::Error>(())
+//! ```
+//!
+//! The shape of the API is the one that Rust users of WebAssembly know: an [`Engine`] compiles a
+//! [`Module`], a [`Store`] owns what runs, a [`Linker`] names what modules import, an [`Instance`]
+//! exports [`Func`]s, [`Memory`]s, [`Table`]s and [`Global`]s. Guest faults come back as an
+//! [`Error`] that holds a [`Trap`] with a wasm backtrace.
+
+mod backtrace;
+mod engine;
+mod error;
+mod extern_;
+mod func;
+mod global;
+mod instance;
+mod interp;
+mod linker;
+mod memory;
+mod module;
+mod resource;
+mod store;
+mod sys;
+mod table;
+mod tag;
+mod val;
+mod vmctx;
+
+pub use backtrace::{Frame, WasmBacktrace};
+pub use engine::{Config, Engine, Tier};
+pub use error::{Error, Result, Trap};
+pub use extern_::{Extern, ExternType};
+pub use func::{Caller, Func, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};
+pub use global::Global;
+pub use instance::Instance;
+pub use linker::Linker;
+pub use memory::Memory;
+pub use module::{ExportType, ImportType, Module, ModuleStats};
+pub use resource::{Limits, ResourceLimiter};
+pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
+pub use table::Table;
+pub use tag::Tag;
+pub use val::{ExnRef, ExternRef, Ref, Val};
+pub use zwasm_core::{
+    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TrapCode, ValType,
+};

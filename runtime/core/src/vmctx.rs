@@ -1,0 +1,189 @@
+//! The layout of the VM context: what machine code and interpreter handlers reach from one pointer.
+//!
+//! Every structure is written once, in [`vm_struct!`]: the list yields the field offsets as typed
+//! constants for the compilers and a description that the runtime's layout test compares with its
+//! `repr(C)` structs. All fields are 8 bytes wide, so the layout is the same on both 64-bit ISAs.
+//!
+//! An instance's context is one allocation: the fixed [`context`] header, then arrays whose sizes
+//! depend on the module; [`VmOffsets`] computes where each starts.
+//!
+//! Invariant: the base of memory 0 never moves while its instance lives.
+
+/// Declares a structure of 8-byte fields: `offset` constants and the list of names.
+macro_rules! vm_struct {
+    ($(#[$doc:meta])* $module:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
+        $(#[$doc])*
+        #[allow(non_upper_case_globals, missing_docs, reason = "the names are the fields' own")]
+        pub mod $module {
+            #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "an index per field")]
+            enum Index { $($field,)* count }
+            /// Offsets in bytes.
+            pub mod offset {
+                $($(#[$field_doc])* pub const $field: u32 = super::Index::$field as u32 * 8;)*
+            }
+            /// The size in bytes.
+            pub const SIZE: u32 = Index::count as u32 * 8;
+            /// Field names in order.
+            pub const FIELDS: &[&str] = &[$(stringify!($field),)*];
+        }
+    };
+}
+
+vm_struct! {
+    /// The fixed header of an instance's VM context.
+    context {
+        /// `*mut StoreLimits` of the store.
+        limits,
+        /// Base address of memory 0 (dangling when there is none).
+        memory0_base,
+        /// `*mut MemoryDef` of memory 0, null when there is none.
+        memory0,
+        /// `*mut Instance`, the runtime's own record.
+        instance,
+        /// `*const` array of host helpers.
+        helpers,
+        /// `*const` array of the module's function entries.
+        entries,
+    }
+}
+
+vm_struct! {
+    /// State of a store that running code polls.
+    limits {
+        /// Non-zero when another thread wants the guest to stop.
+        interrupt,
+        /// Fuel left, an `i64` that traps when negative.
+        fuel,
+        /// End of the interpreter's value stack, or the lowest native stack address.
+        stack_limit,
+        /// Where the last trap happened: interpreter instruction or machine code address.
+        trap_pc,
+        /// The frame of the last trap.
+        trap_fp,
+        /// First free slot of the interpreter's value stack, kept across host calls.
+        stack_top,
+    }
+}
+
+vm_struct! {
+    /// A linear memory as running code sees it.
+    memory {
+        /// Base address.
+        base,
+        /// Current size in bytes.
+        length_bytes,
+    }
+}
+
+vm_struct! {
+    /// A table as running code sees it.
+    table {
+        /// Address of the first 8-byte element.
+        base,
+        /// Current number of elements.
+        length,
+    }
+}
+
+vm_struct! {
+    /// A function reference: what a `funcref` value points to.
+    func_ref {
+        /// Address of the code entry: a function entry of the callee's module, null for the host.
+        entry,
+        /// VM context of the callee, null for the host.
+        context,
+        /// Canonical signature number, in the low 32 bits.
+        signature,
+        /// `*const HostFunc` for host functions, else null.
+        host,
+    }
+}
+
+/// Where the variable-sized arrays of an instance's VM context start, in bytes from its base.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VmOffsets {
+    /// `*mut MemoryDef` per memory.
+    pub memories: u32,
+    /// `*mut TableDef` per table.
+    pub tables: u32,
+    /// `*mut FuncRef` per imported function.
+    pub imported_funcs: u32,
+    /// Address of the value, per imported global.
+    pub imported_globals: u32,
+    /// `*mut TagDef` per tag.
+    pub tags: u32,
+    /// A `FuncRef` per function of the module that escapes (exported, or `ref.func`).
+    pub func_refs: u32,
+    /// A 16-byte value per global the module defines, 16-byte aligned.
+    pub globals: u32,
+    /// Total size.
+    pub size: u32,
+}
+
+/// How many of each thing an instance's VM context holds.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs, reason = "counts named after the arrays of `VmOffsets`")]
+pub struct VmCounts {
+    pub memories: u32,
+    pub tables: u32,
+    pub imported_funcs: u32,
+    pub imported_globals: u32,
+    pub tags: u32,
+    pub func_refs: u32,
+    pub globals: u32,
+}
+
+impl VmOffsets {
+    /// Lays the arrays out behind the header.
+    #[must_use]
+    pub fn new(counts: &VmCounts) -> VmOffsets {
+        let mut next = context::SIZE;
+        let mut array = |count: u32, size_bytes: u32| {
+            let start = next;
+            next += count * size_bytes;
+            start
+        };
+        let memories = array(counts.memories, 8);
+        let tables = array(counts.tables, 8);
+        let imported_funcs = array(counts.imported_funcs, 8);
+        let imported_globals = array(counts.imported_globals, 8);
+        let tags = array(counts.tags, 8);
+        let func_refs = array(counts.func_refs, func_ref::SIZE);
+        let globals = next.next_multiple_of(16);
+        let size = globals + counts.globals * 16;
+        VmOffsets {
+            memories,
+            tables,
+            imported_funcs,
+            imported_globals,
+            tags,
+            func_refs,
+            globals,
+            size,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_do_not_overlap_and_globals_are_aligned() {
+        let offsets = VmOffsets::new(&VmCounts {
+            memories: 1,
+            tables: 2,
+            imported_funcs: 3,
+            imported_globals: 1,
+            tags: 1,
+            func_refs: 5,
+            globals: 2,
+        });
+        assert_eq!(offsets.memories, context::SIZE);
+        assert_eq!(offsets.tables, offsets.memories + 8);
+        assert_eq!(offsets.func_refs, offsets.tags + 8);
+        assert_eq!(offsets.globals % 16, 0);
+        assert!(offsets.globals >= offsets.func_refs + 5 * func_ref::SIZE);
+        assert_eq!(offsets.size, offsets.globals + 32);
+    }
+}

@@ -1,0 +1,19 @@
+//! Decides how the interpreter dispatches.
+//!
+//! Handlers end in a call of the next handler. LLVM turns that into a jump from optimisation
+//! level 2 on, for 64-bit targets whose C ABI passes all eight arguments in registers; elsewhere
+//! every handler returns to a loop instead. `ZWASM_LOOP_DISPATCH=1` forces the loop, for tests.
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(zwasm_tail_dispatch)");
+    println!("cargo::rerun-if-env-changed=ZWASM_LOOP_DISPATCH");
+    println!("cargo::rerun-if-changed=build.rs");
+    let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let optimised = matches!(var("OPT_LEVEL").as_str(), "2" | "3");
+    let in_registers = matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")
+        && var("CARGO_CFG_TARGET_OS") != "windows";
+    let forced_loop = var("ZWASM_LOOP_DISPATCH") == "1";
+    if optimised && in_registers && !forced_loop {
+        println!("cargo::rustc-cfg=zwasm_tail_dispatch");
+    }
+}

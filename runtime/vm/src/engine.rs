@@ -1,0 +1,296 @@
+//! The engine: configuration and what all modules of a process share, the canonical types.
+
+use crate::error::{Error, Result};
+use crate::interp::code::CodeRegistry;
+use core::fmt;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+use wasmparser::WasmFeatures;
+use zwasm_core::{FuncType, SigId};
+
+/// How functions are executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Tier {
+    /// The portable interpreter: functions are translated to register bytecode on first call.
+    #[default]
+    Interp,
+}
+
+impl Tier {
+    /// Every tier of this build, from the slowest to the fastest.
+    pub const ALL: &'static [Tier] = &[Tier::Interp];
+
+    /// The tier's name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tier::Interp => "interp",
+        }
+    }
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl core::str::FromStr for Tier {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Tier, String> {
+        Tier::ALL
+            .iter()
+            .copied()
+            .find(|tier| tier.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = Tier::ALL.iter().map(|tier| tier.name()).collect();
+                format!(
+                    "unknown tier '{name}' (this build has: {})",
+                    names.join(", ")
+                )
+            })
+    }
+}
+
+/// How an [`Engine`] behaves.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) tier: Tier,
+    pub(crate) consume_fuel: bool,
+    pub(crate) max_wasm_stack_bytes: usize,
+    pub(crate) max_native_stack_bytes: usize,
+    pub(crate) memory_reservation_bytes: Option<u64>,
+    pub(crate) max_table_elements: u64,
+    pub(crate) validation_threads: Option<usize>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            tier: Tier::default(),
+            consume_fuel: false,
+            max_wasm_stack_bytes: 8 << 20,
+            max_native_stack_bytes: 512 << 10,
+            memory_reservation_bytes: None,
+            max_table_elements: 10_000_000,
+            validation_threads: None,
+        }
+    }
+}
+
+impl Config {
+    /// The default configuration.
+    #[must_use]
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Chooses how functions are executed.
+    pub fn tier(&mut self, tier: Tier) -> &mut Config {
+        self.tier = tier;
+        self
+    }
+
+    /// Counts deterministic fuel: every operator costs one unit, and a store whose fuel is used up
+    /// traps. Off by default.
+    pub fn consume_fuel(&mut self, yes: bool) -> &mut Config {
+        self.consume_fuel = yes;
+        self
+    }
+
+    /// Limits the value stack of the interpreter, in bytes. Default: 8 MiB.
+    pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
+        self.max_wasm_stack_bytes = bytes;
+        self
+    }
+
+    /// Limits how much native stack the nesting of host and guest calls may use, in bytes.
+    /// Default: 512 KiB; keep it below the stack size of the threads that run guests.
+    pub fn max_native_stack(&mut self, bytes: usize) -> &mut Config {
+        self.max_native_stack_bytes = bytes;
+        self
+    }
+
+    /// Reserves only this much address space for each memory instead of the whole 32-bit range,
+    /// for hosts (and tools such as valgrind) that cannot reserve gigabytes. A memory cannot grow
+    /// past its reservation, or its initial size where that is larger: `memory.grow` returns -1.
+    pub fn memory_reservation(&mut self, bytes: u64) -> &mut Config {
+        self.memory_reservation_bytes = Some(bytes);
+        self
+    }
+
+    /// Limits the elements of each table. Default: 10,000,000.
+    pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
+        self.max_table_elements = elements;
+        self
+    }
+
+    /// Validates function bodies on this many threads. Default: one per core.
+    pub fn validation_threads(&mut self, threads: usize) -> &mut Config {
+        self.validation_threads = Some(threads);
+        self
+    }
+}
+
+/// Shared by modules and stores; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    inner: Arc<EngineInner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EngineInner {
+    pub(crate) config: Config,
+    pub(crate) types: TypeRegistry,
+    pub(crate) code: CodeRegistry,
+}
+
+impl Default for Engine {
+    fn default() -> Engine {
+        Engine::new(&Config::default()).expect("the default configuration is valid")
+    }
+}
+
+impl Engine {
+    /// An engine with this configuration.
+    ///
+    /// # Errors
+    /// When a limit makes no sense.
+    pub fn new(config: &Config) -> Result<Engine> {
+        if config.max_wasm_stack_bytes < 4096 {
+            return Err(Error::usage("max_wasm_stack must be at least 4096 bytes"));
+        }
+        if config.validation_threads == Some(0) {
+            return Err(Error::usage("validation_threads must be at least 1"));
+        }
+        Ok(Engine {
+            inner: Arc::new(EngineInner {
+                config: config.clone(),
+                types: TypeRegistry::default(),
+                code: CodeRegistry::default(),
+            }),
+        })
+    }
+
+    /// The engine's configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The tier that executes functions.
+    #[must_use]
+    pub fn tier(&self) -> Tier {
+        self.inner.config.tier
+    }
+
+    pub(crate) fn inner(&self) -> &EngineInner {
+        &self.inner
+    }
+
+    pub(crate) fn same(a: &Engine, b: &Engine) -> bool {
+        Arc::ptr_eq(&a.inner, &b.inner)
+    }
+
+    /// The features of WebAssembly that modules may use.
+    pub(crate) fn features() -> WasmFeatures {
+        WasmFeatures::WASM2
+            | WasmFeatures::EXTENDED_CONST
+            | WasmFeatures::TAIL_CALL
+            | WasmFeatures::MULTI_MEMORY
+            | WasmFeatures::MEMORY64
+            | WasmFeatures::RELAXED_SIMD
+            | WasmFeatures::FUNCTION_REFERENCES
+            | WasmFeatures::EXCEPTIONS
+            | WasmFeatures::WIDE_ARITHMETIC
+            | WasmFeatures::CUSTOM_PAGE_SIZES
+    }
+}
+
+/// Numbers function types so that equal types have equal numbers in the whole engine.
+#[derive(Debug, Default)]
+pub(crate) struct TypeRegistry {
+    inner: RwLock<Types>,
+}
+
+#[derive(Debug, Default)]
+struct Types {
+    by_id: Vec<Arc<FuncType>>,
+    ids: HashMap<FuncType, SigId>,
+}
+
+/// Stands for "this very type" in the key of a type that mentions itself.
+pub(crate) const SELF_SIG: SigId = SigId(u32::MAX);
+
+impl TypeRegistry {
+    /// The number of a type whose mentions of itself are written as [`SELF_SIG`].
+    pub(crate) fn intern(&self, key: FuncType) -> SigId {
+        if let Some(&id) = self
+            .inner
+            .read()
+            .expect("no panic while locked")
+            .ids
+            .get(&key)
+        {
+            return id;
+        }
+        let mut types = self.inner.write().expect("no panic while locked");
+        if let Some(&id) = types.ids.get(&key) {
+            return id;
+        }
+        let id = SigId(u32::try_from(types.by_id.len()).expect("fewer than 2^32 types"));
+        let own = |ty: &zwasm_core::ValType| match *ty {
+            zwasm_core::ValType::Ref(zwasm_core::RefType {
+                nullable,
+                heap: zwasm_core::HeapType::Concrete(SELF_SIG),
+            }) => zwasm_core::ValType::Ref(zwasm_core::RefType {
+                nullable,
+                heap: zwasm_core::HeapType::Concrete(id),
+            }),
+            other => other,
+        };
+        let ty = FuncType::new(key.params().iter().map(own), key.results().iter().map(own));
+        types.by_id.push(Arc::new(ty));
+        types.ids.insert(key, id);
+        id
+    }
+
+    pub(crate) fn get(&self, id: SigId) -> Arc<FuncType> {
+        self.inner.read().expect("no panic while locked").by_id[id.0 as usize].clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zwasm_core::{HeapType, RefType, ValType};
+
+    #[test]
+    fn equal_types_have_equal_numbers_and_recursive_types_close() {
+        let registry = TypeRegistry::default();
+        let a = registry.intern(FuncType::new([ValType::I32], []));
+        let b = registry.intern(FuncType::new([ValType::I32], []));
+        let c = registry.intern(FuncType::new([], [ValType::I32]));
+        assert_eq!(a, b);
+        assert_ne!(a, c);
+        let self_ref = ValType::Ref(RefType {
+            nullable: true,
+            heap: HeapType::Concrete(SELF_SIG),
+        });
+        let r = registry.intern(FuncType::new([self_ref], []));
+        let expected = ValType::Ref(RefType {
+            nullable: true,
+            heap: HeapType::Concrete(r),
+        });
+        assert_eq!(registry.get(r).params(), [expected]);
+    }
+
+    #[test]
+    fn tier_names_round_trip() {
+        for &tier in Tier::ALL {
+            assert_eq!(tier.name().parse::<Tier>(), Ok(tier));
+        }
+        assert!("warp".parse::<Tier>().unwrap_err().contains("interp"));
+    }
+}

@@ -1,0 +1,310 @@
+//! Memories and tables as a whole: size, growth, bulk copies, and references.
+//!
+//! All operands are slots. Index operands come with the address width where it varies; a 32-bit
+//! index occupies the low half of its slot.
+
+use crate::instance::checked_range;
+use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at};
+use crate::memory::MemoryInst;
+use crate::table::TableInst;
+use crate::vmctx::{MemoryDef, TableDef, VmContext};
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
+use zwasm_core::TrapCode;
+
+const H: usize = HANDLER_WORDS;
+
+/// Bulk operations look for interruptions after this many bytes.
+const CHUNK_BYTES: usize = 16 << 20;
+
+/// The index in the slot of the word at `ip + at`.
+///
+/// # Safety
+/// The word is a slot.
+#[inline(always)]
+unsafe fn index(ip: Ip, at: usize, fp: *mut u64, is_64: bool) -> u64 {
+    // SAFETY: forwarded.
+    let raw = unsafe { *slot::<u64>(ip, at, fp) };
+    if is_64 { raw } else { u64::from(raw as u32) }
+}
+
+/// Writes the size of a memory or table, or the -1 of a failed growth, in the index type.
+///
+/// # Safety
+/// The word at `ip + at` is a slot.
+unsafe fn write_index(ip: Ip, at: usize, fp: *mut u64, is_64: bool, value: u64) {
+    // SAFETY: forwarded.
+    unsafe {
+        *slot::<u64>(ip, at, fp) = if is_64 {
+            value
+        } else {
+            u64::from(value as u32)
+        }
+    };
+}
+
+/// The accumulator after a handler that wrote a slot with the translator's plain `define`.
+macro_rules! next_with_acc {
+    ($ip:expr, $dst:expr, $fp:ident, $cx:ident, $mem:ident, $len:expr, $a32:ident, $a64:ident) => {{
+        let acc = *slot::<u64>($dst.0, $dst.1, $fp);
+        dispatch!($ip, $fp, $cx, $mem, $len, acc, $a32, $a64)
+    }};
+}
+
+/// Current length of memory 0, for the register after a call or growth.
+///
+/// # Safety
+/// `cx` is live.
+#[inline(always)]
+pub(crate) unsafe fn memory0_len(cx: *mut VmContext) -> usize {
+    // SAFETY: the pointer is null or the instance's memory 0.
+    unsafe { (*cx).memory0.as_ref().map_or(0, |def| def.length_bytes) }
+}
+
+handler! {
+    /// `dst = memory.size`; operands: memory, page size log2, is64, dst.
+    fn memory_size(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let bytes = (*VmContext::memory(cx, *ip.add(H))).length_bytes as u64;
+        write_index(ip, H + 3, fp, *ip.add(H + 2) != 0, bytes >> *ip.add(H + 1));
+        next_with_acc!(ip.add(H + 4), (ip, H + 3), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// `dst = memory.grow(delta)`; operands: delta, memory, is64, dst.
+    fn memory_grow(ip, fp, cx, mem, _len, _acc, a32, a64) {
+        let is_64 = *ip.add(H + 2) != 0;
+        let delta = index(ip, H, fp, is_64);
+        let memory = NonNull::new_unchecked(VmContext::memory(cx, *ip.add(H + 1)).cast::<MemoryInst>());
+        let store = &mut *(*(*cx).instance).store;
+        let old = store.grow_memory(memory, delta).unwrap_or(u64::MAX);
+        write_index(ip, H + 3, fp, is_64, old);
+        let len = memory0_len(cx);
+        next_with_acc!(ip.add(H + 4), (ip, H + 3), fp, cx, mem, len, a32, a64)
+    }
+}
+
+/// Runs `step(start, length)` over a range in pieces, and returns false when interrupted.
+///
+/// # Safety
+/// `cx` is live.
+unsafe fn in_chunks(
+    cx: *mut VmContext,
+    total: usize,
+    from_end: bool,
+    mut step: impl FnMut(usize, usize),
+) -> bool {
+    let mut done = 0;
+    while done < total {
+        let length = CHUNK_BYTES.min(total - done);
+        step(
+            if from_end {
+                total - done - length
+            } else {
+                done
+            },
+            length,
+        );
+        done += length;
+        // SAFETY: the context's limits live as long as the store.
+        if done < total && unsafe { (*(*cx).limits).interrupt.load(Ordering::Relaxed) } != 0 {
+            return false;
+        }
+    }
+    true
+}
+
+handler! {
+    /// `memory.fill`; operands: start, value, length, memory, is64.
+    fn memory_fill(ip, fp, cx, mem, len, acc, a32, a64) {
+        let is_64 = *ip.add(H + 4) != 0;
+        let def = &*VmContext::memory(cx, *ip.add(H + 3));
+        let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
+        let value = *slot::<u64>(ip, H + 1, fp) as u8;
+        let Some(range) = checked_range(start, count, def.length_bytes as u64) else {
+            return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
+        };
+        let base = def.base.add(range.start);
+        if !in_chunks(cx, range.len(), false, |at, n| base.add(at).write_bytes(value, n)) {
+            return trap_at(ip, fp, cx, TrapCode::Interrupted);
+        }
+        dispatch!(ip.add(H + 5), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `memory.copy`; operands: dst, src, length, dst memory, src memory, dst is64, src is64.
+    fn memory_copy(ip, fp, cx, mem, len, acc, a32, a64) {
+        let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
+        let to: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 3));
+        let from: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 4));
+        let count = index(ip, H + 2, fp, dst_64 && src_64);
+        let target = checked_range(index(ip, H, fp, dst_64), count, to.length_bytes as u64);
+        let source = checked_range(index(ip, H + 1, fp, src_64), count, from.length_bytes as u64);
+        let (Some(target), Some(source)) = (target, source) else {
+            return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
+        };
+        let (to, from) = (to.base.add(target.start), from.base.add(source.start));
+        // In pieces, the direction matters when the ranges overlap.
+        let done = in_chunks(cx, target.len(), to > from, |at, n| {
+            core::ptr::copy(from.add(at), to.add(at), n);
+        });
+        if !done {
+            return trap_at(ip, fp, cx, TrapCode::Interrupted);
+        }
+        dispatch!(ip.add(H + 7), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `memory.init`; operands: dst, src, length, segment, memory index, is64.
+    fn memory_init(ip, fp, cx, mem, len, acc, a32, a64) {
+        let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
+        let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
+        let instance = &mut *(*cx).instance;
+        if let Err(code) = instance.memory_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count) {
+            return trap_at(ip, fp, cx, code);
+        }
+        dispatch!(ip.add(H + 6), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `data.drop`; operands: segment.
+    fn data_drop(ip, fp, cx, mem, len, acc, a32, a64) {
+        let instance = &mut *(*cx).instance;
+        instance.dropped_data[*ip.add(H) as usize] = true;
+        dispatch!(ip.add(H + 1), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `elem.drop`; operands: segment.
+    fn elem_drop(ip, fp, cx, mem, len, acc, a32, a64) {
+        let instance = &mut *(*cx).instance;
+        instance.dropped_elements[*ip.add(H) as usize] = true;
+        dispatch!(ip.add(H + 1), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+/// The table whose context offset is the word at `ip + at`.
+///
+/// # Safety
+/// The word is the offset of a table pointer.
+#[inline(always)]
+unsafe fn table<'a>(ip: Ip, at: usize, cx: *mut VmContext) -> &'a mut TableInst {
+    // SAFETY: forwarded; nobody else borrows the table while the guest runs.
+    unsafe { &mut **VmContext::at::<*mut TableInst>(cx, *ip.add(at)) }
+}
+
+handler! {
+    /// `dst = table[index]`; operands: index, table, is64, dst.
+    fn table_get(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let def: &TableDef = &table(ip, H + 1, cx).def;
+        let at = index(ip, H, fp, *ip.add(H + 2) != 0);
+        if at >= def.length {
+            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+        }
+        *slot::<u64>(ip, H + 3, fp) = *def.base.add(at as usize);
+        next_with_acc!(ip.add(H + 4), (ip, H + 3), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// `table[index] = value`; operands: index, value, table, is64.
+    fn table_set(ip, fp, cx, mem, len, acc, a32, a64) {
+        let def: &TableDef = &table(ip, H + 2, cx).def;
+        let at = index(ip, H, fp, *ip.add(H + 3) != 0);
+        if at >= def.length {
+            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+        }
+        *def.base.add(at as usize) = *slot::<u64>(ip, H + 1, fp);
+        dispatch!(ip.add(H + 4), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `dst = table.size`; operands: table, is64, dst.
+    fn table_size(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let size = table(ip, H, cx).len();
+        write_index(ip, H + 2, fp, *ip.add(H + 1) != 0, size);
+        next_with_acc!(ip.add(H + 3), (ip, H + 2), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// `dst = table.grow(value, delta)`; operands: value, delta, table, is64, dst.
+    fn table_grow(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let is_64 = *ip.add(H + 3) != 0;
+        let delta = index(ip, H + 1, fp, is_64);
+        let value = *slot::<u64>(ip, H, fp);
+        let pointer = NonNull::from(table(ip, H + 2, cx));
+        let store = &mut *(*(*cx).instance).store;
+        let old = store.grow_table(pointer, delta, value).unwrap_or(u64::MAX);
+        write_index(ip, H + 4, fp, is_64, old);
+        next_with_acc!(ip.add(H + 5), (ip, H + 4), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// `table.fill`; operands: start, value, length, table, is64.
+    fn table_fill(ip, fp, cx, mem, len, acc, a32, a64) {
+        let is_64 = *ip.add(H + 4) != 0;
+        let table = table(ip, H + 3, cx);
+        let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
+        let Some(range) = checked_range(start, count, table.len()) else {
+            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+        };
+        table.elements_mut()[range].fill(*slot::<u64>(ip, H + 1, fp));
+        dispatch!(ip.add(H + 5), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `table.copy`; operands: dst, src, length, dst table, src table, dst is64, src is64.
+    fn table_copy(ip, fp, cx, mem, len, acc, a32, a64) {
+        let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
+        let count = index(ip, H + 2, fp, dst_64 && src_64);
+        let (to_base, to_len) = { let t = &table(ip, H + 3, cx).def; (t.base, t.length) };
+        let (from_base, from_len) = { let t = &table(ip, H + 4, cx).def; (t.base, t.length) };
+        let target = checked_range(index(ip, H, fp, dst_64), count, to_len);
+        let source = checked_range(index(ip, H + 1, fp, src_64), count, from_len);
+        let (Some(target), Some(source)) = (target, source) else {
+            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+        };
+        core::ptr::copy(from_base.add(source.start), to_base.add(target.start), target.len());
+        dispatch!(ip.add(H + 7), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `table.init`; operands: dst, src, length, segment, table index, is64.
+    fn table_init(ip, fp, cx, mem, len, acc, a32, a64) {
+        let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
+        let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
+        let instance = &mut *(*cx).instance;
+        if let Err(code) = instance.table_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count) {
+            return trap_at(ip, fp, cx, code);
+        }
+        dispatch!(ip.add(H + 6), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `dst = ref.func`; operands: context offset of the reference, or with `IMPORTED` of a
+    /// pointer to it; dst.
+    fn ref_func<{const IMPORTED: bool}>(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let at = VmContext::at::<u64>(cx, *ip.add(H));
+        *slot::<u64>(ip, H + 1, fp) = if IMPORTED { *at } else { at as u64 };
+        next_with_acc!(ip.add(H + 2), (ip, H + 1), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// `dst = a is null`; operands: a, dst.
+    fn ref_is_null(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let null = u64::from(*slot::<u64>(ip, H, fp) == 0);
+        *slot::<u64>(ip, H + 1, fp) = null;
+        next_with_acc!(ip.add(H + 2), (ip, H + 1), fp, cx, mem, len, a32, a64)
+    }
+}

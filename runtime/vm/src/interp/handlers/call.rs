@@ -1,0 +1,435 @@
+//! Calls, tail calls and exceptions.
+//!
+//! Frames overlap: the callee's frame begins at the caller's first argument, and results come back
+//! in the same place. The last operand word of every call is that distance in bytes, and the
+//! return address is the word behind it, so a return finds the caller's frame without any saved
+//! pointer. The accumulator carries the return address to the callee's `enter`.
+//!
+//! A call into another instance pushes the caller's context on the store's list of switches and
+//! returns through [`SWITCH_BACK`]; calls within an instance pay nothing for that.
+
+use super::bulk::memory0_len;
+use super::control::return_to_caller;
+use crate::error::Error;
+use crate::func::HostCall;
+use crate::interp::code::FuncEntry;
+use crate::interp::machine::{
+    Fp, HANDLER_WORDS, Handler, Ip, Outcome, Registers, dispatch, handler, record_pc, slot, trap_at,
+};
+use crate::interp::unwind::{self, Unwound};
+use crate::interp::{RETURN_TO_HOST, Switch};
+use crate::store::exn::Exception;
+use crate::store::{StoreOpaque, limits::StoreLimits};
+use crate::table::TableInst;
+use crate::tag::TagInst;
+use crate::vmctx::{FuncRef, VmContext};
+use core::ptr::NonNull;
+use zwasm_core::TrapCode;
+
+const H: usize = HANDLER_WORDS;
+
+/// Code to return to, with the distance word in front of it.
+#[repr(C)]
+pub(crate) struct ReturnStub {
+    _pad: u32,
+    distance: u32,
+    handler: Handler,
+}
+
+impl ReturnStub {
+    pub(crate) const fn new(handler: Handler) -> ReturnStub {
+        ReturnStub {
+            _pad: 0,
+            distance: 0,
+            handler,
+        }
+    }
+
+    /// The return address.
+    pub(crate) fn ip(&'static self) -> Ip {
+        let _ = self.distance;
+        (&raw const self.handler).cast()
+    }
+}
+
+/// Where calls into other instances return to.
+pub(crate) static SWITCH_BACK: ReturnStub = ReturnStub::new(switch_back);
+
+handler! {
+    /// Goes back to the calling instance.
+    fn switch_back(_ip, fp, cx, _mem, _len, acc, a32, a64) {
+        let store = &mut *(*(*cx).instance).store;
+        let Switch { ret, cx } = store.switches.pop().expect("pushed by the call");
+        let fp = fp.byte_sub(*ret.sub(1) as usize);
+        dispatch!(ret, fp, cx, (*cx).memory0_base, memory0_len(cx), acc, a32, a64)
+    }
+}
+
+handler! {
+    /// Calls a function of the same module; operands: entry (2), distance.
+    fn call(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let entry = ip.add(H).cast::<*const FuncEntry>().read_unaligned();
+        let fp = fp.byte_add(*ip.add(H + 2) as usize);
+        let ret = ip.add(H + 3);
+        dispatch!((*entry).code(), fp, cx, mem, len, ret as u64, a32, a64)
+    }
+}
+
+/// Enters whatever a function reference names.
+macro_rules! call_func_ref {
+    ($func:expr, $ip:ident, $ret:expr, $fp:ident, $cx:ident, $mem:ident, $len:ident, $a32:ident, $a64:ident) => {{
+        let func: *const FuncRef = $func;
+        let ret: Ip = $ret;
+        let callee_fp = $fp.byte_add(*ret.sub(1) as usize);
+        if (*func).context == $cx {
+            dispatch!(
+                (*(*func).entry).code(),
+                callee_fp,
+                $cx,
+                $mem,
+                $len,
+                ret as u64,
+                $a32,
+                $a64
+            )
+        }
+        match call_elsewhere(func, $ip, ret, $fp, callee_fp, $cx) {
+            Next::Go(r) => {
+                dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64)
+            }
+            Next::Stop(outcome) => return outcome,
+        }
+    }};
+}
+
+/// How a handler goes on after leaving its instance.
+enum Next {
+    Go(Registers),
+    Stop(Outcome),
+}
+
+/// Calls a host function, or a function of another instance.
+///
+/// # Safety
+/// The arguments are in place at `callee_fp`, and `ret` is the return address in the frame `fp`.
+#[inline(never)]
+unsafe fn call_elsewhere(
+    func: *const FuncRef,
+    ip: Ip,
+    ret: Ip,
+    fp: Fp,
+    callee_fp: Fp,
+    cx: *mut VmContext,
+) -> Next {
+    // SAFETY: function references live as long as the store.
+    unsafe {
+        if (*func).host.is_null() {
+            let store = &mut *(*(*cx).instance).store;
+            store.switches.push(Switch { ret, cx });
+            let cx = (*func).context;
+            return Next::Go(Registers {
+                ip: (*(*func).entry).code(),
+                fp: callee_fp,
+                cx,
+                mem: (*cx).memory0_base,
+                mem_len: memory0_len(cx),
+                acc: SWITCH_BACK.ip() as u64,
+                acc32: 0.0,
+                acc64: 0.0,
+            });
+        }
+        if let Err(stop) = call_host(func, ip, fp, callee_fp, cx) {
+            return stop;
+        }
+        Next::Go(Registers {
+            ip: ret,
+            fp,
+            cx,
+            mem: (*cx).memory0_base,
+            mem_len: memory0_len(cx),
+            acc: *callee_fp,
+            acc32: callee_fp.cast::<f32>().read(),
+            acc64: callee_fp.cast::<f64>().read(),
+        })
+    }
+}
+
+/// Runs a host function on the slots at `callee_fp`.
+///
+/// # Safety
+/// As for [`call_elsewhere`].
+unsafe fn call_host(
+    func: *const FuncRef,
+    ip: Ip,
+    fp: Fp,
+    callee_fp: Fp,
+    cx: *mut VmContext,
+) -> Result<(), Next> {
+    // SAFETY: forwarded; the store outlives the call, and no borrow of it is held across it.
+    unsafe {
+        let host = &*(*func).host;
+        let limits: *const StoreLimits = (*cx).limits;
+        let slots = host.param_slots.max(host.result_slots) as usize;
+        let top = callee_fp.add(slots) as u64;
+        if top > (*limits).stack_limit.get() {
+            return Err(Next::Stop(trap_at(ip, fp, cx, TrapCode::StackOverflow)));
+        }
+        let saved_top = (*limits).stack_top.replace(top);
+        let instance = (*cx).instance;
+        let store = (*instance).store;
+        let result = host.call(HostCall {
+            store,
+            caller: instance,
+            slots: callee_fp,
+        });
+        (*limits).stack_top.set(saved_top);
+        record_pc(limits, ip, fp, cx);
+        let Err(error) = result else { return Ok(()) };
+        if let crate::error::Kind::Exception { exn, .. } = error.kind() {
+            return Err(raise(&mut *store, *exn, ip, fp, cx));
+        }
+        (*store).pending_error = Some(error);
+        Err(Next::Stop(Outcome::HOST_ERROR))
+    }
+}
+
+/// Goes to the handler of an exception, or out of this activation.
+///
+/// # Safety
+/// `ip`, `fp` and `cx` describe the throwing frame, and `exn` is an exception of the store.
+#[inline(never)]
+unsafe fn raise(store: &mut StoreOpaque, exn: u64, ip: Ip, fp: Fp, cx: *mut VmContext) -> Next {
+    // SAFETY: forwarded.
+    unsafe {
+        record_pc((*cx).limits, ip, fp, cx);
+        match unwind::unwind(store, exn, ip, fp, cx) {
+            Unwound::Caught { ip, fp, cx } => Next::Go(Registers {
+                ip,
+                fp,
+                cx,
+                mem: (*cx).memory0_base,
+                mem_len: memory0_len(cx),
+                acc: 0,
+                acc32: 0.0,
+                acc64: 0.0,
+            }),
+            Unwound::Uncaught => {
+                store.pending_error = Some(Error::exception(exn, Default::default()));
+                Next::Stop(Outcome::EXCEPTION)
+            }
+        }
+    }
+}
+
+handler! {
+    /// Calls an imported function; operands: context offset of its reference, distance.
+    fn call_import(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let func = *VmContext::at::<*const FuncRef>(cx, *ip.add(H));
+        call_func_ref!(func, ip, ip.add(H + 2), fp, cx, mem, len, a32, a64)
+    }
+}
+
+/// The callee of an indirect call, or the trap.
+///
+/// # Safety
+/// The operands at `ip + H` are: index, table, is64, signature.
+#[inline(always)]
+unsafe fn indirect_callee(ip: Ip, fp: Fp, cx: *mut VmContext) -> Result<*const FuncRef, TrapCode> {
+    // SAFETY: forwarded.
+    unsafe {
+        let index = *slot::<u64>(ip, H, fp);
+        let index = if *ip.add(H + 2) != 0 {
+            index
+        } else {
+            u64::from(index as u32)
+        };
+        let table = &**VmContext::at::<*const TableInst>(cx, *ip.add(H + 1));
+        if index >= table.def.length {
+            return Err(TrapCode::UndefinedElement);
+        }
+        let func = *table.def.base.add(index as usize) as *const FuncRef;
+        if func.is_null() {
+            return Err(TrapCode::UninitializedElement);
+        }
+        if (*func).signature as u32 != *ip.add(H + 3) {
+            return Err(TrapCode::IndirectCallTypeMismatch);
+        }
+        Ok(func)
+    }
+}
+
+handler! {
+    /// `call_indirect`; operands: index, table, is64, signature, distance.
+    fn call_indirect(ip, fp, cx, mem, len, _acc, a32, a64) {
+        match indirect_callee(ip, fp, cx) {
+            Ok(func) => call_func_ref!(func, ip, ip.add(H + 5), fp, cx, mem, len, a32, a64),
+            Err(code) => trap_at(ip, fp, cx, code),
+        }
+    }
+}
+
+handler! {
+    /// `call_ref`; operands: reference, distance.
+    fn call_ref(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let func = *slot::<u64>(ip, H, fp) as *const FuncRef;
+        if func.is_null() {
+            return trap_at(ip, fp, cx, TrapCode::NullFunctionReference);
+        }
+        call_func_ref!(func, ip, ip.add(H + 2), fp, cx, mem, len, a32, a64)
+    }
+}
+
+handler! {
+    /// Tail-calls a function of the same module; operands: entry (2), first argument, argument
+    /// slots, header slot.
+    fn return_call(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let entry = ip.add(H).cast::<*const FuncEntry>().read_unaligned();
+        let args = slot::<u64>(ip, H + 2, fp);
+        let ret = *slot::<u64>(ip, H + 4, fp);
+        core::ptr::copy(args, fp, *ip.add(H + 3) as usize);
+        dispatch!((*entry).code(), fp, cx, mem, len, ret, a32, a64)
+    }
+}
+
+/// Tail-calls whatever a function reference names; the operands at `$at`: first argument,
+/// argument slots, header slot.
+macro_rules! return_call_func_ref {
+    ($func:expr, $ip:ident, $at:expr, $fp:ident, $cx:ident, $mem:ident, $len:ident, $acc:ident, $a32:ident, $a64:ident) => {{
+        let func: *const FuncRef = $func;
+        let args = slot::<u64>($ip, $at, $fp);
+        let count = *$ip.add($at + 1) as usize;
+        let ret = *slot::<u64>($ip, $at + 2, $fp);
+        if (*func).context == $cx {
+            core::ptr::copy(args, $fp, count);
+            dispatch!(
+                (*(*func).entry).code(),
+                $fp,
+                $cx,
+                $mem,
+                $len,
+                ret,
+                $a32,
+                $a64
+            )
+        }
+        if (*func).host.is_null() {
+            core::ptr::copy(args, $fp, count);
+            if ret as Ip != SWITCH_BACK.ip() {
+                let store = &mut *(*(*$cx).instance).store;
+                store.switches.push(Switch {
+                    ret: ret as Ip,
+                    cx: $cx,
+                });
+            }
+            let cx = (*func).context;
+            let acc = SWITCH_BACK.ip() as u64;
+            dispatch!(
+                (*(*func).entry).code(),
+                $fp,
+                cx,
+                (*cx).memory0_base,
+                memory0_len(cx),
+                acc,
+                $a32,
+                $a64
+            )
+        }
+        // A host function runs on the arguments where they are: a trap in it still belongs to
+        // this frame.
+        if let Err(next) = call_host(func, $ip, $fp, args, $cx) {
+            match next {
+                Next::Go(r) => {
+                    dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64)
+                }
+                Next::Stop(outcome) => return outcome,
+            }
+        }
+        core::ptr::copy(args, $fp, (*(*func).host).result_slots as usize);
+        let (acc, a32, a64) = (*$fp, $fp.cast::<f32>().read(), $fp.cast::<f64>().read());
+        let len = memory0_len($cx);
+        return_to_caller!(ret, $fp, $cx, $mem, len, acc, a32, a64)
+    }};
+}
+
+handler! {
+    /// Tail-calls an imported function; operands: context offset of its reference, first
+    /// argument, argument slots, header slot.
+    fn return_call_import(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let func = *VmContext::at::<*const FuncRef>(cx, *ip.add(H));
+        return_call_func_ref!(func, ip, H + 1, fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
+    /// `return_call_indirect`; operands: index, table, is64, signature, first argument, argument
+    /// slots, header slot.
+    fn return_call_indirect(ip, fp, cx, mem, len, _acc, a32, a64) {
+        match indirect_callee(ip, fp, cx) {
+            Ok(func) => return_call_func_ref!(func, ip, H + 4, fp, cx, mem, len, acc, a32, a64),
+            Err(code) => trap_at(ip, fp, cx, code),
+        }
+    }
+}
+
+handler! {
+    /// `return_call_ref`; operands: reference, first argument, argument slots, header slot.
+    fn return_call_ref(ip, fp, cx, mem, len, _acc, a32, a64) {
+        let func = *slot::<u64>(ip, H, fp) as *const FuncRef;
+        if func.is_null() {
+            return trap_at(ip, fp, cx, TrapCode::NullFunctionReference);
+        }
+        return_call_func_ref!(func, ip, H + 1, fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+/// Goes on as `raise` says.
+macro_rules! go_on {
+    ($next:expr) => {
+        match $next {
+            Next::Go(r) => dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64),
+            Next::Stop(outcome) => outcome,
+        }
+    };
+}
+
+handler! {
+    /// `throw`; operands: context offset of the tag, first payload slot, payload slots.
+    fn throw(ip, fp, cx, _mem, _len, _acc, _a32, _a64) {
+        let next = {
+            let store = &mut *(*(*cx).instance).store;
+            let tag = *VmContext::at::<NonNull<TagInst>>(cx, *ip.add(H));
+            let count = *ip.add(H + 2) as usize;
+            let payload = core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
+            unwind::collect_if_needed(store);
+            let exn = store.exceptions.insert(Exception::new(tag, payload));
+            raise(store, exn, ip, fp, cx)
+        };
+        go_on!(next)
+    }
+}
+
+handler! {
+    /// `throw_ref`; operands: exception.
+    fn throw_ref(ip, fp, cx, _mem, _len, _acc, _a32, _a64) {
+        let exn = *slot::<u64>(ip, H, fp);
+        if exn == 0 {
+            return trap_at(ip, fp, cx, TrapCode::NullExceptionReference);
+        }
+        let store = &mut *(*(*cx).instance).store;
+        let next = raise(store, exn, ip, fp, cx);
+        go_on!(next)
+    }
+}
+
+handler! {
+    /// The code of a function that was not called yet: translates it, then enters it.
+    fn translate_first(ip, fp, cx, mem, len, acc, a32, a64) {
+        let code = crate::interp::code::translate_entry(cx, ip);
+        dispatch!(code, fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+/// Where calls from the host return to; see [`RETURN_TO_HOST`].
+pub(crate) fn is_return_to_host(ret: Ip) -> bool {
+    ret == RETURN_TO_HOST.ip()
+}

@@ -1,0 +1,111 @@
+//! The interpreter tier.
+//!
+//! [`translate`] turns a validated function, on its first call, into register code
+//! ([`machine`] describes the form) that [`handlers`] execute. This file is the way in from the
+//! host and back.
+//!
+//! Deliberately absent: any numeric semantics; those are `zwasm_core::num`'s.
+
+pub(crate) mod code;
+pub(crate) mod handlers;
+pub(crate) mod machine;
+pub(crate) mod translate;
+pub(crate) mod unwind;
+
+use crate::error::{Error, Result};
+use crate::store::StoreOpaque;
+use crate::sys::stack::native_stack_pointer;
+use crate::vmctx::{FuncRef, VmContext};
+use core::sync::atomic::Ordering;
+use handlers::bulk::memory0_len;
+use handlers::call::ReturnStub;
+use machine::{Ip, Outcome, Registers};
+use zwasm_core::TrapCode;
+
+/// Where a call from the host returns to.
+pub(crate) static RETURN_TO_HOST: ReturnStub = ReturnStub::new(handlers::control::exit);
+
+/// A caller to go back to after a call into another instance.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switch {
+    /// The return address.
+    pub(crate) ret: Ip,
+    /// The caller's context.
+    pub(crate) cx: *mut VmContext,
+}
+
+/// Calls a wasm function with raw arguments in `slots`, where the results end up.
+pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+    store.ensure_value_stack()?;
+    let here = native_stack_pointer();
+    let outermost = store.native_limit == 0;
+    if outermost {
+        let budget = store.engine().config().max_native_stack_bytes;
+        store.native_limit = here.saturating_sub(budget).max(1);
+    } else if here < store.native_limit {
+        return Err(Error::from(TrapCode::StackOverflow));
+    }
+    let base = store.limits.stack_top.get();
+    let end = base + (slots.len() as u64 + 1) * 8;
+    if end > store.limits.stack_limit.get() {
+        return Err(Error::from(TrapCode::StackOverflow));
+    }
+    let fp = base as *mut u64;
+    let cx = func.context;
+    let switches = store.switches.len();
+    let store_pointer = core::ptr::from_mut(store);
+    // SAFETY: the value stack has room for the arguments; the function belongs to this store, so
+    // its context, entry and code are live; the callee checks the stack for its own frame. While
+    // code runs it reaches the store through the same pointer.
+    let outcome = unsafe {
+        core::ptr::copy_nonoverlapping(slots.as_ptr(), fp, slots.len());
+        let outcome = machine::run(Registers {
+            ip: (*func.entry).code(),
+            fp,
+            cx,
+            mem: (*cx).memory0_base,
+            mem_len: memory0_len(cx),
+            acc: RETURN_TO_HOST.ip() as u64,
+            acc32: 0.0,
+            acc64: 0.0,
+        });
+        core::ptr::copy_nonoverlapping(fp, slots.as_mut_ptr(), slots.len());
+        outcome
+    };
+    // SAFETY: as above; the run is over.
+    let store = unsafe { &mut *store_pointer };
+    let result = match outcome {
+        Outcome::DONE => Ok(()),
+        failure => Err(describe(store, failure)),
+    };
+    store.switches.truncate(switches);
+    store.limits.stack_top.set(base);
+    if outermost {
+        store.native_limit = 0;
+    }
+    result
+}
+
+/// The error behind an outcome, with a backtrace.
+fn describe(store: &mut StoreOpaque, outcome: Outcome) -> Error {
+    // SAFETY: the run ended just now, so its frames are still in place.
+    let backtrace = unsafe { unwind::backtrace(store) };
+    match outcome {
+        Outcome::HOST_ERROR | Outcome::EXCEPTION => {
+            let mut error = store
+                .pending_error
+                .take()
+                .expect("set by whoever ended the run");
+            error.set_backtrace(backtrace);
+            error
+        }
+        Outcome(number) => {
+            let code = u8::try_from(number).ok().and_then(TrapCode::from_number);
+            let code = code.expect("every other outcome is a trap");
+            if code == TrapCode::Interrupted {
+                store.limits.interrupt.store(0, Ordering::Relaxed);
+            }
+            Error::trap(code, backtrace)
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The linker: names for what modules import.
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::extern_::{Extern, ExternType};
+use crate::func::{Caller, Func, HostFunc, IntoFunc};
+use crate::instance::Instance;
+use crate::module::Module;
+use crate::store::{AsContext, AsContextMut, StoreOpaque};
+use crate::val::Val;
+use core::marker::PhantomData;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use zwasm_core::FuncType;
+
+/// Resolves imports by module and item name, for stores whose data is `T`.
+#[derive(Debug)]
+pub struct Linker<T: 'static> {
+    engine: Engine,
+    allow_shadowing: bool,
+    definitions: HashMap<String, HashMap<String, Definition>>,
+    data: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Linker<T> {
+    fn clone(&self) -> Self {
+        Linker {
+            engine: self.engine.clone(),
+            allow_shadowing: self.allow_shadowing,
+            definitions: self.definitions.clone(),
+            data: PhantomData,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Definition {
+    /// Belongs to one store.
+    Extern(Extern),
+    /// Becomes a function of whichever store needs it.
+    Host(Arc<HostFunc>),
+}
+
+impl<T: 'static> Linker<T> {
+    /// An empty linker.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Linker<T> {
+        Linker {
+            engine: engine.clone(),
+            allow_shadowing: false,
+            definitions: HashMap::new(),
+            data: PhantomData,
+        }
+    }
+
+    /// Lets later definitions replace earlier ones of the same name.
+    pub fn allow_shadowing(&mut self, allow: bool) -> &mut Self {
+        self.allow_shadowing = allow;
+        self
+    }
+
+    fn insert(&mut self, module: &str, name: &str, definition: Definition) -> Result<&mut Self> {
+        let names = self.definitions.entry(module.to_owned()).or_default();
+        match names.entry(name.to_owned()) {
+            Entry::Occupied(_) if !self.allow_shadowing => {
+                return Err(Error::link(format!("'{module}'.'{name}' is defined twice")));
+            }
+            Entry::Occupied(mut entry) => {
+                entry.insert(definition);
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(definition);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Defines an item of a store.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn define(
+        &mut self,
+        _store: impl AsContext<Data = T>,
+        module: &str,
+        name: &str,
+        item: impl Into<Extern>,
+    ) -> Result<&mut Self> {
+        self.insert(module, name, Definition::Extern(item.into()))
+    }
+
+    /// Defines a host function from a closure; see [`IntoFunc`].
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn func_wrap<P, R>(
+        &mut self,
+        module: &str,
+        name: &str,
+        func: impl IntoFunc<T, P, R>,
+    ) -> Result<&mut Self> {
+        let func = func.into_host_func(&self.engine);
+        self.insert(module, name, Definition::Host(func.into()))
+    }
+
+    /// Defines a host function of a type known only at run time.
+    ///
+    /// # Errors
+    /// When the name is taken.
+    pub fn func_new(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: FuncType,
+        func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<&mut Self> {
+        let func = HostFunc::dynamic(&self.engine, ty, func);
+        self.insert(module, name, Definition::Host(Arc::new(func)))
+    }
+
+    /// Defines all exports of an instance under a module name.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn instance(
+        &mut self,
+        store: impl AsContext<Data = T>,
+        module: &str,
+        instance: Instance,
+    ) -> Result<&mut Self> {
+        for (name, item) in instance.exports(store) {
+            self.insert(module, &name, Definition::Extern(item))?;
+        }
+        Ok(self)
+    }
+
+    /// Defines every import of `module` that has no definition yet as a function that fails with
+    /// a message when it is called; other kinds of imports stay undefined.
+    ///
+    /// # Errors
+    /// Never in practice: the names are free.
+    pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<()> {
+        for import in module.imports() {
+            if self.lookup(import.module, import.name).is_some() {
+                continue;
+            }
+            if let ExternType::Func(ty) = import.ty {
+                let message = format!(
+                    "unknown import '{}'.'{}' was called",
+                    import.module, import.name
+                );
+                self.func_new(import.module, import.name, ty, move |_, _, _| {
+                    Err(Error::message(message.clone()))
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lookup(&self, module: &str, name: &str) -> Option<&Definition> {
+        self.definitions.get(module)?.get(name)
+    }
+
+    fn resolve(&self, store: &mut StoreOpaque, module: &str, name: &str) -> Option<Extern> {
+        Some(match self.lookup(module, name)? {
+            Definition::Extern(item) => *item,
+            Definition::Host(func) => Extern::Func(store.new_host_func(func.clone())),
+        })
+    }
+
+    /// The item of that name.
+    pub fn get(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &str,
+        name: &str,
+    ) -> Option<Extern> {
+        self.resolve(
+            store.as_context_mut().into_inner().opaque_mut(),
+            module,
+            name,
+        )
+    }
+
+    /// The function of that name.
+    pub fn get_func(
+        &self,
+        store: impl AsContextMut<Data = T>,
+        module: &str,
+        name: &str,
+    ) -> Option<Func> {
+        self.get(store, module, name)?.into_func()
+    }
+
+    /// Instantiates a module, resolving its imports by name.
+    ///
+    /// # Errors
+    /// As [`Instance::new`]; imports without a definition are all named.
+    pub fn instantiate(
+        &self,
+        mut store: impl AsContextMut<Data = T>,
+        module: &Module,
+    ) -> Result<Instance> {
+        let mut imports = Vec::new();
+        let mut missing = Vec::new();
+        {
+            let store = store.as_context_mut().into_inner().opaque_mut();
+            for import in module.imports() {
+                match self.resolve(store, import.module, import.name) {
+                    Some(item) => imports.push(item),
+                    None => missing.push(format!("'{}'.'{}'", import.module, import.name)),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Error::link(format!(
+                "unknown import {}",
+                missing.join(", ")
+            )));
+        }
+        Instance::new(store, module, &imports)
+    }
+}

@@ -1,0 +1,254 @@
+//! Linear memories: reserved address space whose pages become accessible as the memory grows.
+//!
+//! Invariant: the base never moves, so it is a constant of every instance that uses the memory.
+
+use crate::error::{Error, Result};
+use crate::store::handle::Stored;
+use crate::store::{AsContext, AsContextMut, StoreOpaque};
+use crate::sys::mmap::Reservation;
+use crate::vmctx::MemoryDef;
+use zwasm_core::MemoryType;
+
+/// Reserved for a 32-bit memory: every `index + offset` of 33 bits lands in it, plus a guard.
+const RESERVED_32_BYTES: u64 = (8 << 30) + (64 << 10);
+/// Reserved for a 64-bit memory that does not say how large it may grow.
+const RESERVED_64_BYTES: u64 = 16 << 30;
+
+/// A memory as its store keeps it.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct MemoryInst {
+    /// What running code sees; first, so that a pointer to it is one to the record.
+    pub(crate) def: MemoryDef,
+    pub(crate) ty: MemoryType,
+    mapping: Reservation,
+    /// Usable bytes of the mapping: what the memory may grow to.
+    capacity_bytes: u64,
+}
+
+// SAFETY: the raw base pointer in `def` is that of `mapping`, which is `Send` and `Sync`; accesses
+// take a borrow of the store.
+unsafe impl Send for MemoryInst {}
+// SAFETY: as above.
+unsafe impl Sync for MemoryInst {}
+
+impl MemoryInst {
+    pub(crate) fn new(ty: MemoryType, reservation_bytes: Option<u64>) -> Result<MemoryInst> {
+        let too_large =
+            || Error::resource(format!("a memory of {} pages cannot be had", ty.minimum));
+        let bytes = |pages: u64| {
+            pages
+                .checked_shl(u32::from(ty.page_size_log2))
+                .filter(|b| b >> ty.page_size_log2 == pages)
+        };
+        let initial = bytes(ty.minimum).ok_or_else(too_large)?;
+        let declared = ty.maximum.and_then(bytes).unwrap_or(u64::MAX);
+        let address_range = if ty.memory64 { u64::MAX } else { 1 << 32 };
+        let (reserve, capacity) = match reservation_bytes {
+            Some(small) => {
+                let capacity = declared.min(address_range).min(small).max(initial);
+                (capacity, capacity)
+            }
+            None if ty.memory64 => {
+                let capacity = declared.min(RESERVED_64_BYTES).max(initial);
+                (capacity, capacity)
+            }
+            None => (RESERVED_32_BYTES, declared.min(address_range)),
+        };
+        let reserve = usize::try_from(reserve).map_err(|_| too_large())?;
+        let initial_len = usize::try_from(initial).map_err(|_| too_large())?;
+        let mut mapping = Reservation::new(reserve).map_err(|_| too_large())?;
+        mapping
+            .make_accessible(0, initial_len)
+            .map_err(|_| too_large())?;
+        Ok(MemoryInst {
+            def: MemoryDef {
+                base: mapping.base(),
+                length_bytes: initial_len,
+            },
+            ty,
+            mapping,
+            capacity_bytes: capacity,
+        })
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        (self.def.length_bytes as u64) >> self.ty.page_size_log2
+    }
+
+    /// Grows by `delta` pages, or leaves everything as it is and returns `None`.
+    pub(crate) fn grow(
+        &mut self,
+        delta: u64,
+        allow: impl FnOnce(usize, usize, Option<usize>) -> bool,
+    ) -> Option<u64> {
+        let old = self.pages();
+        let new = old.checked_add(delta)?;
+        if self.ty.maximum.is_some_and(|maximum| new > maximum) {
+            return None;
+        }
+        if new > (u64::MAX >> self.ty.page_size_log2) {
+            return None;
+        }
+        let new_bytes = new << self.ty.page_size_log2;
+        if new_bytes > self.capacity_bytes || new_bytes > self.mapping.length_bytes() as u64 {
+            return None;
+        }
+        let maximum = self
+            .ty
+            .maximum
+            .and_then(|m| usize::try_from(m << self.ty.page_size_log2).ok());
+        let new_bytes = usize::try_from(new_bytes).ok()?;
+        if !allow(self.def.length_bytes, new_bytes, maximum) {
+            return None;
+        }
+        self.mapping
+            .make_accessible(self.def.length_bytes, new_bytes)
+            .ok()?;
+        self.def.length_bytes = new_bytes;
+        Some(old)
+    }
+}
+
+/// A linear memory of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory(pub(crate) Stored<MemoryInst>);
+
+impl Memory {
+    /// Makes a memory.
+    ///
+    /// # Errors
+    /// When the limits make no sense, the store's limiter refuses, or the host has no memory.
+    pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
+        let store = store.as_context_mut().into_inner().opaque_mut();
+        if ty.maximum.is_some_and(|max| max < ty.minimum) {
+            return Err(Error::usage("a memory's maximum is below its minimum"));
+        }
+        store.new_memory(ty)
+    }
+
+    fn inst<'a>(&self, store: &'a StoreOpaque) -> &'a MemoryInst {
+        // SAFETY: the record belongs to this store, which is borrowed for as long.
+        unsafe { self.0.pointer(store.id()).as_ref() }
+    }
+
+    /// The type, with its minimum as declared.
+    pub fn ty(&self, store: impl AsContext) -> MemoryType {
+        self.inst(store.as_context().inner().opaque()).ty
+    }
+
+    /// The current size in pages.
+    pub fn size(&self, store: impl AsContext) -> u64 {
+        self.inst(store.as_context().inner().opaque()).pages()
+    }
+
+    /// The current size in bytes.
+    pub fn data_size(&self, store: impl AsContext) -> usize {
+        self.inst(store.as_context().inner().opaque())
+            .def
+            .length_bytes
+    }
+
+    /// Grows by `delta` pages and returns the previous size in pages.
+    ///
+    /// # Errors
+    /// Above the maximum, the reservation or the store's limits; the memory is unchanged.
+    pub fn grow(&self, mut store: impl AsContextMut, delta: u64) -> Result<u64> {
+        let store = store.as_context_mut().into_inner().opaque_mut();
+        let pointer = self.0.pointer(store.id());
+        store
+            .grow_memory(pointer, delta)
+            .ok_or_else(|| Error::resource(format!("cannot grow the memory by {delta} pages")))
+    }
+
+    /// The contents.
+    pub fn data<'a, T: 'static>(&self, store: impl Into<crate::StoreContext<'a, T>>) -> &'a [u8] {
+        let def = &self.inst(store.into().inner().opaque()).def;
+        // SAFETY: the first `length_bytes` are accessible, and the store is borrowed for as long.
+        unsafe { core::slice::from_raw_parts(def.base, def.length_bytes) }
+    }
+
+    /// The contents, mutably.
+    pub fn data_mut<'a, T: 'static>(
+        &self,
+        store: impl Into<crate::StoreContextMut<'a, T>>,
+    ) -> &'a mut [u8] {
+        self.data_and_store_mut(store).0
+    }
+
+    /// The contents together with the store's data.
+    pub fn data_and_store_mut<'a, T: 'static>(
+        &self,
+        store: impl Into<crate::StoreContextMut<'a, T>>,
+    ) -> (&'a mut [u8], &'a mut T) {
+        let inner = store.into().into_inner();
+        let def = &self.inst(inner.opaque()).def;
+        // SAFETY: the first `length_bytes` are accessible, the store is borrowed mutably for as
+        // long, and the memory does not overlap the store's data.
+        let bytes = unsafe { core::slice::from_raw_parts_mut(def.base, def.length_bytes) };
+        (bytes, &mut inner.data)
+    }
+
+    /// Copies bytes out.
+    ///
+    /// # Errors
+    /// When the range is not in the memory; `buffer` is unchanged then.
+    pub fn read(&self, store: impl AsContext, offset: usize, buffer: &mut [u8]) -> Result<()> {
+        let context = store.as_context();
+        let def = &self.inst(context.inner().opaque()).def;
+        // SAFETY: as in `data`.
+        let bytes = unsafe { core::slice::from_raw_parts(def.base, def.length_bytes) };
+        let source = offset
+            .checked_add(buffer.len())
+            .and_then(|end| bytes.get(offset..end))
+            .ok_or_else(|| Error::usage("read past the end of a memory"))?;
+        buffer.copy_from_slice(source);
+        Ok(())
+    }
+
+    /// Copies bytes in.
+    ///
+    /// # Errors
+    /// When the range is not in the memory, which is unchanged then.
+    pub fn write(&self, mut store: impl AsContextMut, offset: usize, buffer: &[u8]) -> Result<()> {
+        let bytes = self.data_mut(store.as_context_mut());
+        let target = offset
+            .checked_add(buffer.len())
+            .and_then(|end| bytes.get_mut(offset..end))
+            .ok_or_else(|| Error::usage("write past the end of a memory"))?;
+        target.copy_from_slice(buffer);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn growth_stops_at_maximum_and_reservation() {
+        let mut memory = MemoryInst::new(MemoryType::new(1, Some(3)), None).unwrap();
+        assert_eq!(memory.grow(1, |_, _, _| true), Some(1));
+        assert_eq!(memory.grow(2, |_, _, _| true), None);
+        assert_eq!(memory.grow(1, |_, _, _| false), None);
+        assert_eq!(memory.grow(1, |_, _, _| true), Some(2));
+        assert_eq!(memory.def.length_bytes, 3 << 16);
+
+        let mut small = MemoryInst::new(MemoryType::new(1, None), Some(2 << 16)).unwrap();
+        assert_eq!(small.grow(1, |_, _, _| true), Some(1));
+        assert_eq!(
+            small.grow(1, |_, _, _| true),
+            None,
+            "the reservation is full"
+        );
+        let base = small.def.base;
+        assert_eq!(base, small.mapping.base());
+    }
+
+    #[test]
+    fn a_32_bit_memory_may_reach_four_gibibytes_and_no_further() {
+        let mut memory = MemoryInst::new(MemoryType::new(0, None), None).unwrap();
+        assert_eq!(memory.grow(65536, |_, _, _| true), Some(0));
+        assert_eq!(memory.grow(1, |_, _, _| true), None);
+    }
+}

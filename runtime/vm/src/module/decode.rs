@@ -1,0 +1,546 @@
+//! From bytes to a validated [`ModuleInner`]: one walk over the sections, then the function bodies
+//! are validated on all cores.
+
+use super::ModuleInner;
+use crate::engine::{Engine, SELF_SIG};
+use crate::error::{Error, Result};
+use crate::interp::code::ModuleCode;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use wasmparser::{
+    BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, TypeRef, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures,
+};
+use zwasm_core::module::{
+    ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExternIndex, GlobalDecl, Import,
+    ModuleInfo, NO_FUNC_REF, SegmentMode, TableDecl,
+};
+use zwasm_core::vmctx::{VmCounts, VmOffsets};
+use zwasm_core::{
+    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId, TableType, ValType,
+};
+
+/// Below this many bytes of code, one thread validates faster than two start.
+const PARALLEL_THRESHOLD_BYTES: usize = 128 << 10;
+
+/// What zwasm does not have yet, in the words of error messages.
+const MISSING: &[(WasmFeatures, &str)] = &[
+    (
+        WasmFeatures::THREADS,
+        "threads (shared memories and atomic instructions)",
+    ),
+    (
+        WasmFeatures::GC.union(WasmFeatures::GC_TYPES),
+        "garbage collection (struct, array and i31 types)",
+    ),
+    (WasmFeatures::STACK_SWITCHING, "stack switching"),
+    (
+        WasmFeatures::LEGACY_EXCEPTIONS,
+        "legacy exception handling (use the standard one)",
+    ),
+];
+
+/// Validates and decodes.
+pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
+    match Decoder::new(engine).run(&bytes) {
+        Ok((info, types)) => {
+            let code = ModuleCode::new(info.bodies.len());
+            Ok(ModuleInner {
+                engine: engine.clone(),
+                info,
+                types,
+                bytes,
+                code,
+                names: OnceLock::new(),
+            })
+        }
+        Err(error) => Err(explain(error, &bytes)),
+    }
+}
+
+/// Turns a validation error into "unsupported" when only a missing feature made it one.
+fn explain(error: DecodeError, bytes: &[u8]) -> Error {
+    let error = match error {
+        DecodeError::Parse(error) => error,
+        DecodeError::Other(error) => return error,
+    };
+    for &(feature, name) in MISSING {
+        let features = Engine::features() | feature;
+        if Validator::new_with_features(features)
+            .validate_all(bytes)
+            .is_ok()
+        {
+            return Error::unsupported(name);
+        }
+    }
+    Error::module(error.message(), to_usize(error.offset()))
+}
+
+enum DecodeError {
+    Parse(BinaryReaderError),
+    Other(Error),
+}
+
+impl From<BinaryReaderError> for DecodeError {
+    fn from(error: BinaryReaderError) -> Self {
+        DecodeError::Parse(error)
+    }
+}
+
+type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+struct Decoder<'e> {
+    engine: &'e Engine,
+    info: ModuleInfo,
+    types: Vec<Arc<FuncType>>,
+    /// Functions that a `funcref` may point to.
+    escaping: Vec<u32>,
+}
+
+impl<'e> Decoder<'e> {
+    fn new(engine: &'e Engine) -> Self {
+        Decoder {
+            engine,
+            info: ModuleInfo::default(),
+            types: Vec::new(),
+            escaping: Vec::new(),
+        }
+    }
+
+    fn run(mut self, bytes: &[u8]) -> Result<(ModuleInfo, Vec<Arc<FuncType>>), DecodeError> {
+        let features = Engine::features();
+        let mut validator = Validator::new_with_features(features);
+        let mut parser = Parser::new(0);
+        parser.set_features(features);
+        let mut bodies: Vec<Body<'_>> = Vec::new();
+        for payload in parser.parse_all(bytes) {
+            let payload = payload?;
+            if let Payload::Version {
+                encoding: wasmparser::Encoding::Component,
+                ..
+            } = payload
+            {
+                return Err(DecodeError::Other(Error::unsupported(
+                    "components: this is a component, not a core module",
+                )));
+            }
+            if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
+                let range = body.range();
+                self.info
+                    .bodies
+                    .push(to_usize(range.start)..to_usize(range.end));
+                bodies.push((func, body));
+            }
+            self.section(payload)?;
+        }
+        validate_bodies(bodies, self.engine.config().validation_threads)?;
+        self.finish();
+        Ok((self.info, self.types))
+    }
+
+    fn section(&mut self, payload: Payload<'_>) -> Result<(), DecodeError> {
+        match payload {
+            Payload::TypeSection(reader) => {
+                for group in reader {
+                    for ty in group?.types() {
+                        let CompositeInnerType::Func(func) = &ty.composite_type.inner else {
+                            unreachable!("validation rejects other types");
+                        };
+                        let own = self.info.types.len();
+                        let map = |types: &[wasmparser::ValType]| {
+                            types
+                                .iter()
+                                .map(|ty| self.val_type(*ty, own))
+                                .collect::<Vec<_>>()
+                        };
+                        let key = FuncType::new(map(func.params()), map(func.results()));
+                        let registry = &self.engine.inner().types;
+                        let sig = registry.intern(key);
+                        self.types.push(registry.get(sig));
+                        self.info.types.push(sig);
+                    }
+                }
+            }
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports() {
+                    self.import(import?);
+                }
+            }
+            Payload::FunctionSection(reader) => {
+                for ty in reader {
+                    self.info.funcs.push(ty?);
+                }
+            }
+            Payload::TableSection(reader) => {
+                for table in reader {
+                    let table = table?;
+                    let init = match table.init {
+                        wasmparser::TableInit::RefNull => None,
+                        wasmparser::TableInit::Expr(expr) => Some(self.const_expr(&expr)?),
+                    };
+                    let ty = self.table_type(table.ty);
+                    self.info.tables.push(TableDecl { ty, init });
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for memory in reader {
+                    self.info.memories.push(memory_type(memory?));
+                }
+            }
+            Payload::TagSection(reader) => {
+                for tag in reader {
+                    self.info.tags.push(tag?.func_type_idx);
+                }
+            }
+            Payload::GlobalSection(reader) => {
+                for global in reader {
+                    let global = global?;
+                    let init = Some(self.const_expr(&global.init_expr)?);
+                    let ty = self.global_type(global.ty);
+                    self.info.globals.push(GlobalDecl { ty, init });
+                }
+            }
+            Payload::ExportSection(reader) => {
+                for export in reader {
+                    let export = export?;
+                    let index = extern_index(export.kind, export.index);
+                    if let ExternIndex::Func(func) = index {
+                        self.escaping.push(func);
+                    }
+                    let name: Box<str> = export.name.into();
+                    self.info
+                        .export_names
+                        .insert(name.clone(), self.info.exports.len());
+                    self.info.exports.push((name, index));
+                }
+            }
+            Payload::StartSection { func, .. } => self.info.start = Some(func),
+            Payload::ElementSection(reader) => {
+                for element in reader {
+                    let segment = self.element(element?)?;
+                    self.info.elements.push(segment);
+                }
+            }
+            Payload::DataSection(reader) => {
+                for data in reader {
+                    let data = data?;
+                    let mode = match data.kind {
+                        wasmparser::DataKind::Passive => SegmentMode::Passive,
+                        wasmparser::DataKind::Active {
+                            memory_index,
+                            offset_expr,
+                        } => {
+                            let offset = self.const_expr(&offset_expr)?;
+                            SegmentMode::Active {
+                                index: memory_index,
+                                offset,
+                            }
+                        }
+                    };
+                    let end = to_usize(data.range.end);
+                    self.info.data.push(DataSegment {
+                        mode,
+                        bytes: end - data.data.len()..end,
+                    });
+                }
+            }
+            Payload::CustomSection(reader) if reader.name() == "name" => {
+                let start = to_usize(reader.data_offset());
+                self.info.name_section = Some(start..start + reader.data().len());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'_>) {
+        let info = &mut self.info;
+        let index = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                info.funcs.push(ty);
+                info.imported_funcs += 1;
+                ExternIndex::Func(info.imported_funcs - 1)
+            }
+            TypeRef::Table(ty) => {
+                let ty = self.table_type(ty);
+                let info = &mut self.info;
+                info.tables.push(TableDecl { ty, init: None });
+                info.imported_tables += 1;
+                ExternIndex::Table(info.imported_tables - 1)
+            }
+            TypeRef::Memory(ty) => {
+                info.memories.push(memory_type(ty));
+                info.imported_memories += 1;
+                ExternIndex::Memory(info.imported_memories - 1)
+            }
+            TypeRef::Global(ty) => {
+                let ty = self.global_type(ty);
+                let info = &mut self.info;
+                info.globals.push(GlobalDecl { ty, init: None });
+                info.imported_globals += 1;
+                ExternIndex::Global(info.imported_globals - 1)
+            }
+            TypeRef::Tag(ty) => {
+                info.tags.push(ty.func_type_idx);
+                info.imported_tags += 1;
+                ExternIndex::Tag(info.imported_tags - 1)
+            }
+        };
+        self.info.imports.push(Import {
+            module: import.module.into(),
+            name: import.name.into(),
+            index,
+        });
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'_>) -> Result<ElementSegment, DecodeError> {
+        let mode = match element.kind {
+            ElementKind::Passive => SegmentMode::Passive,
+            ElementKind::Declared => SegmentMode::Declared,
+            ElementKind::Active {
+                table_index,
+                offset_expr,
+            } => SegmentMode::Active {
+                index: table_index.unwrap_or(0),
+                offset: self.const_expr(&offset_expr)?,
+            },
+        };
+        let (ty, items) = match element.items {
+            WpElements::Functions(reader) => {
+                let funcs = reader.into_iter().collect::<Result<Box<[u32]>, _>>()?;
+                self.escaping.extend_from_slice(&funcs);
+                (
+                    RefType {
+                        nullable: false,
+                        heap: HeapType::Func,
+                    },
+                    ElementItems::Funcs(funcs),
+                )
+            }
+            WpElements::Expressions(ty, reader) => {
+                let mut exprs = Vec::new();
+                for expr in reader {
+                    exprs.push(self.const_expr(&expr?)?);
+                }
+                (
+                    self.ref_type(ty, usize::MAX),
+                    ElementItems::Exprs(exprs.into()),
+                )
+            }
+        };
+        Ok(ElementSegment { mode, ty, items })
+    }
+
+    fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, DecodeError> {
+        use wasmparser::Operator as Op;
+        let mut ops = Vec::new();
+        let mut reader = expr.get_operators_reader();
+        while !reader.eof() {
+            ops.push(match reader.read()? {
+                Op::I32Const { value } => ConstOp::I32Const(value),
+                Op::I64Const { value } => ConstOp::I64Const(value),
+                Op::F32Const { value } => ConstOp::F32Const(value.bits()),
+                Op::F64Const { value } => ConstOp::F64Const(value.bits()),
+                Op::V128Const { value } => ConstOp::V128Const(*value.bytes()),
+                Op::GlobalGet { global_index } => ConstOp::GlobalGet(global_index),
+                Op::RefNull { .. } => ConstOp::RefNull,
+                Op::RefFunc { function_index } => {
+                    self.escaping.push(function_index);
+                    ConstOp::RefFunc(function_index)
+                }
+                Op::I32Add => ConstOp::I32Add,
+                Op::I32Sub => ConstOp::I32Sub,
+                Op::I32Mul => ConstOp::I32Mul,
+                Op::I64Add => ConstOp::I64Add,
+                Op::I64Sub => ConstOp::I64Sub,
+                Op::I64Mul => ConstOp::I64Mul,
+                Op::End => break,
+                other => unreachable!("validation rejects {other:?} in a constant expression"),
+            });
+        }
+        Ok(ConstExpr(ops.into()))
+    }
+
+    /// Numbers the functions that escape and lays out the VM context.
+    fn finish(&mut self) {
+        let info = &mut self.info;
+        info.func_ref_slots = vec![NO_FUNC_REF; info.funcs.len()];
+        for &func in &self.escaping {
+            let slot = &mut info.func_ref_slots[func as usize];
+            if *slot == NO_FUNC_REF && func >= info.imported_funcs {
+                *slot = info.func_ref_count;
+                info.func_ref_count += 1;
+            }
+        }
+        let count = |len: usize| u32::try_from(len).expect("validation limits counts");
+        info.offsets = VmOffsets::new(&VmCounts {
+            memories: count(info.memories.len()),
+            tables: count(info.tables.len()),
+            imported_funcs: info.imported_funcs,
+            imported_globals: info.imported_globals,
+            tags: count(info.tags.len()),
+            func_refs: info.func_ref_count,
+            globals: count(info.globals.len()) - info.imported_globals,
+        });
+    }
+
+    fn val_type(&self, ty: wasmparser::ValType, own: usize) -> ValType {
+        convert_val_type(ty, &self.info.types, own)
+    }
+
+    fn ref_type(&self, ty: wasmparser::RefType, own: usize) -> RefType {
+        convert_ref_type(ty, &self.info.types, own)
+    }
+
+    fn table_type(&self, ty: wasmparser::TableType) -> TableType {
+        TableType {
+            element: self.ref_type(ty.element_type, usize::MAX),
+            minimum: ty.initial,
+            maximum: ty.maximum,
+            table64: ty.table64,
+        }
+    }
+
+    fn global_type(&self, ty: wasmparser::GlobalType) -> GlobalType {
+        GlobalType {
+            content: self.val_type(ty.content_type, usize::MAX),
+            mutability: if ty.mutable {
+                Mutability::Var
+            } else {
+                Mutability::Const
+            },
+        }
+    }
+}
+
+/// An offset in the module, which is in memory.
+fn to_usize(offset: u64) -> usize {
+    usize::try_from(offset).expect("offsets lie in the module's bytes")
+}
+
+/// Canonicalises a value type; `own` is the index of the type being defined, if any.
+pub(crate) fn convert_val_type(ty: wasmparser::ValType, types: &[SigId], own: usize) -> ValType {
+    match ty {
+        wasmparser::ValType::I32 => ValType::I32,
+        wasmparser::ValType::I64 => ValType::I64,
+        wasmparser::ValType::F32 => ValType::F32,
+        wasmparser::ValType::F64 => ValType::F64,
+        wasmparser::ValType::V128 => ValType::V128,
+        wasmparser::ValType::Ref(ty) => ValType::Ref(convert_ref_type(ty, types, own)),
+    }
+}
+
+fn convert_ref_type(ty: wasmparser::RefType, types: &[SigId], own: usize) -> RefType {
+    RefType {
+        nullable: ty.is_nullable(),
+        heap: convert_heap(ty.heap_type(), types, own),
+    }
+}
+
+fn convert_heap(ty: wasmparser::HeapType, types: &[SigId], own: usize) -> HeapType {
+    use wasmparser::AbstractHeapType as Abstract;
+    match ty {
+        wasmparser::HeapType::Abstract { ty, .. } => match ty {
+            Abstract::Func => HeapType::Func,
+            Abstract::Extern => HeapType::Extern,
+            Abstract::Exn => HeapType::Exn,
+            Abstract::NoFunc => HeapType::NoFunc,
+            Abstract::NoExtern => HeapType::NoExtern,
+            Abstract::NoExn => HeapType::NoExn,
+            other => unreachable!("validation rejects {other:?}"),
+        },
+        wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => {
+            let index = index
+                .as_module_index()
+                .expect("indices of the module being read") as usize;
+            HeapType::Concrete(if index == own { SELF_SIG } else { types[index] })
+        }
+    }
+}
+
+/// Canonicalises a heap type.
+pub(crate) fn convert_heap_type(ty: wasmparser::HeapType, types: &[SigId]) -> HeapType {
+    convert_heap(ty, types, usize::MAX)
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        minimum: ty.initial,
+        maximum: ty.maximum,
+        memory64: ty.memory64,
+        page_size_log2: ty.page_size_log2.map_or(16, |log2| {
+            u8::try_from(log2).expect("validation allows 0 and 16")
+        }),
+    }
+}
+
+fn extern_index(kind: ExternalKind, index: u32) -> ExternIndex {
+    match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => ExternIndex::Func(index),
+        ExternalKind::Table => ExternIndex::Table(index),
+        ExternalKind::Memory => ExternIndex::Memory(index),
+        ExternalKind::Global => ExternIndex::Global(index),
+        ExternalKind::Tag => ExternIndex::Tag(index),
+    }
+}
+
+/// Validates function bodies, on all cores when there is enough of them. Of several errors, the
+/// one at the lowest offset is reported, so the outcome does not depend on timing.
+fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), BinaryReaderError> {
+    let total: usize = bodies
+        .iter()
+        .map(|(_, body)| body.get_binary_reader().bytes_remaining())
+        .sum();
+    let threads = threads
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+        .min(1 + total / PARALLEL_THRESHOLD_BYTES);
+    if threads <= 1 {
+        let mut allocations = FuncValidatorAllocations::default();
+        for (func, body) in bodies {
+            let mut validator = func.into_validator(allocations);
+            validator.validate(&body)?;
+            allocations = validator.into_allocations();
+        }
+        return Ok(());
+    }
+    // Chunks are claimed in order, so threads stay busy though bodies differ in size.
+    const CHUNK: usize = 64;
+    let chunks: Vec<Mutex<Vec<Body<'_>>>> = {
+        let mut bodies = bodies.into_iter().peekable();
+        let mut chunks = Vec::new();
+        while bodies.peek().is_some() {
+            chunks.push(Mutex::new(bodies.by_ref().take(CHUNK).collect()));
+        }
+        chunks
+    };
+    let next = AtomicUsize::new(0);
+    let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
+    let work = || {
+        let mut allocations = FuncValidatorAllocations::default();
+        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let chunk = core::mem::take(&mut *chunk.lock().expect("no panic while locked"));
+            for (func, body) in chunk {
+                let mut validator = func.into_validator(core::mem::take(&mut allocations));
+                if let Err(error) = validator.validate(&body) {
+                    let mut first = first_error.lock().expect("no panic while locked");
+                    if first.as_ref().is_none_or(|f| error.offset() < f.offset()) {
+                        *first = Some(error);
+                    }
+                    break;
+                }
+                allocations = validator.into_allocations();
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(work);
+        }
+        work();
+    });
+    match first_error.into_inner().expect("no panic while locked") {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}

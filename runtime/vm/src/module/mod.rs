@@ -1,0 +1,237 @@
+//! Modules: validated, decoded, shared between instances and threads.
+
+mod decode;
+mod names;
+
+pub(crate) use decode::{convert_heap_type, convert_val_type};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::extern_::ExternType;
+use crate::interp::code::ModuleCode;
+use names::FunctionNames;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use zwasm_core::FuncType;
+use zwasm_core::module::{ExternIndex, ModuleInfo};
+
+/// A validated module; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Module {
+    inner: Arc<ModuleInner>,
+}
+
+pub(crate) struct ModuleInner {
+    pub(crate) engine: Engine,
+    pub(crate) info: ModuleInfo,
+    /// The types by type index.
+    pub(crate) types: Vec<Arc<FuncType>>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) code: ModuleCode,
+    names: OnceLock<FunctionNames>,
+}
+
+impl core::fmt::Debug for ModuleInner {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Module")
+            .field("functions", &self.info.funcs.len())
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// An import of a module.
+#[derive(Clone, Debug)]
+pub struct ImportType<'a> {
+    /// Module name.
+    pub module: &'a str,
+    /// Item name.
+    pub name: &'a str,
+    /// What it must be.
+    pub ty: ExternType,
+}
+
+/// An export of a module.
+#[derive(Clone, Debug)]
+pub struct ExportType<'a> {
+    /// Name.
+    pub name: &'a str,
+    /// What it is.
+    pub ty: ExternType,
+}
+
+impl Module {
+    /// Validates and decodes a module in binary form, or in text form when it does not begin with
+    /// the binary magic (and the `wat` feature is on).
+    ///
+    /// # Errors
+    /// When the module is malformed or invalid, or needs a feature that zwasm lacks; the message
+    /// has the byte offset.
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
+        Module::from_vec(engine, bytes.as_ref().to_vec())
+    }
+
+    /// As [`Module::new`], without copying the bytes.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn from_vec(engine: &Engine, bytes: Vec<u8>) -> Result<Module> {
+        let bytes = to_binary(bytes)?;
+        decode::decode(engine, bytes).map(|inner| Module {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Reads a module from a file.
+    ///
+    /// # Errors
+    /// As [`Module::new`], and when the file cannot be read.
+    pub fn from_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path)
+            .map_err(|e| Error::usage(format!("cannot read {}: {e}", path.display())))?;
+        Module::from_vec(engine, bytes)
+    }
+
+    /// Checks a module without keeping it.
+    ///
+    /// # Errors
+    /// As [`Module::new`].
+    pub fn validate(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<()> {
+        Module::new(engine, bytes).map(drop)
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// The imports, in order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
+        self.inner.info.imports.iter().map(|import| ImportType {
+            module: &import.module,
+            name: &import.name,
+            ty: self.inner.extern_type(import.index),
+        })
+    }
+
+    /// The exports, in order.
+    pub fn exports(&self) -> impl ExactSizeIterator<Item = ExportType<'_>> {
+        self.inner
+            .info
+            .exports
+            .iter()
+            .map(|(name, index)| ExportType {
+                name,
+                ty: self.inner.extern_type(*index),
+            })
+    }
+
+    /// Sizes, for tools.
+    #[must_use]
+    pub fn stats(&self) -> ModuleStats {
+        let info = &self.inner.info;
+        let (functions_compiled, code_bytes) = self.inner.code.stats();
+        ModuleStats {
+            wasm_bytes: self.inner.bytes.len(),
+            code_section_bytes: info.bodies.iter().map(|body| body.len()).sum(),
+            functions: info.bodies.len(),
+            functions_compiled,
+            code_bytes,
+            compile_time: self.inner.code.compile_time(),
+            data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Arc<ModuleInner> {
+        &self.inner
+    }
+}
+
+/// Sizes of a module and of the code made from it so far.
+#[derive(Clone, Copy, Debug)]
+pub struct ModuleStats {
+    /// Size of the module in bytes.
+    pub wasm_bytes: usize,
+    /// Bytes of function bodies.
+    pub code_section_bytes: usize,
+    /// Number of functions with a body.
+    pub functions: usize,
+    /// How many of them were translated.
+    pub functions_compiled: usize,
+    /// Bytes of code made from them.
+    pub code_bytes: usize,
+    /// Time spent translating.
+    pub compile_time: std::time::Duration,
+    /// Bytes of data segments.
+    pub data_bytes: usize,
+}
+
+#[cfg(feature = "wat")]
+fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    if bytes.starts_with(b"\0asm") {
+        return Ok(bytes);
+    }
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if !matches!(first, Some(b'(' | b';')) {
+        return Err(Error::module(
+            "neither the magic of a binary module nor text",
+            0,
+        ));
+    }
+    wat::parse_bytes(&bytes)
+        .map(|binary| binary.into_owned())
+        .map_err(|e| Error::text(e.to_string()))
+}
+
+#[cfg(not(feature = "wat"))]
+fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
+    Ok(bytes)
+}
+
+impl Drop for ModuleInner {
+    fn drop(&mut self) {
+        self.code.unregister(&self.engine.inner().code);
+    }
+}
+
+impl ModuleInner {
+    pub(crate) fn func_type(&self, func: u32) -> &Arc<FuncType> {
+        &self.types[self.info.funcs[func as usize] as usize]
+    }
+
+    pub(crate) fn tag_type(&self, tag: u32) -> &Arc<FuncType> {
+        &self.types[self.info.tags[tag as usize] as usize]
+    }
+
+    pub(crate) fn extern_type(&self, index: ExternIndex) -> ExternType {
+        let info = &self.info;
+        match index {
+            ExternIndex::Func(i) => ExternType::Func((**self.func_type(i)).clone()),
+            ExternIndex::Table(i) => ExternType::Table(info.tables[i as usize].ty),
+            ExternIndex::Memory(i) => ExternType::Memory(info.memories[i as usize]),
+            ExternIndex::Global(i) => ExternType::Global(info.globals[i as usize].ty),
+            ExternIndex::Tag(i) => ExternType::Tag((**self.tag_type(i)).clone()),
+        }
+    }
+
+    /// The name of a function in the name section, or the name it is exported under.
+    pub(crate) fn func_name(&self, func: u32) -> Option<String> {
+        let names = self.names.get_or_init(|| {
+            FunctionNames::parse(
+                self.info
+                    .name_section
+                    .clone()
+                    .map(|range| &self.bytes[range]),
+            )
+        });
+        names.get(func).map(str::to_owned).or_else(|| {
+            self.info
+                .exports
+                .iter()
+                .find(|(_, index)| *index == ExternIndex::Func(func))
+                .map(|(name, _)| name.to_string())
+        })
+    }
+}

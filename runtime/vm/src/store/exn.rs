@@ -1,0 +1,116 @@
+//! The exceptions of a store.
+
+use crate::tag::TagInst;
+use core::cell::Cell;
+use core::ptr::NonNull;
+
+/// A thrown exception: its tag and the raw slots of its values.
+#[derive(Debug)]
+pub(crate) struct Exception {
+    pub(crate) tag: NonNull<TagInst>,
+    pub(crate) payload: Box<[u64]>,
+    /// Whether the host holds it, in an error or a value: it is never collected then.
+    pub(crate) pinned: Cell<bool>,
+}
+
+impl Exception {
+    pub(crate) fn new(tag: NonNull<TagInst>, payload: Box<[u64]>) -> Exception {
+        Exception {
+            tag,
+            payload,
+            pinned: Cell::new(false),
+        }
+    }
+}
+
+/// Exceptions by number. A raw `exnref` is the number plus one.
+#[derive(Debug, Default)]
+pub(crate) struct Exceptions {
+    slots: Vec<Option<Exception>>,
+    free: Vec<u32>,
+    live: usize,
+    /// Collect when this many are alive.
+    threshold: usize,
+}
+
+const FIRST_THRESHOLD: usize = 4096;
+
+impl Exceptions {
+    pub(crate) fn insert(&mut self, exception: Exception) -> u64 {
+        self.live += 1;
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.slots[index as usize] = Some(exception);
+                index
+            }
+            None => {
+                self.slots.push(Some(exception));
+                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 live exceptions")
+            }
+        };
+        u64::from(index) + 1
+    }
+
+    pub(crate) fn get(&self, raw: u64) -> &Exception {
+        let index = usize::try_from(raw - 1).expect("an exception of this store");
+        self.slots[index].as_ref().expect("a live exception")
+    }
+
+    /// Whether enough exceptions are alive to look for garbage.
+    pub(crate) fn wants_collection(&self) -> bool {
+        self.live >= self.threshold.max(FIRST_THRESHOLD)
+    }
+
+    /// Frees every exception that none of the words, which are every place of the store that may
+    /// hold a reference, could mean. Conservative: an integer that looks like a reference keeps
+    /// its exception.
+    pub(crate) fn collect(&mut self, roots: impl Iterator<Item = u64>) {
+        let mut marked = vec![false; self.slots.len()];
+        let mut work: Vec<u64> = roots.collect();
+        let pinned = |slot: &Option<Exception>| slot.as_ref().is_some_and(|e| e.pinned.get());
+        work.extend(
+            self.slots
+                .iter()
+                .zip(1..)
+                .filter(|(slot, _)| pinned(slot))
+                .map(|(_, raw)| raw),
+        );
+        while let Some(word) = work.pop() {
+            let Some(index) = word.checked_sub(1).and_then(|i| usize::try_from(i).ok()) else {
+                continue;
+            };
+            if let (Some(mark @ false), Some(Some(exception))) =
+                (marked.get_mut(index), self.slots.get(index))
+            {
+                *mark = true;
+                work.extend_from_slice(&exception.payload);
+            }
+        }
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if !marked[index] && slot.take().is_some() {
+                self.live -= 1;
+                self.free.push(u32::try_from(index).expect("as inserted"));
+            }
+        }
+        self.threshold = self.live * 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn collection_keeps_what_a_root_reaches() {
+        let mut exceptions = Exceptions::default();
+        let exception = |payload: Vec<u64>| Exception::new(NonNull::dangling(), payload.into());
+        let inner = exceptions.insert(exception(vec![]));
+        let outer = exceptions.insert(exception(vec![inner]));
+        let garbage = exceptions.insert(exception(vec![7]));
+        exceptions.collect([outer, 0, u64::MAX].into_iter());
+        assert_eq!(exceptions.live, 2);
+        assert_eq!(exceptions.get(outer).payload[0], inner);
+        let reused = exceptions.insert(exception(vec![]));
+        assert_eq!(reused, garbage, "its number is free again");
+    }
+}

@@ -1,0 +1,395 @@
+//! The store: owner of everything that instances share, and of the embedder's data.
+
+pub(crate) mod context;
+pub(crate) mod exn;
+pub(crate) mod handle;
+pub(crate) mod limits;
+
+pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
+pub use limits::InterruptHandle;
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::func::{Func, HostFunc};
+use crate::global::{Global, GlobalInst};
+use crate::instance::InstanceData;
+use crate::memory::{Memory, MemoryInst};
+use crate::resource::ResourceLimiter;
+use crate::sys::mmap::Reservation;
+use crate::table::{Table, TableInst};
+use crate::tag::{Tag, TagInst};
+use crate::vmctx::FuncRef;
+use core::any::Any;
+use core::ptr::NonNull;
+use exn::Exceptions;
+use handle::{Arena, StoreId, Stored};
+use limits::StoreLimits;
+use std::sync::Arc;
+use zwasm_core::{GlobalType, MemoryType, SigId, TableType};
+
+/// Owns instances, memories, tables, globals and functions, and the embedder's data `T`.
+#[derive(Debug)]
+pub struct Store<T: 'static> {
+    inner: Box<StoreInner<T>>,
+}
+
+/// Behind a [`Store`]. The opaque part comes first, so that a pointer to one is one to the other.
+#[repr(C)]
+pub(crate) struct StoreInner<T: 'static> {
+    opaque: StoreOpaque,
+    pub(crate) data: T,
+}
+
+impl<T> core::fmt::Debug for StoreInner<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Store")
+            .field("id", &self.opaque.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Each memory reserves gigabytes of a 47-bit address space.
+const MAX_MEMORIES: usize = 4096;
+
+/// Asks the embedder whether a resource may grow.
+type LimiterCall = Box<dyn FnMut(*mut StoreOpaque, Growth) -> bool + Send + Sync>;
+
+/// What wants to grow, in bytes or elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Growth {
+    Memory {
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    },
+    Table {
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    },
+}
+
+/// The part of a store that does not depend on the embedder's data.
+pub(crate) struct StoreOpaque {
+    id: StoreId,
+    engine: Engine,
+    pub(crate) limits: Arc<StoreLimits>,
+    pub(crate) value_stack: Option<Reservation>,
+    instances: Arena<InstanceData>,
+    memories: Arena<MemoryInst>,
+    tables: Arena<TableInst>,
+    globals: Arena<GlobalInst>,
+    tags: Arena<TagInst>,
+    host_refs: Arena<FuncRef>,
+    host_funcs: Vec<Arc<HostFunc>>,
+    pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
+    pub(crate) exceptions: Exceptions,
+    /// The error of a host function on its way out through the guest.
+    pub(crate) pending_error: Option<Error>,
+    /// Callers to go back to after a call into another instance.
+    pub(crate) switches: Vec<crate::interp::Switch>,
+    /// Lowest native stack address that nested calls may reach; 0 outside of any call.
+    pub(crate) native_limit: usize,
+    limiter: Option<LimiterCall>,
+}
+
+impl<T: 'static> Store<T> {
+    /// An empty store.
+    pub fn new(engine: &Engine, data: T) -> Store<T> {
+        let opaque = StoreOpaque {
+            id: StoreId::next(),
+            engine: engine.clone(),
+            limits: Arc::new(StoreLimits::default()),
+            value_stack: None,
+            instances: Arena::new(),
+            memories: Arena::new(),
+            tables: Arena::new(),
+            globals: Arena::new(),
+            tags: Arena::new(),
+            host_refs: Arena::new(),
+            host_funcs: Vec::new(),
+            externs: Vec::new(),
+            exceptions: Exceptions::default(),
+            pending_error: None,
+            switches: Vec::new(),
+            native_limit: 0,
+            limiter: None,
+        };
+        Store {
+            inner: Box::new(StoreInner { opaque, data }),
+        }
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.inner.opaque.engine
+    }
+
+    /// The embedder's data.
+    #[must_use]
+    pub fn data(&self) -> &T {
+        &self.inner.data
+    }
+
+    /// The embedder's data, mutably.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.inner.data
+    }
+
+    /// Drops everything but the embedder's data.
+    #[must_use]
+    pub fn into_data(self) -> T {
+        self.inner.data
+    }
+
+    /// Sets the fuel left.
+    ///
+    /// # Errors
+    /// When the engine does not count fuel.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.inner.opaque.set_fuel(fuel)
+    }
+
+    /// The fuel left.
+    ///
+    /// # Errors
+    /// When the engine does not count fuel.
+    pub fn get_fuel(&self) -> Result<u64> {
+        self.inner.opaque.get_fuel()
+    }
+
+    /// A handle that stops this store's guest from another thread.
+    #[must_use]
+    pub fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle::new(self.inner.opaque.limits.clone())
+    }
+
+    /// Asks `limiter` before memories and tables are made or grow.
+    pub fn limiter<L: ResourceLimiter + 'static>(
+        &mut self,
+        mut limiter: impl FnMut(&mut T) -> &mut L + Send + Sync + 'static,
+    ) {
+        self.inner.opaque.limiter = Some(Box::new(move |store, growth| {
+            // SAFETY: the runtime passes the store that holds this closure, which is a
+            // `StoreInner<T>`, and holds no borrow of its data while asking.
+            let data = unsafe { &mut (*store.cast::<StoreInner<T>>()).data };
+            let limiter = limiter(data);
+            match growth {
+                Growth::Memory {
+                    current,
+                    desired,
+                    maximum,
+                } => limiter.memory_growing(current, desired, maximum),
+                Growth::Table {
+                    current,
+                    desired,
+                    maximum,
+                } => limiter.table_growing(current, desired, maximum),
+            }
+        }));
+    }
+
+    pub(crate) fn inner(&self) -> &StoreInner<T> {
+        &self.inner
+    }
+
+    pub(crate) fn inner_mut(&mut self) -> &mut StoreInner<T> {
+        &mut self.inner
+    }
+}
+
+impl<T: 'static> StoreInner<T> {
+    pub(crate) fn opaque(&self) -> &StoreOpaque {
+        &self.opaque
+    }
+
+    /// The opaque part, through a pointer that reaches the whole store: host functions get back
+    /// from it to `T`.
+    pub(crate) fn opaque_mut(&mut self) -> &mut StoreOpaque {
+        // SAFETY: the opaque part is the first field of this `repr(C)` struct.
+        unsafe { &mut *core::ptr::from_mut(self).cast::<StoreOpaque>() }
+    }
+}
+
+impl StoreOpaque {
+    pub(crate) fn id(&self) -> StoreId {
+        self.id
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn set_fuel(&mut self, fuel: u64) -> Result<()> {
+        self.check_fuel_enabled()?;
+        self.limits
+            .fuel
+            .set(i64::try_from(fuel).unwrap_or(i64::MAX));
+        Ok(())
+    }
+
+    pub(crate) fn get_fuel(&self) -> Result<u64> {
+        self.check_fuel_enabled()?;
+        Ok(u64::try_from(self.limits.fuel.get()).unwrap_or(0))
+    }
+
+    fn check_fuel_enabled(&self) -> Result<()> {
+        if self.engine.config().consume_fuel {
+            Ok(())
+        } else {
+            Err(Error::usage(
+                "the engine does not count fuel: set Config::consume_fuel",
+            ))
+        }
+    }
+
+    /// Asks the limiter, if there is one.
+    fn allows(&mut self, growth: Growth) -> bool {
+        let Some(mut limiter) = self.limiter.take() else {
+            return true;
+        };
+        let allowed = limiter(self, growth);
+        self.limiter = Some(limiter);
+        allowed
+    }
+
+    /// Makes sure the value stack exists and returns its first slot.
+    pub(crate) fn ensure_value_stack(&mut self) -> Result<()> {
+        if self.value_stack.is_none() {
+            let bytes = self
+                .engine
+                .config()
+                .max_wasm_stack_bytes
+                .next_multiple_of(16);
+            let out_of_memory = |_| Error::resource("the host has no memory for the value stack");
+            let mut stack = Reservation::new(bytes).map_err(out_of_memory)?;
+            stack.make_accessible(0, bytes).map_err(out_of_memory)?;
+            let base = stack.base() as u64;
+            self.limits.stack_limit.set(base + bytes as u64);
+            self.limits.stack_top.set(base);
+            self.value_stack = Some(stack);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_instance(&mut self, instance: InstanceData) -> NonNull<InstanceData> {
+        self.instances.alloc(instance)
+    }
+
+    pub(crate) fn instances(&self) -> impl Iterator<Item = NonNull<InstanceData>> + '_ {
+        self.instances.iter()
+    }
+
+    pub(crate) fn new_memory(&mut self, ty: MemoryType) -> Result<Memory> {
+        let bytes = |pages: u64| usize::try_from(pages << ty.page_size_log2).ok();
+        let growth = Growth::Memory {
+            current: 0,
+            desired: bytes(ty.minimum).unwrap_or(usize::MAX),
+            maximum: ty.maximum.and_then(bytes),
+        };
+        if self.memories.len() >= MAX_MEMORIES {
+            return Err(Error::resource(format!(
+                "a store holds at most {MAX_MEMORIES} memories"
+            )));
+        }
+        if !self.allows(growth) {
+            return Err(Error::resource("the store's limits refuse a new memory"));
+        }
+        let memory = MemoryInst::new(ty, self.engine.config().memory_reservation_bytes)?;
+        let pointer = self.memories.alloc(memory);
+        // SAFETY: the arena lives as long as the store.
+        Ok(Memory(unsafe { Stored::new(self.id, pointer) }))
+    }
+
+    pub(crate) fn new_table(&mut self, ty: TableType, init: u64) -> Result<Table> {
+        let count = |n: u64| usize::try_from(n).ok();
+        let growth = Growth::Table {
+            current: 0,
+            desired: count(ty.minimum).unwrap_or(usize::MAX),
+            maximum: ty.maximum.and_then(count),
+        };
+        if !self.allows(growth) {
+            return Err(Error::resource("the store's limits refuse a new table"));
+        }
+        let table = TableInst::new(ty, init, self.engine.config().max_table_elements)?;
+        let pointer = self.tables.alloc(table);
+        // SAFETY: the arena lives as long as the store.
+        Ok(Table(unsafe { Stored::new(self.id, pointer) }))
+    }
+
+    pub(crate) fn grow_memory(
+        &mut self,
+        mut memory: NonNull<MemoryInst>,
+        delta: u64,
+    ) -> Option<u64> {
+        // SAFETY: a record of this store, which is borrowed mutably; the limiter cannot reach it.
+        let memory = unsafe { memory.as_mut() };
+        memory.grow(delta, |current, desired, maximum| {
+            self.allows(Growth::Memory {
+                current,
+                desired,
+                maximum,
+            })
+        })
+    }
+
+    pub(crate) fn grow_table(
+        &mut self,
+        mut table: NonNull<TableInst>,
+        delta: u64,
+        init: u64,
+    ) -> Option<u64> {
+        // SAFETY: as in `grow_memory`.
+        let table = unsafe { table.as_mut() };
+        table.grow(delta, init, |current, desired, maximum| {
+            self.allows(Growth::Table {
+                current,
+                desired,
+                maximum,
+            })
+        })
+    }
+
+    pub(crate) fn new_host_global(&mut self, ty: GlobalType, raw: [u64; 2]) -> Global {
+        let mut own = Box::new(raw);
+        let cell = core::ptr::from_mut(&mut *own);
+        self.add_global(GlobalInst {
+            ty,
+            cell,
+            _own: Some(own),
+        })
+    }
+
+    pub(crate) fn add_global(&mut self, global: GlobalInst) -> Global {
+        let pointer = self.globals.alloc(global);
+        // SAFETY: the arena lives as long as the store.
+        Global(unsafe { Stored::new(self.id, pointer) })
+    }
+
+    pub(crate) fn new_tag(&mut self, sig: SigId) -> Tag {
+        let pointer = self.tags.alloc(TagInst { sig, _identity: 0 });
+        // SAFETY: the arena lives as long as the store.
+        Tag(unsafe { Stored::new(self.id, pointer) })
+    }
+
+    /// Makes a function of this store from a host function.
+    pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Func {
+        let record = FuncRef {
+            entry: core::ptr::null(),
+            context: core::ptr::null_mut(),
+            signature: u64::from(func.sig.0),
+            host: Arc::as_ptr(&func),
+        };
+        self.host_funcs.push(func);
+        let pointer = self.host_refs.alloc(record);
+        // SAFETY: the arena lives as long as the store.
+        Func(unsafe { Stored::new(self.id, pointer) })
+    }
+}
+
+// SAFETY: a store owns what its raw pointers lead to (records, contexts, code of modules it keeps
+// alive), none of it is tied to a thread, and running code needs `&mut`.
+unsafe impl Send for StoreOpaque {}
+// SAFETY: shared references only read.
+unsafe impl Sync for StoreOpaque {}

@@ -1,0 +1,4 @@
+//! Everything that talks to the operating system.
+
+pub(crate) mod mmap;
+pub(crate) mod stack;
