@@ -205,7 +205,7 @@ fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
             .or_default()
             .push(row);
     }
-    families
+    let mut means: Vec<Geomean> = families
         .into_iter()
         .filter_map(|((metric, tier, peer), rows)| {
             let gaps: Vec<&[f64]> = rows.iter().map(|r| r.gaps.as_slice()).collect();
@@ -249,7 +249,11 @@ fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
                 worst,
             })
         })
-        .collect()
+        .collect();
+    // Metrics in their order, then tiers and peers as they were asked for.
+    let place = |id: &str| results.engines.iter().position(|e| e.id == id);
+    means.sort_by_key(|m| (m.metric, place(&m.tier), place(&m.peer)));
+    means
 }
 
 /// Whether time verdicts are advisory only, because the control failed or is absent.

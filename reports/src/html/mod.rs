@@ -108,33 +108,19 @@ fn swatch(ink: Ink) -> String {
 }
 
 fn summary(out: &mut String, results: &Results) {
-    for mean in steady_means(results) {
-        put!(
-            out,
-            "<p class=\"lead\">{}.</p>",
-            escape(&text::geomean_sentence(mean))
-        );
-        let counts = text::verdict_counts(results, &mean.tier, &mean.peer, Metric::Steady);
-        out.push_str("<ul class=\"counts\">");
-        for (verdict, count) in Verdict::ALL.into_iter().zip(counts) {
-            put!(
-                out,
-                "<li class=\"{0}\"><b>{count}</b> {1} {0}</li>",
-                verdict.word(),
-                verdict.shape()
-            );
+    // The headline is the last tier that ran, the fastest by design; the others follow folded.
+    let headline = steady_means(results).last().map(|m| m.tier.as_str());
+    let (first, others): (Vec<&Geomean>, Vec<&Geomean>) =
+        steady_means(results).partition(|m| Some(m.tier.as_str()) == headline);
+    for mean in first {
+        summary_of(out, results, mean);
+    }
+    if !others.is_empty() {
+        out.push_str("<details><summary>Other tiers</summary>");
+        for mean in others {
+            summary_of(out, results, mean);
         }
-        out.push_str("</ul>");
-        let worst: Vec<String> = mean
-            .worst
-            .iter()
-            .map(|w| format!("{} {}×", w.workload, ratio(w.ratio)))
-            .collect();
-        put!(
-            out,
-            "<p class=\"muted\">Worst: {}.</p>",
-            escape(&worst.join(", "))
-        );
+        out.push_str("</details>");
     }
     let commit: String = results.commit.hash.chars().take(12).collect();
     let machine = &results.machine;
@@ -176,6 +162,36 @@ fn summary(out: &mut String, results: &Results) {
             escape(engine.missing.as_deref().unwrap_or_default())
         );
     }
+}
+
+/// Gap, verdict counts and worst rows of one tier against one peer.
+fn summary_of(out: &mut String, results: &Results, mean: &Geomean) {
+    put!(
+        out,
+        "<p class=\"lead\">{}.</p>",
+        escape(&text::geomean_sentence(mean))
+    );
+    let counts = text::verdict_counts(results, &mean.tier, &mean.peer, Metric::Steady);
+    out.push_str("<ul class=\"counts\">");
+    for (verdict, count) in Verdict::ALL.into_iter().zip(counts) {
+        put!(
+            out,
+            "<li class=\"{0}\"><b>{count}</b> {1} {0}</li>",
+            verdict.word(),
+            verdict.shape()
+        );
+    }
+    out.push_str("</ul>");
+    let worst: Vec<String> = mean
+        .worst
+        .iter()
+        .map(|w| format!("{} {}×", w.workload, ratio(w.ratio)))
+        .collect();
+    put!(
+        out,
+        "<p class=\"muted\">Worst: {}.</p>",
+        escape(&worst.join(", "))
+    );
 }
 
 fn steady_means(results: &Results) -> impl Iterator<Item = &Geomean> {

@@ -15,6 +15,8 @@
   };
 
   for (const select of selects) {
+    // The fastest tier, listed last, is what the page opens with.
+    if (select.name === 'tier') select.selectedIndex = select.options.length - 1;
     const wanted = state.get(select.name);
     if ([...select.options].some((o) => o.value === wanted)) select.value = wanted;
     select.addEventListener('change', () => {

@@ -10,7 +10,7 @@ use crate::text;
 const ROW: i32 = 22;
 const FONT: f64 = 12.0;
 /// Room for names on the left and values on the right.
-const LEFT: i32 = 170;
+const LEFT: i32 = 150;
 const RIGHT: i32 = WIDTH - 150;
 
 pub(super) fn verdict_ink(verdict: Verdict) -> Ink {
@@ -85,7 +85,7 @@ fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> String 
                 Anchor::End,
                 Ink::Text,
                 FONT,
-                &shorten(row.name, 22),
+                &shorten(row.name, 20),
             );
             let lo = row.lo.map_or(LEFT, |v| axis.at(v));
             let hi = row.hi.map_or(RIGHT, |v| axis.at(v));
@@ -312,7 +312,7 @@ pub(super) fn phases(rows: &[PhaseRow]) -> String {
                     Anchor::End,
                     Ink::Text,
                     FONT,
-                    &shorten(&row.engine, 22),
+                    &shorten(&row.engine, 20),
                 );
                 let mut x = f64::from(LEFT);
                 for ((_, ns), ink) in row.parts.iter().zip(PHASE_INKS) {
