@@ -1,3 +1,94 @@
-//! The zwasm command.
+//! The `zwasm` command.
+//!
+//! Exit codes: the guest's own from `proc_exit`, 134 for a trap, 1 for our errors, 2 for usage.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+mod engine;
+mod inspect;
+mod invoke;
+mod run;
+mod script;
+mod stats;
+mod units;
+
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// A WebAssembly runtime.
+///
+/// `zwasm FILE [ARGS]...` is short for `zwasm run FILE [ARGS]...`.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a module.
+    Run(run::Options),
+    /// Runs spec scripts (`.wast` files).
+    Wast(script::Options),
+    /// Shows what a module imports, exports and contains.
+    Inspect(inspect::Options),
+    /// Checks that modules are valid.
+    Validate(inspect::ValidateOptions),
+}
+
+/// What a command ends with, when nothing went wrong on our side.
+type Outcome = anyhow::Result<ExitCode>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse_from(with_run(std::env::args_os().collect()));
+    let outcome = match cli.command {
+        Command::Run(options) => run::run(&options),
+        Command::Wast(options) => script::run(&options),
+        Command::Inspect(options) => inspect::inspect(&options),
+        Command::Validate(options) => inspect::validate(&options),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Puts `run` in front of arguments that begin with neither a subcommand nor an option.
+fn with_run(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is_ours = |arg: &OsString| {
+        let known = ["run", "wast", "inspect", "validate", "help"];
+        arg.to_str()
+            .is_some_and(|arg| known.contains(&arg) || arg.starts_with('-'))
+    };
+    if args.get(1).is_some_and(|arg| !is_ours(arg)) {
+        args.insert(1, "run".into());
+    }
+    args
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_bare_file_is_run() {
+        let args = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(
+            with_run(args(&["zwasm", "a.wasm", "x"])),
+            args(&["zwasm", "run", "a.wasm", "x"])
+        );
+        assert_eq!(
+            with_run(args(&["zwasm", "--help"])),
+            args(&["zwasm", "--help"])
+        );
+        assert_eq!(with_run(args(&["zwasm"])), args(&["zwasm"]));
+    }
+}

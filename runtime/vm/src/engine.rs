@@ -63,6 +63,7 @@ pub struct Config {
     pub(crate) memory_reservation_bytes: Option<u64>,
     pub(crate) max_table_elements: u64,
     pub(crate) validation_threads: Option<usize>,
+    pub(crate) features: WasmFeatures,
 }
 
 impl Default for Config {
@@ -75,8 +76,45 @@ impl Default for Config {
             memory_reservation_bytes: None,
             max_table_elements: 10_000_000,
             validation_threads: None,
+            features: WasmFeatures::WASM2
+                | WasmFeatures::EXTENDED_CONST
+                | WasmFeatures::TAIL_CALL
+                | WasmFeatures::MULTI_MEMORY
+                | WasmFeatures::MEMORY64
+                | WasmFeatures::RELAXED_SIMD
+                | WasmFeatures::FUNCTION_REFERENCES
+                | WasmFeatures::EXCEPTIONS
+                | WasmFeatures::WIDE_ARITHMETIC
+                | WasmFeatures::CUSTOM_PAGE_SIZES,
         }
     }
+}
+
+macro_rules! feature_switches {
+    ($($method:ident $feature:ident $what:literal;)*) => {
+        /// Which proposals modules may use. All are on by default.
+        impl Config {
+            $(
+                #[doc = concat!("Allows ", $what, ".")]
+                pub fn $method(&mut self, allow: bool) -> &mut Config {
+                    self.features.set(WasmFeatures::$feature, allow);
+                    self
+                }
+            )*
+        }
+    };
+}
+feature_switches! {
+    wasm_extended_const EXTENDED_CONST "arithmetic in constant expressions";
+    wasm_tail_call TAIL_CALL "tail calls";
+    wasm_multi_memory MULTI_MEMORY "several memories in a module";
+    wasm_memory64 MEMORY64 "64-bit memories and tables";
+    wasm_simd SIMD "128-bit vectors (switch relaxed SIMD off first)";
+    wasm_relaxed_simd RELAXED_SIMD "relaxed vector instructions";
+    wasm_function_references FUNCTION_REFERENCES "typed function references";
+    wasm_exceptions EXCEPTIONS "exceptions (`try_table`, `throw`, `exnref`)";
+    wasm_wide_arithmetic WIDE_ARITHMETIC "128-bit integer arithmetic";
+    wasm_custom_page_sizes CUSTOM_PAGE_SIZES "memories with pages of one byte";
 }
 
 impl Config {
@@ -194,17 +232,8 @@ impl Engine {
     }
 
     /// The features of WebAssembly that modules may use.
-    pub(crate) fn features() -> WasmFeatures {
-        WasmFeatures::WASM2
-            | WasmFeatures::EXTENDED_CONST
-            | WasmFeatures::TAIL_CALL
-            | WasmFeatures::MULTI_MEMORY
-            | WasmFeatures::MEMORY64
-            | WasmFeatures::RELAXED_SIMD
-            | WasmFeatures::FUNCTION_REFERENCES
-            | WasmFeatures::EXCEPTIONS
-            | WasmFeatures::WIDE_ARITHMETIC
-            | WasmFeatures::CUSTOM_PAGE_SIZES
+    pub(crate) fn features(&self) -> WasmFeatures {
+        self.inner.config.features
     }
 }
 

@@ -181,6 +181,12 @@ impl Error {
         )
     }
 
+    /// Whether the module is well-formed but needs a feature zwasm lacks.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self.kind(), Kind::Unsupported(_))
+    }
+
     /// Whether imports and exports did not fit.
     #[must_use]
     pub fn is_link(&self) -> bool {

@@ -15,7 +15,7 @@ use rustix::event::PollFlags;
 use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
 use rustix::io::retry_on_intr;
 use std::num::NonZeroU64;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// Fills `buffers` in order with what `read` gives at each distance from the start.
 ///
@@ -96,17 +96,23 @@ fn write_file(
     }
 }
 
-/// A file opened for writing, with the right `needed`.
-fn writable(table: &Table, fd: u32, needed: Rights) -> Result<&OpenFile, Errno> {
-    let file = match table.file(fd, needed) {
+/// A file that may be resized with the right `needed`; `unwritable` is the error for one that was
+/// not opened for writing.
+fn resizable(
+    table: &Table,
+    fd: u32,
+    needed: Rights,
+    unwritable: Errno,
+) -> Result<&OpenFile, Errno> {
+    let file = match table.file(fd, Rights::empty()) {
         Err(Errno::Spipe) => return Err(Errno::Inval),
         other => other?,
     };
-    if file.writable {
-        Ok(file)
-    } else {
-        Err(Errno::Badf)
+    if !file.writable {
+        return Err(unwritable);
     }
+    table.get(fd)?.need(needed)?;
+    Ok(file)
 }
 
 impl WasiCtx {
@@ -219,7 +225,8 @@ impl WasiCtx {
         memory.write_u32(written_pointer, written)
     }
 
-    /// `fd_pwrite`.
+    /// `fd_pwrite`. A file opened for appending is appended to, whatever the offset: so do Linux and
+    /// other runtimes, against POSIX.
     ///
     /// # Errors
     /// As `fd_write`; [`Errno::Spipe`] for what has no position.
@@ -241,16 +248,8 @@ impl WasiCtx {
         let descriptor = self.table.get(fd)?;
         descriptor.need(Rights::FD_WRITE | Rights::FD_SEEK)?;
         let slices = slices(memory, &buffers)?;
-        // Linux lets the append flag override the offset, against POSIX: take it off meanwhile.
-        let append = descriptor.flags.contains(Fdflags::APPEND);
-        if append {
-            set_host_append(file, false)?;
-        }
-        let written = retry_on_intr(|| rustix::io::pwritev(&file.file, &slices, offset));
-        if append {
-            set_host_append(file, true)?;
-        }
-        memory.write_u32(written_pointer, written? as u32)
+        let written = retry_on_intr(|| rustix::io::pwritev(&file.file, &slices, offset))?;
+        memory.write_u32(written_pointer, written as u32)
     }
 
     /// `fd_seek`.
@@ -374,7 +373,7 @@ impl WasiCtx {
         offset: u64,
         size_bytes: u64,
     ) -> Result<(), Errno> {
-        let file = writable(&self.table, fd, Rights::FD_ALLOCATE)?;
+        let file = resizable(&self.table, fd, Rights::FD_ALLOCATE, Errno::Badf)?;
         let flags = FallocateFlags::empty();
         retry_on_intr(|| rustix::fs::fallocate(&file.file, flags, offset, size_bytes))?;
         Ok(())
@@ -390,7 +389,7 @@ impl WasiCtx {
         fd: u32,
         size_bytes: u64,
     ) -> Result<(), Errno> {
-        let file = writable(&self.table, fd, Rights::FD_FILESTAT_SET_SIZE)?;
+        let file = resizable(&self.table, fd, Rights::FD_FILESTAT_SET_SIZE, Errno::Inval)?;
         retry_on_intr(|| rustix::fs::ftruncate(&file.file, size_bytes))?;
         Ok(())
     }
@@ -411,22 +410,18 @@ impl WasiCtx {
         self.sync(fd, Rights::FD_SYNC, |fd| rustix::fs::fsync(fd))
     }
 
+    /// Directories cannot be synchronised, although Linux could: no other runtime lets a guest.
     fn sync(
-        &mut self,
+        &self,
         fd: u32,
         needed: Rights,
-        sync: impl Fn(std::os::fd::BorrowedFd<'_>) -> rustix::io::Result<()>,
+        sync: impl Fn(BorrowedFd<'_>) -> rustix::io::Result<()>,
     ) -> Result<(), Errno> {
-        let descriptor = self.table.get_mut(fd)?;
-        if let Kind::File(_) | Kind::Dir(_) = descriptor.kind {
-            descriptor.need(needed)?;
+        match self.table.file(fd, needed) {
+            Ok(file) => Ok(sync(file.file.as_fd())?),
+            Err(Errno::Spipe) => Err(Errno::Inval),
+            Err(error) => Err(error),
         }
-        match &mut descriptor.kind {
-            Kind::File(file) => sync(file.file.as_fd())?,
-            Kind::Dir(dir) => sync(dir.reader()?)?,
-            _ => return Err(Errno::Inval),
-        }
-        Ok(())
     }
 
     /// `fd_fdstat_get`.

@@ -29,7 +29,6 @@ mod ctx;
 mod errno;
 mod file;
 mod guest;
-#[cfg(feature = "engine")]
 mod linker;
 mod metadata;
 mod path;
@@ -46,7 +45,6 @@ mod wait;
 pub use ctx::{WasiCtx, WasiCtxBuilder};
 pub use errno::Errno;
 pub use guest::GuestMemory;
-#[cfg(feature = "engine")]
 pub use linker::add_to_linker;
 pub use process::I32Exit;
 pub use stdio::MemoryOutput;

@@ -130,6 +130,9 @@ fn is_absolute(path: &Path) -> bool {
 impl WasiCtx {
     /// `path_open`.
     ///
+    /// Of the rights asked for, only those to read and to write count: they say how to open. The
+    /// others come from the directory, asked for or not, because programs rely on it.
+    ///
     /// # Errors
     /// [`Errno::Badf`], [`Errno::Notdir`] for a descriptor that is no directory,
     /// [`Errno::Notcapable`], [`Errno::Perm`] for what the embedder did not grant and for paths that
@@ -144,21 +147,19 @@ impl WasiCtx {
         path_size_bytes: u32,
         oflags: u32,
         rights: u64,
-        inheriting: u64,
+        _inheriting: u64,
         fdflags: u32,
         fd_pointer: u32,
     ) -> Result<(), Errno> {
         memory.check(fd_pointer, 4)?;
-        // Rights that no file and no directory has are asked for by programs that ask for all.
-        let rights = Rights::from_guest(rights).intersection(Rights::FILE | Rights::DIRECTORY);
+        let asked = Rights::from_guest(rights).intersection(Rights::FD_READ | Rights::FD_WRITE);
         let oflags = Oflags::from_guest(oflags)?;
         let opening = Opening {
             follow: Lookupflags::from_guest(lookup)?.contains(Lookupflags::SYMLINK_FOLLOW),
             oflags,
             fdflags: Fdflags::from_guest(fdflags)?,
-            readable: rights.contains(Rights::FD_READ),
-            // Nor does the right to write mean anything for what has to be a directory.
-            writable: rights.contains(Rights::FD_WRITE) && !oflags.contains(Oflags::DIRECTORY),
+            readable: asked.contains(Rights::FD_READ),
+            writable: asked.contains(Rights::FD_WRITE),
         };
         if opening.oflags.contains(Oflags::DIRECTORY)
             && opening
@@ -168,9 +169,9 @@ impl WasiCtx {
             return Err(Errno::Inval);
         }
         let dir = self.table.dir(fd, opening.needed_rights())?;
-        let parent_inheriting = self.table.get(fd)?.inheriting;
+        let inherited = self.table.get(fd)?.inheriting;
         let path = memory.path(path_pointer, path_size_bytes)?;
-        if !parent_inheriting.contains(rights) {
+        if !inherited.contains(asked) {
             return Err(Errno::Notcapable);
         }
         opening.check_permissions(dir.permissions)?;
@@ -179,7 +180,8 @@ impl WasiCtx {
         let file = opening.open(&dir.dir, &path)?;
         let stat = rustix::fs::fstat(&file)?;
         let filetype = Filetype::from(FileType::from_raw_mode(stat.st_mode));
-        let inheriting = Rights::from_guest(inheriting).intersection(parent_inheriting);
+        let refused = (Rights::FD_READ | Rights::FD_WRITE).difference(asked);
+        let granted = inherited.difference(refused);
         let permissions = dir.permissions;
         let descriptor = if filetype == Filetype::Directory {
             Descriptor {
@@ -189,8 +191,8 @@ impl WasiCtx {
                     preopened_as: None,
                     reader: None,
                 }),
-                rights: rights.intersection(Rights::DIRECTORY),
-                inheriting,
+                rights: inherited.intersection(Rights::DIRECTORY),
+                inheriting: inherited,
                 flags: Fdflags::empty(),
             }
         } else {
@@ -208,7 +210,7 @@ impl WasiCtx {
                     writable: opening.writable,
                     permissions,
                 }),
-                rights: rights.intersection(Rights::FILE),
+                rights: granted.intersection(Rights::FILE),
                 inheriting: Rights::empty(),
                 flags: opening.fdflags,
             }

@@ -2,7 +2,7 @@
 //! may do with it.
 //!
 //! Two independent limits apply. *Rights* are the guest's own bookkeeping: it may give them up, and
-//! descriptors it opens get no more than their directory passes on. *Permissions*
+//! descriptors it opens get what their directory passes on. *Permissions*
 //! ([`DirPerms`], [`FilePerms`]) are what the embedder granted to a preopened directory; everything
 //! opened below inherits them, and the guest cannot see or change them. Lacking a right is
 //! [`Errno::Notcapable`], lacking a permission is [`Errno::Perm`].

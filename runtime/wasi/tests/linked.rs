@@ -1,5 +1,5 @@
 //! Guests in the text format that call WASI through the engine.
-#![cfg(all(target_os = "linux", feature = "engine"))]
+#![cfg(target_os = "linux")]
 
 use std::time::{Duration, Instant};
 use zwasm::{Engine, Error, Linker, Module, Store, TrapCode};

@@ -155,6 +155,13 @@ impl<T: 'static> Caller<'_, T> {
         self.store.opaque().limits.interrupt.load(Ordering::Relaxed) != 0
     }
 
+    /// A handle that tells the same, for host functions that wait while they borrow the guest's
+    /// memory from the caller.
+    #[must_use]
+    pub fn interrupt_handle(&self) -> crate::InterruptHandle {
+        crate::InterruptHandle::new(self.store.opaque().limits.clone())
+    }
+
     /// The fuel left; see [`Store::get_fuel`](crate::Store::get_fuel).
     ///
     /// # Errors

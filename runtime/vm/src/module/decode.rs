@@ -55,18 +55,18 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
                 names: OnceLock::new(),
             })
         }
-        Err(error) => Err(explain(error, &bytes)),
+        Err(error) => Err(explain(engine, error, &bytes)),
     }
 }
 
 /// Turns a validation error into "unsupported" when only a missing feature made it one.
-fn explain(error: DecodeError, bytes: &[u8]) -> Error {
+fn explain(engine: &Engine, error: DecodeError, bytes: &[u8]) -> Error {
     let error = match error {
         DecodeError::Parse(error) => error,
         DecodeError::Other(error) => return error,
     };
     for &(feature, name) in MISSING {
-        let features = Engine::features() | feature;
+        let features = engine.features() | feature;
         if Validator::new_with_features(features)
             .validate_all(bytes)
             .is_ok()
@@ -109,7 +109,7 @@ impl<'e> Decoder<'e> {
     }
 
     fn run(mut self, bytes: &[u8]) -> Result<(ModuleInfo, Vec<Arc<FuncType>>), DecodeError> {
-        let features = Engine::features();
+        let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
         parser.set_features(features);

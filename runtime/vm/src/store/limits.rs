@@ -53,6 +53,12 @@ impl InterruptHandle {
         self.limits.interrupt.store(1, Ordering::Relaxed);
     }
 
+    /// Whether an interruption is on its way that has not been noticed yet.
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.limits.interrupt.load(Ordering::Relaxed) != 0
+    }
+
     /// Takes back an interruption that has not been noticed yet.
     pub fn clear(&self) {
         self.limits.interrupt.store(0, Ordering::Relaxed);

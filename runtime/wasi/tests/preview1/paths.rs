@@ -1,6 +1,8 @@
 //! Names: creating, linking, renaming, removing, and what trailing slashes mean.
 
-use crate::world::{CREAT, DATA, DIR, DIRECTORY, EXCL, FOLLOW, OUT, TRUNC, World, read_only};
+use crate::world::{
+    CREAT, DATA, DIR, DIRECTORY, EXCL, FOLLOW, OUT, TRUNC, World, read_only, read_write,
+};
 use zwasm_wasi::Errno;
 
 #[test]
@@ -58,6 +60,10 @@ fn what_is_no_file_and_what_is_no_directory() {
     let dir = world.open_read("dir").expect("opened");
     assert_eq!(world.fdstat(dir).map(|stat| stat.0), Ok(3));
     assert_eq!(world.open_dir("file"), Err(Errno::Notdir));
+    let writing = world.open_with(DIR, "dir", FOLLOW, DIRECTORY, read_write(), 0);
+    assert_eq!(writing, Err(Errno::Isdir));
+    let writing = world.open_with(DIR, "file", FOLLOW, DIRECTORY, read_write(), 0);
+    assert_eq!(writing, Err(Errno::Notdir));
     for extra in [CREAT, EXCL, TRUNC] {
         assert_eq!(world.open("x", DIRECTORY | extra), Err(Errno::Inval));
     }
@@ -91,6 +97,8 @@ fn trailing_slashes() {
     assert_eq!(world.link("file", "hard/"), Err(Errno::Noent));
     assert_eq!(world.link("file/", "hard"), Err(Errno::Notdir));
     assert_eq!(world.symlink("file", "soft/"), Err(Errno::Noent));
+    assert_eq!(world.symlink("file", "dir/"), Err(Errno::Exist));
+    assert_eq!(world.symlink("dir", "file/"), Err(Errno::Notdir));
     assert_eq!(world.symlink("dir", "soft"), Ok(()));
     // With a slash it is what the link leads to.
     assert_eq!(world.stat("soft/", 0).map(|stat| stat.0), Ok(3));
@@ -155,6 +163,9 @@ fn links() {
     assert_eq!(world.read(fd, 10), Ok(b"text".to_vec()));
     let refused = world.open_with(DIR, "soft", 0, 0, read_only(), 0);
     assert_eq!(refused, Err(Errno::Loop));
+    let refused = world.open_with(DIR, "soft", 0, DIRECTORY, read_only(), 0);
+    assert_eq!(refused, Err(Errno::Loop));
+    assert_eq!(world.open_dir("soft"), Err(Errno::Notdir));
     let exclusive = world.open("soft", CREAT | EXCL);
     assert_eq!(exclusive, Err(Errno::Exist));
     // A hard link to a symbolic link is one, too.

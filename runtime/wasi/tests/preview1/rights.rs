@@ -1,6 +1,6 @@
 //! Rights: what preopened directories show, what is passed on, what giving up means.
 
-use crate::world::{CREAT, DATA, DIR, DIRECTORY, FOLLOW, IOVS, OUT, PATH, World, read_write};
+use crate::world::{CREAT, DATA, DIR, DIRECTORY, FOLLOW, IOVS, OUT, PATH, World};
 use zwasm_wasi::{Errno, Rights, WasiCtx};
 
 fn set_rights(world: &mut World, fd: u32, rights: u64, inheriting: u64) -> Result<(), Errno> {
@@ -66,7 +66,7 @@ fn rights_only_shrink() {
 fn directories_pass_on_only_what_they_have() {
     let mut world = World::new();
     let dir = world
-        .open_with(DIR, ".", FOLLOW, DIRECTORY, read_write(), 0)
+        .open_with(DIR, ".", FOLLOW, DIRECTORY, 0, 0)
         .expect("opened");
     let (_, _, base, _) = world.fdstat(dir).expect("open");
     let keep = base & !(Rights::PATH_CREATE_FILE | Rights::PATH_FILESTAT_SET_SIZE).bits();
@@ -80,7 +80,14 @@ fn directories_pass_on_only_what_they_have() {
     assert_eq!(open(1, read), Err(Errno::Notcapable));
     assert_eq!(open(8, read), Err(Errno::Notcapable));
     let fd = open(0, read).expect("opened");
-    assert_eq!(world.fdstat(fd).map(|stat| stat.2), Ok(read));
+    let seek = Rights::FD_SEEK.bits();
+    assert_eq!(world.fdstat(fd).map(|stat| stat.2), Ok(read | seek));
+    // Nothing but reading and writing has to be asked for, and only they are withheld.
+    let fd_2 = world.open_with(dir, "file", FOLLOW, 0, 0, 0);
+    assert_eq!(
+        world.fdstat(fd_2.expect("opened")).map(|stat| stat.2),
+        Ok(seek)
+    );
 
     assert_eq!(set_rights(&mut world, DIR, 0, 0), Ok(()));
     assert_eq!(world.open_read("file"), Err(Errno::Notcapable));

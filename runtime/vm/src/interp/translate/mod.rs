@@ -77,7 +77,7 @@ pub(crate) fn translate(module: &ModuleInner, defined: u32) -> FuncCode {
     let reader = BinaryReader::new_features(
         &module.bytes[range.clone()],
         range.start as u64,
-        crate::Engine::features(),
+        module.engine.features(),
     );
     let body = FunctionBody::new(reader);
     let mut translator = Translator::new(module, func, &body);

