@@ -61,13 +61,13 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn plan(&self, total: Duration) {
-        self.done.set(Duration::ZERO);
-        self.total.set(total);
-        self.planned_at.set(Instant::now());
+    fn plan(&self, left: Duration) {
+        if self.total.get().is_zero() {
+            self.planned_at.set(Instant::now());
+        }
+        self.total.set(self.done.get() + left);
         if let Some(bar) = &self.bar {
-            bar.set_length(total.as_millis() as u64);
-            bar.set_position(0);
+            bar.set_length(self.total.get().as_millis() as u64);
         }
     }
 

@@ -38,8 +38,8 @@ pub(crate) struct Selected<'a> {
 
 /// What the runner reports while it works.
 pub(crate) trait Progress {
-    /// About this much measuring time is left in all, from now on.
-    fn plan(&self, total: Duration);
+    /// About this much measuring time is left, from now on.
+    fn plan(&self, left: Duration);
     /// This much of the plan is done.
     fn done(&self, part: Duration);
     /// What happens now.
@@ -99,9 +99,12 @@ impl<'a> Runner<'a> {
     pub(crate) fn run(&mut self, results: &mut Results) -> Result<()> {
         self.calibrate_all(results)?;
         (self.save)(results)?;
-        let levels = self.plan(results);
         let mut last_save = Instant::now();
+        // How much longer the last round took than planned; a busy machine shows here.
+        let mut pace = 1.0f64;
         for block in 0..results.profile.blocks {
+            let (levels, planned) = self.plan(results, results.profile.blocks - block, pace);
+            let round = Instant::now();
             let mut order: Vec<usize> = (0..self.workloads.len()).collect();
             self.rng(block, usize::MAX).shuffle(&mut order);
             for index in order {
@@ -113,6 +116,7 @@ impl<'a> Runner<'a> {
             }
             self.control_blocks(results, block, &levels)?;
             (self.save)(results)?;
+            pace = (round.elapsed().as_secs_f64() / planned.as_secs_f64().max(1e-9)).max(1.0);
         }
         self.second_stage(results)?;
         Ok(())
@@ -299,51 +303,54 @@ impl<'a> Runner<'a> {
         Duration::from_nanos(ns)
     }
 
-    /// Chooses levels that fit the profile's time limit, and tells the progress display.
-    fn plan(&self, results: &mut Results) -> Vec<Level> {
-        let blocks = results.profile.blocks;
-        let mut note = None;
+    /// Chooses levels with which the blocks left fit the profile's time limit, given that rounds
+    /// take `pace` times what calibration promises. Also gives the plan for one round.
+    fn plan(&self, results: &mut Results, blocks: u32, pace: f64) -> (Vec<Level>, Duration) {
+        const NOTE: &str = "to end within ";
         let mut levels = vec![Level::Whole; self.workloads.len()];
-        let total = |levels: &[Level]| -> Duration {
-            let cost = |(i, &l): (usize, &Level)| self.block_cost(results, i, l);
+        let round = |results: &Results, levels: &[Level]| -> Duration {
+            let cost = |i: usize| self.block_cost(results, i, levels[i]);
             // The A/A control costs about as much as its workloads do.
-            let all: Duration = levels.iter().enumerate().map(cost).sum();
-            let control: Duration = self
-                .control_set(results, levels)
-                .into_iter()
-                .map(|(i, _)| self.block_cost(results, i, levels[i]))
-                .sum();
-            (all + control) * blocks
+            let control = self.control_set(results, levels);
+            let all = (0..levels.len()).chain(control.into_iter().map(|(i, _)| i));
+            all.map(cost).sum()
         };
         if let Some(budget) = results.profile.budget_s {
-            // The safety margin pays for what calibration underestimates.
+            // The margin pays for what calibration underestimates.
             let left = Duration::from_secs(budget)
                 .saturating_sub(self.started.elapsed())
-                .mul_f64(0.8);
-            while total(&levels) > left {
+                .mul_f64(0.85);
+            while round(results, &levels).mul_f64(pace) * blocks > left {
                 let dearest = (0..levels.len())
                     .filter(|&i| levels[i].next().is_some())
                     .max_by_key(|&i| self.block_cost(results, i, levels[i]));
                 let Some(dearest) = dearest else { break };
                 levels[dearest] = levels[dearest].next().unwrap_or(Level::Fewest);
             }
-            let reduced: Vec<&str> = levels
+            // The note names every workload that was thinned in any round.
+            let list = results.notes.iter().position(|n| n.starts_with(NOTE));
+            let before = list.map(|at| results.notes.remove(at)).unwrap_or_default();
+            let before = before.rsplit(": ").next().unwrap_or_default();
+            let thinned = |(level, id): &(&Level, &str)| {
+                **level > Level::Whole || before.split(", ").any(|b| b == *id)
+            };
+            let ids = self.workloads.iter().map(|w| w.workload.id.as_str());
+            let names: Vec<&str> = levels
                 .iter()
-                .zip(self.workloads)
-                .filter(|(l, _)| **l > Level::Whole)
-                .map(|(_, w)| w.workload.id.as_str())
+                .zip(ids)
+                .filter(thinned)
+                .map(|(_, id)| id)
                 .collect();
-            if !reduced.is_empty() {
-                note = Some(format!(
-                    "to end within {budget} s, these were sampled with fewer processes: {}",
-                    reduced.join(", ")
+            if !names.is_empty() {
+                let names = names.join(", ");
+                results.notes.push(format!(
+                    "{NOTE}{budget} s, these were sampled with fewer processes: {names}"
                 ));
             }
         }
-        self.progress.plan(total(&levels));
-        results.notes.retain(|n| !n.starts_with("to end within"));
-        results.notes.extend(note);
-        levels
+        let planned = round(results, &levels);
+        self.progress.plan(planned * blocks);
+        (levels, planned)
     }
 
     // ---- the two stages ----
@@ -490,11 +497,16 @@ impl<'a> Runner<'a> {
             };
             Duration::from_nanos(engines.iter().map(one).sum::<u64>() * u64::from(fresh))
         };
-        let total = slower
+        let total: Duration = slower
             .iter()
             .map(|(_, w, e)| cost(self, results, *w, e))
             .sum();
-        self.progress.plan(total);
+        let left = results
+            .profile
+            .budget_s
+            .map(|budget| Duration::from_secs(budget).saturating_sub(self.started.elapsed()));
+        self.progress
+            .plan(left.map_or(total, |left| left.min(total)));
         let mut skipped = 0;
         for (_, index, engines) in slower {
             let cost = cost(self, results, index, &engines);
@@ -520,6 +532,7 @@ impl<'a> Runner<'a> {
             self.progress.done(cost);
             (self.save)(results)?;
         }
+        results.notes.retain(|n| !n.ends_with("for lack of time"));
         if skipped > 0 {
             results.notes.push(format!(
                 "{skipped} workloads that came out slower were not measured again with fresh \

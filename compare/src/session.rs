@@ -10,13 +10,13 @@ use crate::provision::Provisioner;
 use crate::runner::{Runner, Selected, is_interrupt};
 use crate::select::select;
 use anyhow::{Context, Result};
-use std::cell::Cell;
 use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zwasm_reports::analysis::analyse;
 use zwasm_reports::schema::{
-    CorpusInfo, EngineInfo, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
+    CorpusInfo, EngineInfo, EngineKind, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
 };
 use zwasm_reports::{history, html, text};
 use zwasm_workloads::Corpus;
@@ -188,6 +188,14 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
             )),
         }
     }
+    if !infos
+        .iter()
+        .any(|e| e.kind == EngineKind::Tier && e.missing.is_none())
+    {
+        return Err(Fail::error(
+            "no tier to measure: this zwasm has none of those",
+        ));
+    }
     let fresh = skeleton(args, &corpus, &workloads, selection, infos);
     let mut results = if args.resume {
         resumed(&partial, &fresh)?
@@ -319,7 +327,6 @@ struct Sitting {
     began: Instant,
     ticks: CpuTicks,
     before_s: f64,
-    counted: Cell<bool>,
 }
 
 impl Sitting {
@@ -328,7 +335,6 @@ impl Sitting {
             began: Instant::now(),
             ticks: CpuTicks::now(),
             before_s: results.duration_s,
-            counted: Cell::new(false),
         }
     }
 
@@ -336,7 +342,6 @@ impl Sitting {
         results.duration_s = self.before_s + self.began.elapsed().as_secs_f64();
         results.machine.load_after = machine::load();
         results.machine.steal = CpuTicks::now().steal_since(self.ticks);
-        self.counted.set(true);
     }
 }
 
@@ -350,8 +355,14 @@ fn publish(results: &Results, out: &Path) -> Result<()> {
     )?;
     // Last, so that a results.json always has its page beside it.
     results.save(&out.join("results.json"))?;
-    print!("{}", text::table(results));
-    println!("\n{}", out.join("index.html").display());
+    // A reader that has seen enough (`compare … | head`) is no failure.
+    let page = out.join("index.html");
+    let _ = write!(
+        std::io::stdout(),
+        "{}\n{}\n",
+        text::table(results),
+        page.display()
+    );
     Ok(())
 }
 
