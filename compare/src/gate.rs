@@ -1,22 +1,18 @@
 //! The regression gate: instruction counts against recorded ones.
 //!
-//! callgrind counts the instructions of `bench N` and `bench 2N`; the difference over N is the cost
-//! of one iteration without start-up, repeatable within 0.01 % on the noisiest machine. Times never
-//! gate. The recorded counts lie in one committed file per instruction set.
+//! Counts repeat within 0.01 % on the noisiest machine; times never gate. The recorded counts lie in one committed file per instruction set.
 
+use crate::callgrind::{available, instructions};
 use crate::cli::RunArgs;
-use crate::engine::{self, Adapter, Found, Job};
-use crate::exec::{Executor, Exit, Invocation, Launcher};
+use crate::engine::{self, Found, Job};
+use crate::exec::Launcher;
 use crate::fail::Fail;
-use crate::protocol::{bench_args, check_bench};
-use crate::provision::on_path;
 use crate::select::select;
 use crate::session::{build_dir, checkout, load_corpus, setting, tier_names, verified};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 use zwasm_reports::schema::write_whole;
 use zwasm_reports::stats;
 
@@ -24,8 +20,6 @@ use zwasm_reports::stats;
 const WORKLOAD_LIMIT: f64 = 0.005;
 /// More than this in the geometric mean is a regression.
 const GEOMEAN_LIMIT: f64 = 0.002;
-/// N of the formula: two runs of one and two iterations would let first-use work in.
-const ITERATIONS: u32 = 2;
 
 const FORMAT: &str = "zwasm-instruction-counts";
 const VERSION: u32 = 1;
@@ -68,7 +62,7 @@ impl Counts {
 
 /// `compare --gate`: 0 when no tier got costlier, else 1 and a line per workload.
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
-    if on_path("valgrind").is_none() {
+    if !available() {
         return Err(Fail::error(
             "--gate needs valgrind, which is not installed (package `valgrind`)",
         ));
@@ -211,59 +205,6 @@ fn regressions(
     found
 }
 
-/// Instructions per iteration at the small size, or why they cannot be had.
-fn instructions(
-    adapter: &dyn Adapter,
-    job: &Job<'_>,
-    executor: &mut dyn Executor,
-) -> Result<Result<f64, String>> {
-    let mut totals = [0.0; 2];
-    for (total, iterations) in totals.iter_mut().zip([ITERATIONS, 2 * ITERATIONS]) {
-        let size = &job.workload.small;
-        let inner = adapter.run(job, &bench_args(iterations, size));
-        let out = job.scratch.join("callgrind.out");
-        let mut args = vec![
-            "--tool=callgrind".to_owned(),
-            // Traps are looked up by program counter; registers must be exact at memory accesses.
-            "--vex-iropt-register-updates=allregs-at-mem-access".to_owned(),
-            format!("--callgrind-out-file={}", out.display()),
-            inner.program.to_string_lossy().into_owned(),
-        ];
-        args.extend(inner.args);
-        let mut invocation = Invocation::new("valgrind", args).timeout(Duration::from_secs(900));
-        invocation.env = inner.env;
-        let outcome = executor.run(&invocation)?;
-        if let Exit::NotStarted(why) = &outcome.exit {
-            return Ok(Err(why.clone()));
-        }
-        if let Err(status) = check_bench(&outcome, iterations, size) {
-            return Ok(Err(format!("{}: {}", status.word(), status.reason())));
-        }
-        let text = std::fs::read_to_string(&out).unwrap_or_default();
-        match total_instructions(&text) {
-            Some(count) => *total = count,
-            None => return Ok(Err("callgrind wrote no total".to_owned())),
-        }
-    }
-    Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
-}
-
-/// The total of a callgrind file; multi-threaded programs have one `totals:` or `summary:` line
-/// per part.
-fn total_instructions(text: &str) -> Option<f64> {
-    let of = |key: &str| -> Option<f64> {
-        let lines = text.lines().filter_map(|line| {
-            line.strip_prefix(key)?
-                .split_ascii_whitespace()
-                .next()?
-                .parse::<f64>()
-                .ok()
-        });
-        lines.reduce(|a, b| a + b)
-    };
-    of("totals:").or_else(|| of("summary:"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,12 +228,5 @@ mod tests {
         assert!(mean[0].contains("geometric mean over 2"), "{mean:?}");
         // What was never recorded cannot have grown.
         assert!(regressions(&before, &tiers(&[("new", 5.0)])).is_empty());
-    }
-
-    #[test]
-    fn totals_of_all_parts_are_added() {
-        assert_eq!(total_instructions("events: Ir\ntotals: 120\n"), Some(120.0));
-        assert_eq!(total_instructions("summary: 5\nsummary: 6\n"), Some(11.0));
-        assert_eq!(total_instructions("nothing"), None);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
+mod callgrind;
 mod cli;
 mod engine;
 mod exec;

@@ -12,6 +12,7 @@
 //! comparison fair ([`Level`]), and the results name them. A block is recorded whole or not at all,
 //! which is what makes an interrupted run resumable.
 
+use crate::callgrind;
 use crate::engine::{Adapter, Compile, Job, parse_phases};
 use crate::exec::{Executor, Interrupted, Outcome};
 use crate::protocol::{bench_args, check_bench, check_exit, check_plain};
@@ -119,7 +120,7 @@ impl<'a> Runner<'a> {
             pace = (round.elapsed().as_secs_f64() / planned.as_secs_f64().max(1e-9)).max(1.0);
         }
         self.second_stage(results)?;
-        Ok(())
+        self.count_instructions(results)
     }
 
     fn rng(&self, block: u32, index: usize) -> Rng {
@@ -161,6 +162,7 @@ impl<'a> Runner<'a> {
                 calibration: None,
                 phases: None,
                 code_bytes: None,
+                instructions: None,
                 samples: Vec::new(),
             };
             cell.status = match self.calibrate_cell(index, engine, &mut cell)? {
@@ -538,6 +540,33 @@ impl<'a> Runner<'a> {
                 "{skipped} workloads that came out slower were not measured again with fresh \
                  blocks, for lack of time"
             ));
+        }
+        Ok(())
+    }
+
+    /// Counts instructions where the profile has the time for it; they are shown beside times.
+    fn count_instructions(&mut self, results: &mut Results) -> Result<()> {
+        if results.profile.name != "full" || !callgrind::available() {
+            return Ok(());
+        }
+        results.machine.counters = "callgrind".to_owned();
+        for index in 0..self.workloads.len() {
+            let id = self.workloads[index].workload.id.clone();
+            for engine in self.running(results, index) {
+                let name = self.engines[engine].info().id.clone();
+                let counted = |c: &Cell| c.instructions.is_some();
+                if results.cell(&id, &name).is_some_and(counted) {
+                    continue;
+                }
+                self.progress.say(&format!("counting {id} under {name}"));
+                let adapter = self.engines[engine].as_ref();
+                // A program that does not run under valgrind has no count; its times stand.
+                let count = callgrind::instructions(adapter, &self.job(index), self.executor)?;
+                if let Some(cell) = cell_mut(results, &id, &name) {
+                    cell.instructions = count.ok();
+                }
+            }
+            (self.save)(results)?;
         }
         Ok(())
     }

@@ -259,6 +259,9 @@ pub struct Cell {
     /// Machine code (or bytecode) of the whole module, where the engine tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_bytes: Option<u64>,
+    /// Instructions per iteration at the small size, where the profile counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<f64>,
     /// Raw samples.
     pub samples: Vec<Sample>,
 }

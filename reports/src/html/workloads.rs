@@ -127,14 +127,15 @@ fn counters(out: &mut String, results: &Results, workload: &WorkloadInfo, cells:
          <th class=\"n\">steady</th><th class=\"n\">worst</th><th>course</th>\
          <th class=\"n\">setup</th><th class=\"n\">first result</th><th class=\"n\">compile</th>\
          <th class=\"n\">CPU ÷ wall</th><th class=\"n\">peak memory</th><th class=\"n\">code</th>\
-         <th class=\"n\">code ÷ wasm</th><th class=\"n\">processes</th></tr></thead><tbody>",
+         <th class=\"n\">code ÷ wasm</th><th class=\"n\">instructions, small</th>\
+         <th class=\"n\">processes</th></tr></thead><tbody>",
     );
     for cell in cells {
         put!(out, "<tr><td>{}</td>", escape(&cell.engine));
         if cell.status != CellStatus::Ok {
             put!(
                 out,
-                "<td colspan=\"12\" class=\"hatched why\">{}: {}</td></tr>",
+                "<td colspan=\"13\" class=\"hatched why\">{}: {}</td></tr>",
                 cell.status.word(),
                 escape(cell.status.reason())
             );
@@ -169,6 +170,8 @@ fn counters(out: &mut String, results: &Results, workload: &WorkloadInfo, cells:
             cell.code_bytes.map(|b| size(b as f64)),
             cell.code_bytes
                 .map(|b| ratio(b as f64 / workload.wasm_bytes.max(1) as f64)),
+            cell.instructions
+                .map(|count| format!("{:.3} M", count / 1e6)),
             Some(cell.samples.len().to_string()),
         ];
         for (i, value) in values.into_iter().enumerate() {
