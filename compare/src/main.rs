@@ -1,3 +1,60 @@
-//! The compare command: one corpus under every tier and under other engines.
+//! The `compare` command: one corpus under every tier of zwasm and under other engines.
+//!
+//! [`cli`] says what is asked for, [`engine`] finds the engines ([`provision`] installs them),
+//! [`runner`] measures through [`exec`], and the crate `zwasm-reports` turns the samples into gaps,
+//! verdicts and a page. [`gate`] counts instructions instead of time.
+//!
+//! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
-fn main() {}
+mod callgrind;
+mod cli;
+mod engine;
+mod exec;
+mod fail;
+mod gate;
+mod machine;
+mod progress;
+mod protocol;
+mod provision;
+mod runner;
+mod select;
+mod session;
+mod sys;
+
+use crate::cli::{Cli, Verb};
+use crate::fail::Fail;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(exec::LAUNCH) {
+        exec::launcher_main();
+        return ExitCode::SUCCESS;
+    }
+    let cli = Cli::parse();
+    sys::catch_interrupts();
+    let outcome = match &cli.verb {
+        None if cli.run.gate => gate::run(&cli.run),
+        None => session::compare(&cli.run),
+        Some(Verb::Report { results, out }) => session::report(results, out),
+        Some(Verb::Record {
+            results,
+            message,
+            history,
+        }) => session::record(results, message, history.as_deref()),
+        Some(Verb::Peers { names, places }) => session::peers(names, places),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if runner::is_interrupt(&error) => {
+            eprintln!("compare: interrupted");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            // One line: the chain of causes, without a backtrace.
+            let text = format!("{error:#}").replace('\n', " ");
+            eprintln!("compare: {text}");
+            ExitCode::from(error.downcast_ref::<Fail>().map_or(1, |f| f.code))
+        }
+    }
+}

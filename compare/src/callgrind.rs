@@ -1,0 +1,84 @@
+//! Instructions per iteration, counted by callgrind.
+//!
+//! The instructions of `bench 2N` less those of `bench N`, over N: the cost of one iteration without
+//! start-up. This works for JIT code and for unmodified peers alike. Instructions are not time.
+
+use crate::engine::{Adapter, Job};
+use crate::exec::{Executor, Exit, Invocation};
+use crate::protocol::{bench_args, check_bench};
+use crate::provision::on_path;
+use anyhow::Result;
+use std::time::Duration;
+
+/// N of the formula: two runs of one and two iterations would let first-use work in.
+const ITERATIONS: u32 = 2;
+
+/// Whether valgrind is there.
+pub(crate) fn available() -> bool {
+    on_path("valgrind").is_some()
+}
+
+/// Instructions per iteration at the small size, or why they cannot be had.
+pub(crate) fn instructions(
+    adapter: &dyn Adapter,
+    job: &Job<'_>,
+    executor: &mut dyn Executor,
+) -> Result<Result<f64, String>> {
+    let mut totals = [0.0; 2];
+    for (total, iterations) in totals.iter_mut().zip([ITERATIONS, 2 * ITERATIONS]) {
+        let size = &job.workload.small;
+        let inner = adapter.run(job, &bench_args(iterations, size));
+        let out = job.scratch.join("callgrind.out");
+        let mut args = vec![
+            "--tool=callgrind".to_owned(),
+            // Traps are looked up by program counter; registers must be exact at memory accesses.
+            "--vex-iropt-register-updates=allregs-at-mem-access".to_owned(),
+            format!("--callgrind-out-file={}", out.display()),
+            inner.program.to_string_lossy().into_owned(),
+        ];
+        args.extend(inner.args);
+        let mut invocation = Invocation::new("valgrind", args).timeout(Duration::from_secs(900));
+        invocation.env = inner.env;
+        let outcome = executor.run(&invocation)?;
+        if let Exit::NotStarted(why) = &outcome.exit {
+            return Ok(Err(why.clone()));
+        }
+        if let Err(status) = check_bench(&outcome, iterations, size) {
+            return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+        }
+        let text = std::fs::read_to_string(&out).unwrap_or_default();
+        match total_instructions(&text) {
+            Some(count) => *total = count,
+            None => return Ok(Err("callgrind wrote no total".to_owned())),
+        }
+    }
+    Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
+}
+
+/// The total of a callgrind file; multi-threaded programs have one `totals:` or `summary:` line
+/// per part.
+fn total_instructions(text: &str) -> Option<f64> {
+    let of = |key: &str| -> Option<f64> {
+        let lines = text.lines().filter_map(|line| {
+            line.strip_prefix(key)?
+                .split_ascii_whitespace()
+                .next()?
+                .parse::<f64>()
+                .ok()
+        });
+        lines.reduce(|a, b| a + b)
+    };
+    of("totals:").or_else(|| of("summary:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_all_parts_are_added() {
+        assert_eq!(total_instructions("events: Ir\ntotals: 120\n"), Some(120.0));
+        assert_eq!(total_instructions("summary: 5\nsummary: 6\n"), Some(11.0));
+        assert_eq!(total_instructions("nothing"), None);
+    }
+}

@@ -1,0 +1,145 @@
+//! The command line of `compare`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use zwasm_reports::schema::Profile;
+
+/// Measures zwasm's tiers against other engines on one corpus of workloads.
+#[derive(Debug, Parser)]
+#[command(name = "compare", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Renders the page, table and CSV of a results file again.
+    Report {
+        /// A results.json.
+        results: PathBuf,
+        /// Where to write.
+        #[arg(short, long = "out", value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Adds a results file to the history in the checkout, one small file per record.
+    Record {
+        /// A results.json of a complete run.
+        results: PathBuf,
+        /// What changed, in one line.
+        #[arg(short, long, default_value = "")]
+        message: String,
+        /// The history folder.
+        #[arg(long, value_name = "DIR")]
+        history: Option<PathBuf>,
+    },
+    /// Lists the peers, after installing those that are missing.
+    Peers {
+        /// Only these.
+        names: Vec<String>,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+/// Where things are found.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Places {
+    /// TOML file that defines further peers.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peers: Option<PathBuf>,
+    /// Install no peer; one that is not there is reported as missing.
+    #[arg(long)]
+    pub(crate) no_install: bool,
+    /// Where peers are installed [default: peers/ in the build folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) peers_dir: Option<PathBuf>,
+    /// The zwasm binary [default: the one beside this program].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) zwasm: Option<PathBuf>,
+    /// A corpus folder other than the checkout's.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) corpus: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, wasmi, native, or
+    /// a peer of --peers; `all` for every one.
+    #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
+    pub(crate) against: Vec<String>,
+    /// Tiers of zwasm to measure [default: those that this build has].
+    #[arg(long, value_name = "TIER", value_delimiter = ',')]
+    pub(crate) tiers: Vec<String>,
+    /// Workloads of a suite: `all`, `smoke` (one per category), `startup`, or a category.
+    #[arg(long, value_name = "NAME", conflicts_with = "workloads")]
+    pub(crate) suite: Option<String>,
+    /// Workloads whose name matches one of these, e.g. `sha*`.
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) workloads: Vec<String>,
+    /// How much to measure.
+    #[arg(long, value_enum, default_value_t = ProfileName::Quick)]
+    pub(crate) profile: ProfileName,
+    /// Where index.html, results.json and results.csv go [default: compare/latest in the build
+    /// folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Compare instruction counts with the recorded ones instead of measuring time; exit 1 when
+    /// they grew.
+    #[arg(long)]
+    pub(crate) gate: bool,
+    /// With --gate: record the counts of this build instead of comparing.
+    #[arg(long, requires = "gate")]
+    pub(crate) bless: bool,
+    /// With --gate: the file of recorded counts [default: the committed one of this ISA].
+    #[arg(long, value_name = "FILE", requires = "gate")]
+    pub(crate) counts: Option<PathBuf>,
+    /// Go on with the interrupted run in --out.
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Seconds after which a process is taken to hang [default: by profile].
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+/// How much a run measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// At most five minutes on two cores.
+    Quick,
+    /// Every rule of the method, small sizes where an engine is slow.
+    Standard,
+    /// Standard sizes everywhere and twenty blocks; hours.
+    Full,
+}
+
+impl ProfileName {
+    pub(crate) fn profile(self) -> Profile {
+        let (name, blocks, sample_ms, budget_s) = match self {
+            // 285 s leave time for the analysis and the page.
+            ProfileName::Quick => ("quick", 6, 100, Some(285)),
+            ProfileName::Standard => ("standard", 6, 400, None),
+            ProfileName::Full => ("full", 20, 1000, None),
+        };
+        Profile {
+            name: name.to_owned(),
+            blocks,
+            fresh_blocks: 20,
+            sample_ms,
+            budget_s,
+        }
+    }
+
+    /// Seconds after which a process is taken to hang.
+    pub(crate) fn time_limit_s(self) -> u64 {
+        match self {
+            ProfileName::Quick => 20,
+            ProfileName::Standard => 60,
+            ProfileName::Full => 600,
+        }
+    }
+}

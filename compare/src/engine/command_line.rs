@@ -1,0 +1,137 @@
+//! An engine that is one binary with a command line, described by templates.
+//!
+//! In a template, `{module}` and `{out}` stand for paths inside an argument; an argument that is
+//! exactly `{args}` or `{features}` is replaced by the guest's arguments, or by the flags that the
+//! workload's features need.
+
+use super::{Adapter, Compile, Job, elf_text_bytes};
+use crate::exec::{Executor, Invocation};
+use anyhow::Result;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use zwasm_reports::schema::EngineInfo;
+use zwasm_workloads::Workload;
+
+/// See the module documentation.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandLine {
+    pub(crate) info: EngineInfo,
+    pub(crate) program: PathBuf,
+    /// Template of a run.
+    pub(crate) run: Vec<String>,
+    /// Template of a compilation.
+    pub(crate) compile: Option<Vec<String>>,
+    /// Template of a run that reports its phases; with `phases_are_compile`, these are also where
+    /// compile time comes from.
+    pub(crate) run_with_phases: Option<Vec<String>>,
+    /// Whether the reported phases cover compilation of the whole module (not so for lazy tiers).
+    pub(crate) phases_are_compile: bool,
+    /// Flags for features that are off by default.
+    pub(crate) feature_flags: BTreeMap<String, Vec<String>>,
+    /// Features that the engine is known to lack.
+    pub(crate) lacks: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    /// A module that does nothing, for the fixed part of compile time.
+    pub(crate) empty_module: PathBuf,
+}
+
+impl CommandLine {
+    pub(crate) fn new(info: EngineInfo, program: PathBuf, run: &[&str]) -> CommandLine {
+        CommandLine {
+            info,
+            program,
+            run: strings(run),
+            compile: None,
+            run_with_phases: None,
+            phases_are_compile: false,
+            feature_flags: BTreeMap::new(),
+            lacks: Vec::new(),
+            env: Vec::new(),
+            empty_module: PathBuf::new(),
+        }
+    }
+
+    fn fill(
+        &self,
+        template: &[String],
+        features: &[String],
+        module: &Path,
+        out: &Path,
+        args: &[String],
+    ) -> Invocation {
+        let mut filled = Vec::new();
+        for part in template {
+            match part.as_str() {
+                "{args}" => filled.extend_from_slice(args),
+                "{features}" => filled.extend(
+                    features
+                        .iter()
+                        .filter_map(|f| self.feature_flags.get(f))
+                        .flatten()
+                        .cloned(),
+                ),
+                part => filled.push(
+                    part.replace("{module}", &module.to_string_lossy())
+                        .replace("{out}", &out.to_string_lossy()),
+                ),
+            }
+        }
+        let mut invocation = Invocation::new(&self.program, filled);
+        invocation.env.clone_from(&self.env);
+        invocation
+    }
+
+    fn out(&self, job: &Job<'_>) -> PathBuf {
+        job.scratch
+            .join(format!("{}-{}.out", job.workload.id, self.info.id))
+    }
+}
+
+pub(crate) fn strings(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|&s| s.to_owned()).collect()
+}
+
+impl Adapter for CommandLine {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn unsupported(&self, workload: &Workload) -> Option<String> {
+        let lacking = workload.features.iter().find(|f| self.lacks.contains(f))?;
+        Some(format!("no support for {lacking}"))
+    }
+
+    fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation {
+        let features = &job.workload.features;
+        self.fill(&self.run, features, job.module, &self.out(job), args)
+    }
+
+    fn compile(&self, job: &Job<'_>) -> Option<Compile> {
+        if self.phases_are_compile {
+            return Some(Compile::OwnPhases);
+        }
+        let template = self.compile.as_ref()?;
+        let features = &job.workload.features;
+        let out = self.out(job);
+        let empty_out = out.with_extension("empty");
+        Some(Compile::Command {
+            whole: Box::new(self.fill(template, features, job.module, &out, &[])),
+            empty: Box::new(self.fill(template, features, &self.empty_module, &empty_out, &[])),
+        })
+    }
+
+    fn run_with_phases(&self, job: &Job<'_>, args: &[String]) -> Option<Invocation> {
+        let template = self.run_with_phases.as_ref()?;
+        let features = &job.workload.features;
+        Some(self.fill(template, features, job.module, &self.out(job), args))
+    }
+
+    fn code_bytes(&self, job: &Job<'_>) -> Option<u64> {
+        self.compile.as_ref()?;
+        elf_text_bytes(&std::fs::read(self.out(job)).ok()?)
+    }
+
+    fn prepare(&self, _: &Job<'_>, _: &mut dyn Executor) -> Result<Option<String>> {
+        Ok(None)
+    }
+}

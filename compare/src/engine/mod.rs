@@ -1,0 +1,237 @@
+//! Engines: how each one is started on a module.
+//!
+//! An [`Adapter`] turns "run this workload with these arguments" into an [`Invocation`]; it runs
+//! nothing and measures nothing. Engines that take a module on a command line — all but the native
+//! twins — share [`CommandLine`], and each engine's file only says what is particular to it.
+
+mod command_line;
+mod native;
+mod node;
+pub(crate) mod user;
+mod wasmi;
+mod wasmtime;
+mod zwasm;
+
+pub(crate) use command_line::CommandLine;
+
+use crate::exec::{Executor, Invocation, Outcome};
+use crate::fail::Fail;
+use crate::provision::Provisioner;
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use zwasm_reports::schema::{EngineInfo, EngineKind, Phases};
+use zwasm_workloads::Workload;
+
+/// A workload about to run.
+pub(crate) struct Job<'a> {
+    pub(crate) workload: &'a Workload,
+    /// The verified module.
+    pub(crate) module: &'a Path,
+    /// A folder for what compilation writes.
+    pub(crate) scratch: &'a Path,
+}
+
+/// One tier or peer, found and identified.
+pub(crate) trait Adapter {
+    /// Identity for the results file.
+    fn info(&self) -> &EngineInfo;
+
+    /// Why the engine cannot run this workload, when that is known beforehand.
+    fn unsupported(&self, workload: &Workload) -> Option<String>;
+
+    /// Runs the workload with guest arguments.
+    fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation;
+
+    /// Compiles the whole module into `scratch`, for engines that have a command for it.
+    fn compile(&self, job: &Job<'_>) -> Option<Compile>;
+
+    /// Runs the workload so that the engine reports its own phases on stderr.
+    fn run_with_phases(&self, job: &Job<'_>, args: &[String]) -> Option<Invocation>;
+
+    /// Machine code bytes of the module as [`Adapter::compile`] left them.
+    fn code_bytes(&self, job: &Job<'_>) -> Option<u64>;
+
+    /// Prepares what must exist before the first run of a workload (native twins are built here).
+    ///
+    /// # Errors
+    /// Interrupted. `Ok(Some(reason))` when this workload cannot be had under this engine.
+    fn prepare(&self, job: &Job<'_>, executor: &mut dyn Executor) -> Result<Option<String>>;
+}
+
+/// How compile time is had.
+pub(crate) enum Compile {
+    /// Wall time of a command, less that of the same command on an empty module.
+    Command {
+        whole: Box<Invocation>,
+        empty: Box<Invocation>,
+    },
+    /// `load_ns + compile_ns` of the engine's own phases.
+    OwnPhases,
+}
+
+/// What engines are made from.
+pub(crate) struct Setting<'a> {
+    pub(crate) provisioner: Provisioner<'a>,
+    pub(crate) executor: &'a mut dyn Executor,
+    /// The `zwasm` binary.
+    pub(crate) zwasm: PathBuf,
+    /// Peers from the user's file.
+    pub(crate) user_peers: Vec<user::UserPeer>,
+    /// A module that does nothing, for probes.
+    pub(crate) empty_module: PathBuf,
+    /// Native twins are built here.
+    pub(crate) native_dir: PathBuf,
+    /// The corpus, whose sources native twins are built from.
+    pub(crate) corpus_dir: PathBuf,
+}
+
+/// An engine that was asked for: there, or not and why.
+pub(crate) enum Found {
+    Ready(Box<dyn Adapter>),
+    Missing(EngineInfo),
+}
+
+impl Found {
+    pub(crate) fn info(&self) -> &EngineInfo {
+        match self {
+            Found::Ready(adapter) => adapter.info(),
+            Found::Missing(info) => info,
+        }
+    }
+}
+
+/// The tiers that zwasm has or will have; which of them a binary offers is probed.
+pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "opt", "auto"];
+
+/// The peers that are built in.
+pub(crate) const PEERS: [&str; 6] = [
+    "wasmtime",
+    "wasmtime-winch",
+    "wasmtime-pulley",
+    "node",
+    "wasmi",
+    "native",
+];
+
+/// Finds a tier.
+///
+/// # Errors
+/// Interrupted, or the binary is not zwasm. A tier that this build lacks is [`Found::Missing`].
+pub(crate) fn find_tier(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    zwasm::find(tier, setting)
+}
+
+/// Finds, or has installed, a peer by its name on the command line.
+///
+/// # Errors
+/// Interrupted, an unknown name, or a binary that is not what it claims to be.
+pub(crate) fn find_peer(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    if let Some(peer) = setting.user_peers.iter().find(|p| p.name == name).cloned() {
+        return user::find(&peer, setting);
+    }
+    match name {
+        "wasmtime" | "wasmtime-winch" | "wasmtime-pulley" => wasmtime::find(name, setting),
+        "node" => node::find(setting),
+        "wasmi" => wasmi::find(setting),
+        "native" => native::find(setting),
+        _ => Err(unknown_peer(name, &setting.user_peers)),
+    }
+}
+
+/// The error for a peer nobody defined.
+pub(crate) fn unknown_peer(name: &str, user_peers: &[user::UserPeer]) -> anyhow::Error {
+    let mut known: Vec<&str> = PEERS.to_vec();
+    known.extend(user_peers.iter().map(|p| p.name.as_str()));
+    Fail::usage(format!(
+        "unknown engine `{name}`; known: {} (others: --peers FILE)",
+        known.join(", ")
+    ))
+}
+
+/// An engine that cannot be had.
+pub(crate) fn missing(id: &str, kind: EngineKind, title: &str, why: String) -> Found {
+    Found::Missing(EngineInfo {
+        id: id.to_owned(),
+        kind,
+        title: title.to_owned(),
+        version: String::new(),
+        sha256: String::new(),
+        missing: Some(why),
+    })
+}
+
+/// Runs a `--version`-like command and gives the first line of its output.
+pub(crate) fn first_line(outcome: &Outcome) -> String {
+    let text = if outcome.stdout.trim().is_empty() {
+        &outcome.stderr
+    } else {
+        &outcome.stdout
+    };
+    text.trim()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+/// Reads the phases that `--stats=json` prints as the last line on stderr. Unknown fields are
+/// ignored and absent ones are 0, so that older and newer binaries both work.
+pub(crate) fn parse_phases(stderr: &str) -> Option<Phases> {
+    let line = stderr
+        .lines()
+        .rev()
+        .find(|l| l.trim_start().starts_with('{'))?;
+    serde_json::from_str(line.trim()).ok()
+}
+
+/// The size of `.text` in a 64-bit little-endian ELF file, as `wasmtime compile` and native
+/// builds write; `None` for anything else.
+pub(crate) fn elf_text_bytes(file: &[u8]) -> Option<u64> {
+    let u16_at = |at: usize| Some(u16::from_le_bytes(file.get(at..at + 2)?.try_into().ok()?));
+    let u32_at = |at: usize| Some(u32::from_le_bytes(file.get(at..at + 4)?.try_into().ok()?));
+    let u64_at = |at: usize| Some(u64::from_le_bytes(file.get(at..at + 8)?.try_into().ok()?));
+    if file.get(..6)? != b"\x7fELF\x02\x01" {
+        return None;
+    }
+    let (table, entry) = (u64_at(0x28)? as usize, u16_at(0x3a)? as usize);
+    let (count, names) = (u16_at(0x3c)? as usize, u16_at(0x3e)? as usize);
+    let header = |i: usize| table.checked_add(i.checked_mul(entry)?);
+    let names_at = u64_at(header(names)?.checked_add(0x18)?)? as usize;
+    for i in 0..count {
+        let at = header(i)?;
+        let name_at = names_at.checked_add(u32_at(at)? as usize)?;
+        if file.get(name_at..name_at.checked_add(6)?) == Some(b".text\0") {
+            return u64_at(at.checked_add(0x20)?);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn phases_are_read_tolerantly() {
+        let phases =
+            parse_phases("a warning\n{\"load_ns\": 5, \"compile_ns\": 7, \"new_field\": true}\n")
+                .unwrap();
+        assert_eq!(
+            (phases.load_ns, phases.compile_ns, phases.run_ns),
+            (5, 7, 0)
+        );
+        assert_eq!(parse_phases("no json here"), None);
+    }
+
+    #[test]
+    fn text_size_of_garbage_is_none() {
+        assert_eq!(elf_text_bytes(b""), None);
+        assert_eq!(elf_text_bytes(b"\x7fELF\x02\x01"), None);
+        assert_eq!(elf_text_bytes(&[0xff; 100]), None);
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        if cfg!(all(target_os = "linux", target_pointer_width = "64")) {
+            assert!(elf_text_bytes(&own).unwrap() > 10_000);
+        }
+    }
+}

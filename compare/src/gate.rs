@@ -1,0 +1,232 @@
+//! The regression gate: instruction counts against recorded ones.
+//!
+//! Counts repeat within 0.01 % on the noisiest machine; times never gate. The recorded counts lie in one committed file per instruction set.
+
+use crate::callgrind::{available, instructions};
+use crate::cli::RunArgs;
+use crate::engine::{self, Found, Job};
+use crate::exec::Launcher;
+use crate::fail::Fail;
+use crate::select::select;
+use crate::session::{build_dir, checkout, load_corpus, setting, tier_names, verified};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use zwasm_reports::schema::write_whole;
+use zwasm_reports::stats;
+
+/// More than this on one workload is a regression.
+const WORKLOAD_LIMIT: f64 = 0.005;
+/// More than this in the geometric mean is a regression.
+const GEOMEAN_LIMIT: f64 = 0.002;
+
+const FORMAT: &str = "zwasm-instruction-counts";
+const VERSION: u32 = 1;
+
+/// Recorded counts of one instruction set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Counts {
+    format: String,
+    version: u32,
+    isa: String,
+    /// Of the modules that were counted.
+    corpus_checksum: String,
+    /// Instructions per iteration at the small size: tier → workload → count.
+    tiers: BTreeMap<String, BTreeMap<String, f64>>,
+}
+
+impl Counts {
+    fn load(path: &Path) -> Result<Counts> {
+        let name = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Fail::error(format!("{name}: {e}; record counts with --gate --bless")))?;
+        let counts: Counts = serde_json::from_str(&text)
+            .map_err(|e| Fail::error(format!("{name}: not a file of counts: {e}")))?;
+        if counts.format != FORMAT || counts.version != VERSION {
+            return Err(Fail::error(format!(
+                "{name}: version {} of {}, this program reads version {VERSION} of {FORMAT}",
+                counts.version, counts.format
+            )));
+        }
+        if counts.isa != std::env::consts::ARCH {
+            return Err(Fail::error(format!(
+                "{name}: counts of {}, this machine is {}",
+                counts.isa,
+                std::env::consts::ARCH
+            )));
+        }
+        Ok(counts)
+    }
+}
+
+/// `compare --gate`: 0 when no tier got costlier, else 1 and a line per workload.
+pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    if !available() {
+        return Err(Fail::error(
+            "--gate needs valgrind, which is not installed (package `valgrind`)",
+        ));
+    }
+    let mut launcher = Launcher::start()?;
+    let corpus = load_corpus(&args.places)?;
+    let (workloads, _) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
+    let workloads = verified(&corpus, &workloads)?;
+    let file = args.counts.clone().unwrap_or_else(|| {
+        let name = format!("instructions-{}.json", std::env::consts::ARCH);
+        checkout().join("reports").join("history").join(name)
+    });
+    let recorded = if args.bless {
+        None
+    } else {
+        Some(Counts::load(&file)?)
+    };
+    if let Some(r) = recorded
+        .as_ref()
+        .filter(|r| r.corpus_checksum != corpus.checksum())
+    {
+        eprintln!(
+            "note: the corpus has changed since the counts were recorded (checksum {:.12}…)",
+            r.corpus_checksum
+        );
+    }
+
+    let tiers = tier_names(&args.tiers)?;
+    let say = |line: &str| eprintln!("{line}");
+    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+    let mut engines = Vec::new();
+    for tier in tiers {
+        match engine::find_tier(&tier, &mut setting)? {
+            Found::Ready(adapter) => engines.push(adapter),
+            Found::Missing(info) if !args.tiers.is_empty() => {
+                return Err(Fail::error(format!(
+                    "tier {tier}: {}",
+                    info.missing.unwrap_or_default()
+                )));
+            }
+            Found::Missing(_) => {}
+        }
+    }
+    let scratch = build_dir().join("compare").join("scratch");
+    let mut counted: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for adapter in &engines {
+        let tier = adapter.info().id.clone();
+        for selected in &workloads {
+            let job = Job {
+                workload: selected.workload,
+                module: &selected.module,
+                scratch: &scratch,
+            };
+            let id = &selected.workload.id;
+            match instructions(adapter.as_ref(), &job, &mut launcher)? {
+                Ok(count) => {
+                    let before = recorded.as_ref().and_then(|r| r.tiers.get(&tier)?.get(id));
+                    println!(
+                        "{tier:<9} {id:<24} {:>15.0} {}",
+                        count,
+                        change(before, count)
+                    );
+                    counted
+                        .entry(tier.clone())
+                        .or_default()
+                        .insert(id.clone(), count);
+                }
+                Err(why) => failures.push(format!("{tier}: {id}: {why}")),
+            }
+        }
+    }
+    if let Some(recorded) = recorded {
+        failures.extend(regressions(&recorded.tiers, &counted));
+    } else {
+        let mut counts = Counts {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            isa: std::env::consts::ARCH.to_owned(),
+            corpus_checksum: corpus.checksum(),
+            tiers: Counts::load(&file).map(|c| c.tiers).unwrap_or_default(),
+        };
+        for (tier, rows) in counted {
+            counts.tiers.entry(tier).or_default().extend(rows);
+        }
+        let mut text = serde_json::to_string_pretty(&counts)?;
+        text.push('\n');
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot create {}", folder.display()))?;
+        }
+        write_whole(&file, text.as_bytes())?;
+        println!("recorded in {}", file.display());
+    }
+    for failure in &failures {
+        eprintln!("compare: gate: {failure}");
+    }
+    Ok(u8::from(!failures.is_empty()))
+}
+
+fn change(before: Option<&f64>, now: f64) -> String {
+    before.map_or_else(
+        || "(not recorded)".to_owned(),
+        |before| format!("{:+.2} %", (now / before - 1.0) * 100.0),
+    )
+}
+
+/// What got costlier beyond the limits, and what was recorded but can no longer be counted.
+fn regressions(
+    recorded: &BTreeMap<String, BTreeMap<String, f64>>,
+    counted: &BTreeMap<String, BTreeMap<String, f64>>,
+) -> Vec<String> {
+    let mut found = Vec::new();
+    for (tier, rows) in counted {
+        let mut logs = Vec::new();
+        for (workload, &now) in rows {
+            let Some(&before) = recorded.get(tier).and_then(|r| r.get(workload)) else {
+                continue;
+            };
+            logs.push((now / before).ln());
+            if now / before - 1.0 > WORKLOAD_LIMIT {
+                found.push(format!(
+                    "{tier}: {workload} takes {:+.2} % instructions ({before:.0} → {now:.0}), more \
+                     than {:.1} %",
+                    (now / before - 1.0) * 100.0,
+                    WORKLOAD_LIMIT * 100.0
+                ));
+            }
+        }
+        let mean = stats::mean(&logs).exp() - 1.0;
+        if mean > GEOMEAN_LIMIT {
+            found.push(format!(
+                "{tier}: the geometric mean over {} workloads grew by {:+.2} %, more than {:.1} %",
+                logs.len(),
+                mean * 100.0,
+                GEOMEAN_LIMIT * 100.0
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tiers(rows: &[(&str, f64)]) -> BTreeMap<String, BTreeMap<String, f64>> {
+        let rows = rows.iter().map(|&(w, c)| (w.to_owned(), c)).collect();
+        BTreeMap::from([("interp".to_owned(), rows)])
+    }
+
+    #[test]
+    fn the_gate_names_what_grew() {
+        let before = tiers(&[("a", 1000.0), ("b", 1000.0), ("gone", 1.0)]);
+        assert!(regressions(&before, &tiers(&[("a", 1000.0), ("b", 900.0)])).is_empty());
+        // A workload may grow by 0.4 % when the mean stays below 0.2 %.
+        assert!(regressions(&before, &tiers(&[("a", 1003.9), ("b", 1000.0)])).is_empty());
+        let one = regressions(&before, &tiers(&[("a", 1006.0), ("b", 900.0)]));
+        assert_eq!(one.len(), 1);
+        assert!(one[0].contains("interp: a takes +0.60 %"), "{one:?}");
+        let mean = regressions(&before, &tiers(&[("a", 1003.0), ("b", 1003.0)]));
+        assert_eq!(mean.len(), 1);
+        assert!(mean[0].contains("geometric mean over 2"), "{mean:?}");
+        // What was never recorded cannot have grown.
+        assert!(regressions(&before, &tiers(&[("new", 5.0)])).is_empty());
+    }
+}

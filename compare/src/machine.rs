@@ -1,0 +1,125 @@
+//! Facts about the machine and the checkout that a result must carry.
+//!
+//! Linux says them in `/proc` and `/sys`; elsewhere a fact that cannot be had stays empty or 0.
+
+use std::path::Path;
+use std::process::Command;
+use zwasm_reports::schema::{Commit, Machine};
+
+/// CPU time counters of the whole machine, in clock ticks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CpuTicks {
+    total: u64,
+    steal: u64,
+}
+
+impl CpuTicks {
+    /// The counters now.
+    pub(crate) fn now() -> CpuTicks {
+        Self::parse(&std::fs::read_to_string("/proc/stat").unwrap_or_default())
+    }
+
+    fn parse(stat: &str) -> CpuTicks {
+        let line = stat.lines().next().unwrap_or_default();
+        let ticks: Vec<u64> = line
+            .split_ascii_whitespace()
+            .skip(1)
+            .filter_map(|t| t.parse().ok())
+            .collect();
+        CpuTicks {
+            // user nice system idle iowait irq softirq steal; guest time is already in user.
+            total: ticks.iter().take(8).sum(),
+            steal: ticks.get(7).copied().unwrap_or(0),
+        }
+    }
+
+    /// The share of time stolen by the hypervisor since `earlier`.
+    pub(crate) fn steal_since(self, earlier: CpuTicks) -> f64 {
+        let total = self.total.saturating_sub(earlier.total);
+        if total == 0 {
+            return 0.0;
+        }
+        self.steal.saturating_sub(earlier.steal) as f64 / total as f64
+    }
+}
+
+/// The 1-minute load average.
+pub(crate) fn load() -> f64 {
+    std::fs::read_to_string("/proc/loadavg")
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse().ok())
+        .unwrap_or(0.0)
+}
+
+/// What the machine is.
+pub(crate) fn describe() -> Machine {
+    let cpuinfo = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    Machine {
+        cpu: field(&cpuinfo, "model name").unwrap_or_else(|| "unknown".to_owned()),
+        isa: std::env::consts::ARCH.to_owned(),
+        cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u32),
+        governor: std::fs::read_to_string(governor)
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
+        kernel: format!("{} {}", std::env::consts::OS, kernel.trim()),
+        memory_bytes: field(&meminfo, "MemTotal")
+            .and_then(|v| v.trim_end_matches(" kB").trim().parse::<u64>().ok())
+            .unwrap_or(0)
+            * 1024,
+        load_before: load(),
+        counters: "rusage".to_owned(),
+        ..Machine::default()
+    }
+}
+
+fn field(text: &str, name: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    })
+}
+
+/// The commit checked out at `root`, and whether tracked files differ from it.
+pub(crate) fn commit(root: &Path) -> Commit {
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(root)
+            .args(args)
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    Commit {
+        hash: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
+        dirty: git(&["status", "--porcelain", "--untracked-files=no"])
+            .is_some_and(|status| !status.is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steal_is_a_share_of_all_ticks() {
+        let before = CpuTicks::parse("cpu  100 0 100 700 0 0 0 100 50 0\n");
+        let after = CpuTicks::parse("cpu  150 0 150 750 0 0 0 150 60 0\n");
+        assert!((after.steal_since(before) - 0.25).abs() < 1e-12);
+        assert_eq!(before.steal_since(before), 0.0);
+    }
+
+    #[test]
+    fn fields_are_found_by_name() {
+        let text = "processor\t: 0\nmodel name\t: A CPU: fast\n";
+        assert_eq!(field(text, "model name").as_deref(), Some("A CPU: fast"));
+        assert_eq!(field(text, "model"), None);
+    }
+}

@@ -1,0 +1,152 @@
+//! The bench protocol of workloads, as seen from outside, and what counts as right output.
+//!
+//! `bench N` prints `iter <i> <ns> <checksum>` N times. Anything else in the output, another count
+//! or another checksum is a wrong output: a run that is not right is not a sample.
+
+use crate::exec::{Exit, Outcome};
+use zwasm_reports::schema::CellStatus;
+use zwasm_workloads::Size;
+
+/// Guest arguments of `bench N` at a size.
+pub(crate) fn bench_args(iterations: u32, size: &Size) -> Vec<String> {
+    let mut args = vec!["bench".to_owned(), iterations.to_string()];
+    args.extend(size.args.iter().cloned());
+    args
+}
+
+/// Checks a `bench N` run and gives its iterations in nanoseconds.
+///
+/// # Errors
+/// The cell status that the failure deserves.
+pub(crate) fn check_bench(
+    outcome: &Outcome,
+    iterations: u32,
+    size: &Size,
+) -> Result<Vec<u64>, CellStatus> {
+    check_exit(outcome)?;
+    let wrong = |why: String| CellStatus::WrongOutput(why);
+    let mut times = Vec::with_capacity(iterations as usize);
+    for line in outcome.stdout.lines() {
+        let mut words = line.split_ascii_whitespace();
+        let mut next = || words.next().unwrap_or_default();
+        let (tag, index, ns, checksum) = (next(), next(), next(), next());
+        let (Ok(index), Ok(ns)) = (index.parse::<usize>(), ns.parse::<u64>()) else {
+            return Err(wrong(format!("not an iteration: {}", excerpt(line))));
+        };
+        if tag != "iter" || index != times.len() {
+            return Err(wrong(format!("not an iteration: {}", excerpt(line))));
+        }
+        if checksum != size.checksum {
+            return Err(wrong(format!(
+                "iteration {index}: checksum {}, expected {}",
+                excerpt(checksum),
+                excerpt(&size.checksum)
+            )));
+        }
+        times.push(ns);
+    }
+    if times.len() != iterations as usize {
+        return Err(wrong(format!(
+            "{} iterations, expected {iterations}",
+            times.len()
+        )));
+    }
+    Ok(times)
+}
+
+/// Checks a plain run against the manifest.
+///
+/// # Errors
+/// The cell status that the failure deserves.
+pub(crate) fn check_plain(outcome: &Outcome, size: &Size) -> Result<(), CellStatus> {
+    check_exit(outcome)?;
+    if outcome.stdout == size.expected {
+        return Ok(());
+    }
+    let mut expected = size.expected.lines();
+    for (i, line) in outcome.stdout.lines().enumerate() {
+        let want = expected.next().unwrap_or_default();
+        if line != want {
+            return Err(CellStatus::WrongOutput(format!(
+                "line {}: {}, expected {}",
+                i + 1,
+                excerpt(line),
+                excerpt(want)
+            )));
+        }
+    }
+    Err(CellStatus::WrongOutput(format!(
+        "{} bytes, expected {}",
+        outcome.stdout.len(),
+        size.expected.len()
+    )))
+}
+
+/// Checks only how a run ended.
+///
+/// # Errors
+/// The cell status that the failure deserves.
+pub(crate) fn check_exit(outcome: &Outcome) -> Result<(), CellStatus> {
+    let said = explanation(&outcome.stderr);
+    match &outcome.exit {
+        Exit::Code(0) => Ok(()),
+        Exit::Timeout => Err(CellStatus::Timeout(
+            "did not end in time, killed".to_owned(),
+        )),
+        Exit::NotStarted(why) => Err(CellStatus::Crash(why.clone())),
+        Exit::Signal(signal) => Err(CellStatus::Crash(format!("signal {signal}{said}"))),
+        Exit::Code(code) => {
+            let text = outcome.stderr.to_lowercase();
+            let refused = [
+                "not supported",
+                "unsupported",
+                "not implemented",
+                "unimplemented",
+                "support is not enabled",
+                "not enabled",
+                "must be enabled",
+            ]
+            .iter()
+            .any(|phrase| text.contains(phrase));
+            let why = format!("exit code {code}{said}");
+            // An engine that refuses a module says so before the module prints anything.
+            Err(if refused && outcome.stdout.is_empty() {
+                CellStatus::Unsupported(why)
+            } else {
+                CellStatus::Crash(why)
+            })
+        }
+    }
+}
+
+/// The line of stderr that most likely says why, after ": ".
+fn explanation(stderr: &str) -> String {
+    let mut lines = stderr.lines().map(str::trim).filter(|l| !l.is_empty());
+    let first = lines.clone().next();
+    let telling = lines.find(|l| {
+        let l = l.to_lowercase();
+        [
+            "support",
+            "enable",
+            "implement",
+            "trap",
+            "panicked",
+            "error",
+        ]
+        .iter()
+        .any(|w| l.contains(w))
+    });
+    telling
+        .or(first)
+        .map(|line| format!(": {}", excerpt(line)))
+        .unwrap_or_default()
+}
+
+fn excerpt(text: &str) -> String {
+    const CHARS_MAX: usize = 160;
+    let mut short: String = text.chars().take(CHARS_MAX).collect();
+    if text.chars().count() > CHARS_MAX {
+        short.push('…');
+    }
+    short
+}

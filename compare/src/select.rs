@@ -1,0 +1,106 @@
+//! Which workloads a command line means.
+
+use crate::fail::Fail;
+use anyhow::Result;
+use std::collections::BTreeSet;
+use zwasm_workloads::{Corpus, Workload};
+
+/// The workloads of a suite or of patterns, in manifest order, and the selection in words.
+///
+/// # Errors
+/// An unknown suite, or a pattern that matches nothing.
+pub(crate) fn select<'c>(
+    corpus: &'c Corpus,
+    suite: Option<&str>,
+    patterns: &[String],
+) -> Result<(Vec<&'c Workload>, String)> {
+    if !patterns.is_empty() {
+        if let Some(pattern) = patterns
+            .iter()
+            .find(|p| !corpus.workloads.iter().any(|w| matches(p, &w.id)))
+        {
+            return Err(Fail::usage(format!("no workload matches `{pattern}`")));
+        }
+        let chosen = corpus
+            .workloads
+            .iter()
+            .filter(|w| patterns.iter().any(|p| matches(p, &w.id)))
+            .collect();
+        return Ok((chosen, patterns.join(",")));
+    }
+    let suite = suite.unwrap_or("all");
+    let mut seen = BTreeSet::new();
+    let chosen: Vec<&Workload> = corpus
+        .workloads
+        .iter()
+        .filter(|w| match suite {
+            "all" => true,
+            "smoke" => seen.insert(w.category.clone()),
+            "startup" => w.startup,
+            category => w.category == category,
+        })
+        .collect();
+    if chosen.is_empty() {
+        let categories: BTreeSet<&str> = corpus
+            .workloads
+            .iter()
+            .map(|w| w.category.as_str())
+            .collect();
+        let categories: Vec<&str> = categories.into_iter().collect();
+        return Err(Fail::usage(format!(
+            "unknown suite `{suite}`; known: all, smoke, startup, {}",
+            categories.join(", ")
+        )));
+    }
+    Ok((chosen, suite.to_owned()))
+}
+
+/// Whether a name matches a pattern in which `*` is any text and `?` any character.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
+    // Greedy with one point to come back to: the last `*`.
+    let (mut p, mut n, mut back) = (0, 0, None);
+    while n < name.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                back = Some((p, n));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => match back {
+                Some((star, at)) => {
+                    back = Some((star, at + 1));
+                    p = star + 1;
+                    n = at + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("sha256", "sha256", true),
+            ("sha*", "sha256", true),
+            ("*25*", "sha256", true),
+            ("sha25?", "sha256", true),
+            ("sha", "sha256", false),
+            ("*x", "sha256", false),
+            ("*", "", true),
+            ("a*b*c", "aXbYbZc", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,419 @@
+//! What the verbs of the command do, from arguments to files.
+
+use crate::cli::{Places, RunArgs};
+use crate::engine::{self, Adapter, Found, PEERS, Setting, TIERS, user};
+use crate::exec::{Executor, Launcher};
+use crate::fail::Fail;
+use crate::machine::{self, CpuTicks};
+use crate::progress::Bar;
+use crate::provision::Provisioner;
+use crate::runner::{Runner, Selected, is_interrupt};
+use crate::select::select;
+use anyhow::{Context, Result};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use zwasm_reports::analysis::analyse;
+use zwasm_reports::schema::{
+    CorpusInfo, EngineInfo, EngineKind, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
+};
+use zwasm_reports::{history, html, text};
+use zwasm_workloads::Corpus;
+
+/// `(module (func (export "_start")))`
+const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
+    \x07\x0a\x01\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
+
+/// The root of the checkout that this binary was built from.
+pub(crate) fn checkout() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// The build folder that this binary lies in (`target`, however it is called).
+pub(crate) fn build_dir() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
+        .unwrap_or_else(|| PathBuf::from("target"))
+}
+
+/// The corpus that the command line means.
+pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
+    let corpus = match &places.corpus {
+        Some(dir) => Corpus::load_from(dir),
+        None => Corpus::load(),
+    };
+    corpus.map_err(|e| Fail::error(format!("corpus: {e}")))
+}
+
+/// The modules of workloads, each checked against the manifest's checksum.
+pub(crate) fn verified<'c>(
+    corpus: &Corpus,
+    workloads: &[&'c zwasm_workloads::Workload],
+) -> Result<Vec<Selected<'c>>> {
+    workloads
+        .iter()
+        .map(|&workload| {
+            workload
+                .read_verified(corpus)
+                .map_err(|e| Fail::error(format!("corpus: {e}")))?;
+            Ok(Selected {
+                workload,
+                module: workload.module_path(corpus),
+            })
+        })
+        .collect()
+}
+
+/// What engines are made from, with a scratch folder of this session.
+pub(crate) fn setting<'a>(
+    places: &Places,
+    corpus_dir: &Path,
+    executor: &'a mut dyn Executor,
+    say: &'a dyn Fn(&str),
+) -> Result<Setting<'a>> {
+    let build = build_dir();
+    let peers_dir = places
+        .peers_dir
+        .clone()
+        .unwrap_or_else(|| build.join("peers"));
+    let scratch = build.join("compare").join("scratch");
+    std::fs::create_dir_all(&scratch)
+        .with_context(|| format!("cannot create {}", scratch.display()))?;
+    let empty_module = scratch.join("empty.wasm");
+    write_whole(&empty_module, EMPTY_MODULE)?;
+    let beside = std::env::current_exe()?.with_file_name("zwasm");
+    Ok(Setting {
+        provisioner: Provisioner::new(peers_dir, !places.no_install, say),
+        executor,
+        zwasm: places.zwasm.clone().unwrap_or(beside),
+        user_peers: match &places.peers {
+            Some(file) => user::load(file)?,
+            None => Vec::new(),
+        },
+        empty_module,
+        native_dir: build.join("compare").join("native"),
+        corpus_dir: corpus_dir.to_owned(),
+    })
+}
+
+/// The tiers asked for, or all; unknown names are usage errors.
+pub(crate) fn tier_names(asked: &[String]) -> Result<Vec<String>> {
+    if let Some(unknown) = asked.iter().find(|t| !TIERS.contains(&t.as_str())) {
+        return Err(Fail::usage(format!(
+            "unknown tier `{unknown}`; known: {}",
+            TIERS.join(", ")
+        )));
+    }
+    Ok(if asked.is_empty() {
+        TIERS.iter().map(|&t| t.to_owned()).collect()
+    } else {
+        asked.to_vec()
+    })
+}
+
+/// The peers asked for; `all` stands for every one that is built in or defined by the user.
+fn peer_names(asked: &[String], users: &[user::UserPeer]) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in asked {
+        let known = PEERS.contains(&name.as_str()) || users.iter().any(|p| p.name == *name);
+        if name == "all" {
+            names.extend(PEERS.iter().map(|&p| p.to_owned()));
+            names.extend(users.iter().map(|p| p.name.clone()));
+        } else if known {
+            names.push(name.clone());
+        } else {
+            return Err(engine::unknown_peer(name, users));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|n| seen.insert(n.clone()));
+    Ok(names)
+}
+
+/// Finds the engines asked for: tiers first, then peers.
+fn find_engines(args: &RunArgs, setting: &mut Setting<'_>) -> Result<Vec<Found>> {
+    let tiers = tier_names(&args.tiers)?;
+    let peers = peer_names(&args.against, &setting.user_peers)?;
+    let mut engines = Vec::new();
+    for tier in tiers {
+        let found = engine::find_tier(&tier, setting)?;
+        // A tier that nobody asked for by name is not missed.
+        if args.tiers.is_empty() && found.info().missing.is_some() {
+            continue;
+        }
+        engines.push(found);
+    }
+    for peer in peers {
+        engines.push(engine::find_peer(&peer, setting)?);
+    }
+    Ok(engines)
+}
+
+/// `compare --against …`: measures and writes the report.
+pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
+    let started = Instant::now();
+    if args.against.is_empty() {
+        return Err(Fail::usage(
+            "name an engine to compare with, e.g. `compare --against wasmtime` (or --help)",
+        ));
+    }
+    // The helper comes first: its memory should be that of a small process.
+    let mut launcher = Launcher::start()?;
+    let corpus = load_corpus(&args.places)?;
+    let (workloads, selection) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
+    let workloads = verified(&corpus, &workloads)?;
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| build_dir().join("compare").join("latest"));
+    std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
+    let partial = out.join("partial.json");
+
+    let bar = Bar::new();
+    let say = |line: &str| bar.line(line);
+    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+    let mut infos: Vec<EngineInfo> = Vec::new();
+    let mut engines: Vec<Box<dyn Adapter>> = Vec::new();
+    for found in find_engines(args, &mut setting)? {
+        infos.push(found.info().clone());
+        match found {
+            Found::Ready(adapter) => engines.push(adapter),
+            Found::Missing(info) => say(&format!(
+                "{} is missing: {}",
+                info.id,
+                info.missing.unwrap_or_default()
+            )),
+        }
+    }
+    if !infos
+        .iter()
+        .any(|e| e.kind == EngineKind::Tier && e.missing.is_none())
+    {
+        return Err(Fail::error(
+            "no tier to measure: this zwasm has none of those",
+        ));
+    }
+    let fresh = skeleton(args, &corpus, &workloads, selection, infos);
+    let mut results = if args.resume {
+        resumed(&partial, &fresh)?
+    } else {
+        fresh
+    };
+    // Written before anything is measured, so that a full disk is noticed now.
+    results.save(&partial)?;
+
+    let sitting = Sitting::begin(&results);
+    let scratch = build_dir().join("compare").join("scratch");
+    let limit = args.timeout.unwrap_or_else(|| args.profile.time_limit_s());
+    let save = |results: &Results| -> Result<()> {
+        let mut copy = results.clone();
+        sitting.end(&mut copy);
+        Ok(copy.save(&partial)?)
+    };
+    let outcome = Runner {
+        engines: &engines,
+        workloads: &workloads,
+        executor: &mut launcher,
+        progress: &bar,
+        save: &save,
+        scratch: &scratch,
+        time_limit: Duration::from_secs(limit),
+        started,
+        seed: results.started_unix_s,
+        compile_base_ns: HashMap::new(),
+    }
+    .run(&mut results);
+    bar.finish();
+    sitting.end(&mut results);
+    results.complete = outcome.is_ok();
+    let interrupted = match outcome {
+        Ok(()) => false,
+        Err(error) if is_interrupt(&error) => true,
+        Err(error) => {
+            results.save(&partial)?;
+            return Err(error);
+        }
+    };
+    analyse(&mut results);
+    publish(&results, &out)?;
+    if interrupted {
+        results.save(&partial)?;
+        eprintln!("compare: interrupted; go on with --resume");
+        return Ok(130);
+    }
+    let _ = std::fs::remove_file(&partial);
+    Ok(0)
+}
+
+/// Everything about a run but its measurements.
+fn skeleton(
+    args: &RunArgs,
+    corpus: &Corpus,
+    workloads: &[Selected<'_>],
+    selection: String,
+    engines: Vec<EngineInfo>,
+) -> Results {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Results {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        complete: false,
+        profile: args.profile.profile(),
+        started_unix_s: now.map_or(0, |d| d.as_secs()),
+        duration_s: 0.0,
+        commit: machine::commit(checkout()),
+        machine: machine::describe(),
+        corpus: CorpusInfo {
+            checksum: corpus.checksum(),
+            selection,
+        },
+        engines,
+        workloads: workloads
+            .iter()
+            .map(|s| WorkloadInfo {
+                id: s.workload.id.clone(),
+                category: s.workload.category.clone(),
+                description: s.workload.description.clone(),
+                language: s.workload.language.clone(),
+                startup: s.workload.startup,
+                wasm_bytes: s.workload.bytes,
+                size: String::new(),
+            })
+            .collect(),
+        cells: Vec::new(),
+        control: Vec::new(),
+        floors: Vec::new(),
+        gaps: Vec::new(),
+        geomeans: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// The interrupted run in a folder, if it is the one that the command line describes.
+fn resumed(partial: &Path, fresh: &Results) -> Result<Results> {
+    if !partial.is_file() {
+        return Err(Fail::error(format!(
+            "nothing to resume: there is no {}",
+            partial.display()
+        )));
+    }
+    let old = Results::load(partial)?;
+    let ids = |r: &Results| -> Vec<String> { r.workloads.iter().map(|w| w.id.clone()).collect() };
+    let differs = if old.engines != fresh.engines {
+        Some("the engines")
+    } else if old.corpus != fresh.corpus || ids(&old) != ids(fresh) {
+        Some("the workloads")
+    } else if old.profile != fresh.profile {
+        Some("the profile")
+    } else if old.machine.cpu != fresh.machine.cpu || old.machine.kernel != fresh.machine.kernel {
+        Some("the machine")
+    } else {
+        None
+    };
+    match differs {
+        None => Ok(old),
+        Some(what) => Err(Fail::error(format!(
+            "cannot resume {}: {what} differ from that run's",
+            partial.display()
+        ))),
+    }
+}
+
+/// The time and machine state of one sitting of a run.
+struct Sitting {
+    began: Instant,
+    ticks: CpuTicks,
+    before_s: f64,
+}
+
+impl Sitting {
+    fn begin(results: &Results) -> Sitting {
+        Sitting {
+            began: Instant::now(),
+            ticks: CpuTicks::now(),
+            before_s: results.duration_s,
+        }
+    }
+
+    fn end(&self, results: &mut Results) {
+        results.duration_s = self.before_s + self.began.elapsed().as_secs_f64();
+        results.machine.load_after = machine::load();
+        results.machine.steal = CpuTicks::now().steal_since(self.ticks);
+    }
+}
+
+/// Writes the page, the JSON and the CSV, and prints the table.
+fn publish(results: &Results, out: &Path) -> Result<()> {
+    let history = history::load(&history_dir());
+    write_whole(&out.join("results.csv"), text::csv(results).as_bytes())?;
+    write_whole(
+        &out.join("index.html"),
+        html::page(results, &history).as_bytes(),
+    )?;
+    // Last, so that a results.json always has its page beside it.
+    results.save(&out.join("results.json"))?;
+    // A reader that has seen enough (`compare … | head`) is no failure.
+    let page = out.join("index.html");
+    let _ = write!(
+        std::io::stdout(),
+        "{}\n{}\n",
+        text::table(results),
+        page.display()
+    );
+    Ok(())
+}
+
+fn history_dir() -> PathBuf {
+    checkout().join("reports").join("history")
+}
+
+/// `compare report`: renders a results file again, with its gaps derived anew.
+pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+    let mut results = Results::load(path)?;
+    analyse(&mut results);
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    publish(&results, out)?;
+    Ok(0)
+}
+
+/// `compare record`: adds a compact record to the history.
+pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u8> {
+    let results = Results::load(path)?;
+    if !results.complete {
+        return Err(Fail::error(format!(
+            "{}: only a complete run can be recorded",
+            path.display()
+        )));
+    }
+    let dir = dir.map_or_else(history_dir, Path::to_owned);
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let written = history::Record::of(&results, message).save(&dir)?;
+    println!("{}", written.display());
+    Ok(0)
+}
+
+/// `compare peers`: lists peers, installing what is missing.
+pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
+    let mut launcher = Launcher::start()?;
+    let corpus_dir = places.corpus.clone().unwrap_or_default();
+    let say = |line: &str| eprintln!("{line}");
+    let mut setting = setting(places, &corpus_dir, &mut launcher, &say)?;
+    let all = ["all".to_owned()];
+    let names = if names.is_empty() { &all } else { names };
+    let mut missing = 0;
+    for name in peer_names(names, &setting.user_peers)? {
+        let found = engine::find_peer(&name, &mut setting)?;
+        let info = found.info();
+        match &info.missing {
+            None => println!("{name:<16} {}", info.version),
+            Some(why) => {
+                missing += 1;
+                println!("{name:<16} missing: {why}");
+            }
+        }
+    }
+    Ok(u8::from(missing > 0))
+}

@@ -1,0 +1,273 @@
+//! From raw samples to floors, gaps, verdicts and geometric means.
+//!
+//! In: a [`Results`] with cells and control. Out: the same with `floors`, `gaps` and `geomeans`
+//! filled in. It is a function of the samples alone, so a recorded file can be analysed again and
+//! must give the same rows. A row is only made where both engines ran the workload with right
+//! output; what is missing is counted and named, never imputed.
+
+use crate::schema::{CellStatus, EngineKind, Floor, Gap, Geomean, Metric, Results, Sample, Worst};
+use crate::stats::{self, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Replicates of the block resampling behind the intervals of geometric means.
+const REPLICATES: usize = 2000;
+
+/// A floor above this (10 %) means that the machine was too noisy for verdicts on times.
+const FLOOR_USABLE: f64 = 0.10;
+
+/// Fills in everything that follows from the raw samples.
+pub fn analyse(results: &mut Results) {
+    results.floors = floors(results);
+    let rows = rows(results);
+    let (gaps, geomeans) = (gaps(results, &rows), geomeans(results, &rows));
+    results.gaps = gaps;
+    results.geomeans = geomeans;
+}
+
+/// The log gaps, one per block that both sides have: mean ln y(a) − mean ln y(b).
+#[must_use]
+pub fn block_gaps(metric: Metric, a: &[Sample], b: &[Sample]) -> Vec<f64> {
+    let (a, b) = (by_block(metric, a), by_block(metric, b));
+    a.iter()
+        .filter_map(|(block, ours)| {
+            let theirs = b.get(block)?;
+            Some(stats::mean(ours) - stats::mean(theirs))
+        })
+        .collect()
+}
+
+fn by_block(metric: Metric, samples: &[Sample]) -> BTreeMap<(bool, u32), Vec<f64>> {
+    let mut blocks: BTreeMap<(bool, u32), Vec<f64>> = BTreeMap::new();
+    for sample in samples {
+        if let Some(value) = metric.of(sample) {
+            blocks
+                .entry((sample.fresh, sample.block))
+                .or_default()
+                .push(value.ln());
+        }
+    }
+    blocks
+}
+
+fn floors(results: &Results) -> Vec<Floor> {
+    Metric::ALL
+        .into_iter()
+        .filter_map(|metric| {
+            let gaps: Vec<f64> = results
+                .control
+                .iter()
+                .flat_map(|pair| block_gaps(metric, &pair.a, &pair.b))
+                .collect();
+            let middle = stats::median_interval(&gaps)?;
+            let floor = stats::noise_floor(&gaps);
+            let biased = middle.lo > stats::FLOOR_MIN || middle.hi < -stats::FLOOR_MIN;
+            Some(Floor {
+                metric,
+                floor,
+                n: gaps.len(),
+                ratio: middle.value.exp(),
+                lo: bounded(middle.lo.exp()),
+                hi: bounded(middle.hi.exp()),
+                failed: biased || floor > FLOOR_USABLE,
+            })
+        })
+        .collect()
+}
+
+/// JSON has no infinity: an unbounded end is `None`.
+fn bounded(ratio: f64) -> Option<f64> {
+    (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+}
+
+/// The gaps of one row, and the stage that they come from.
+struct Row<'a> {
+    tier: &'a str,
+    peer: &'a str,
+    metric: Metric,
+    workload: &'a str,
+    category: &'a str,
+    stage: u8,
+    gaps: Vec<f64>,
+}
+
+fn rows(results: &Results) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for tier in results.engines_of(EngineKind::Tier) {
+        for peer in results.engines_of(EngineKind::Peer) {
+            for workload in &results.workloads {
+                let (Some(ours), Some(theirs)) = (
+                    results.cell(&workload.id, &tier.id),
+                    results.cell(&workload.id, &peer.id),
+                ) else {
+                    continue;
+                };
+                if ours.status != CellStatus::Ok || theirs.status != CellStatus::Ok {
+                    continue;
+                }
+                for metric in Metric::ALL.into_iter().filter(|&m| workload.compares(m)) {
+                    let (stage, gaps) = staged_gaps(metric, &ours.samples, &theirs.samples);
+                    if !gaps.is_empty() {
+                        rows.push(Row {
+                            tier: &tier.id,
+                            peer: &peer.id,
+                            metric,
+                            workload: &workload.id,
+                            category: &workload.category,
+                            stage,
+                            gaps,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    rows
+}
+
+/// The fresh blocks when there are enough of them for an interval, else those of the first stage:
+/// a row that was picked for looking slow is judged by blocks that had no part in the picking.
+fn staged_gaps(metric: Metric, ours: &[Sample], theirs: &[Sample]) -> (u8, Vec<f64>) {
+    let of = |fresh: bool| {
+        let pick = |samples: &[Sample]| -> Vec<Sample> {
+            samples
+                .iter()
+                .filter(|s| s.fresh == fresh)
+                .cloned()
+                .collect()
+        };
+        block_gaps(metric, &pick(ours), &pick(theirs))
+    };
+    let fresh = of(true);
+    if stats::interval_rank(fresh.len()).is_some() {
+        (2, fresh)
+    } else {
+        (1, of(false))
+    }
+}
+
+fn gaps(results: &Results, rows: &[Row<'_>]) -> Vec<Gap> {
+    let mut gaps: Vec<Gap> = rows
+        .iter()
+        .filter_map(|row| {
+            let estimate = stats::median_interval(&row.gaps)?;
+            let floor = results.floor(row.metric);
+            let verdict = stats::verdict(estimate, floor);
+            let ratios = estimate.map(f64::exp);
+            let blocks_needed = (verdict == Verdict::Unsure)
+                .then(|| stats::blocks_needed(estimate, floor, row.gaps.len()))
+                .flatten();
+            Some(Gap {
+                peer: row.peer.to_owned(),
+                tier: row.tier.to_owned(),
+                workload: row.workload.to_owned(),
+                category: row.category.to_owned(),
+                metric: row.metric,
+                ratio: ratios.value,
+                lo: bounded(ratios.lo),
+                hi: bounded(ratios.hi),
+                n: row.gaps.len(),
+                verdict,
+                stage: row.stage,
+                blocks_needed,
+            })
+        })
+        .collect();
+    // Control for many rows: within one tier × peer × metric, a difference that would not survive
+    // at q = 5 % across the workloads becomes *unsure*.
+    let families: BTreeSet<(&str, &str, Metric)> =
+        rows.iter().map(|r| (r.tier, r.peer, r.metric)).collect();
+    for family in families {
+        let members: Vec<usize> = (0..rows.len())
+            .filter(|&i| (rows[i].tier, rows[i].peer, rows[i].metric) == family)
+            .collect();
+        let floor = results.floor(family.2);
+        let p: Vec<f64> = members
+            .iter()
+            .map(|&i| stats::p_beyond(&rows[i].gaps, floor))
+            .collect();
+        let kept = stats::benjamini_hochberg(&p, stats::FALSE_DISCOVERY_RATE);
+        for (&i, keep) in members.iter().zip(kept) {
+            let differs = matches!(gaps[i].verdict, Verdict::Slower | Verdict::Faster);
+            if differs && !keep {
+                gaps[i].verdict = Verdict::Unsure;
+                gaps[i].blocks_needed = Some(20.max(gaps[i].n as u64 + 1));
+            }
+        }
+    }
+    gaps
+}
+
+fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
+    let mut families: BTreeMap<(Metric, &str, &str), Vec<&Row<'_>>> = BTreeMap::new();
+    for row in rows {
+        families
+            .entry((row.metric, row.tier, row.peer))
+            .or_default()
+            .push(row);
+    }
+    let mut means: Vec<Geomean> = families
+        .into_iter()
+        .filter_map(|((metric, tier, peer), rows)| {
+            let gaps: Vec<&[f64]> = rows.iter().map(|r| r.gaps.as_slice()).collect();
+            let ratio = stats::geomean_interval(&gaps, REPLICATES)?.map(f64::exp);
+            let mut categories: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+            let mut worst = Vec::new();
+            for row in &rows {
+                let middle = stats::median(&row.gaps);
+                categories.entry(row.category).or_default().push(middle);
+                worst.push(Worst {
+                    workload: row.workload.to_owned(),
+                    ratio: middle.exp(),
+                });
+            }
+            worst.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
+            worst.truncate(3);
+            let means: Vec<f64> = categories.values().map(|v| stats::mean(v)).collect();
+            let covered: BTreeSet<&str> = rows.iter().map(|r| r.workload).collect();
+            let comparable: Vec<&str> = results
+                .workloads
+                .iter()
+                .filter(|w| w.compares(metric))
+                .map(|w| w.id.as_str())
+                .collect();
+            Some(Geomean {
+                peer: peer.to_owned(),
+                tier: tier.to_owned(),
+                metric,
+                ratio: ratio.value,
+                lo: ratio.lo,
+                hi: ratio.hi,
+                n: rows.iter().map(|r| r.gaps.len()).min().unwrap_or(0),
+                covered: covered.len(),
+                total: comparable.len(),
+                missing: comparable
+                    .iter()
+                    .filter(|w| !covered.contains(*w))
+                    .map(|&w| w.to_owned())
+                    .collect(),
+                balanced: stats::mean(&means).exp(),
+                worst,
+            })
+        })
+        .collect();
+    // Metrics in their order, then tiers and peers as they were asked for.
+    let place = |id: &str| results.engines.iter().position(|e| e.id == id);
+    means.sort_by_key(|m| (m.metric, place(&m.tier), place(&m.peer)));
+    means
+}
+
+/// Whether time verdicts are advisory only, because the control failed or is absent.
+#[must_use]
+pub fn advisory(results: &Results) -> Option<String> {
+    let steady = results.floors.iter().find(|f| f.metric == Metric::Steady);
+    match steady {
+        None => Some("there was no A/A control: verdicts are advisory".to_owned()),
+        Some(f) if f.failed => Some(format!(
+            "the A/A control failed (the same binary against itself gave {:.3}×, noise floor \
+             {:.1} %): verdicts on times are advisory",
+            f.ratio,
+            f.floor * 100.0
+        )),
+        Some(_) => None,
+    }
+}

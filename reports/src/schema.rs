@@ -1,0 +1,636 @@
+//! `results.json`: what one comparison measured, and what follows from it.
+//!
+//! The recorder (`compare`) fills the raw part — machine, engines, cells, control — while it runs,
+//! and [`crate::analysis::analyse`] derives `floors`, `gaps` and `geomeans` from it; nothing derived
+//! can be written that the raw samples in the same file do not support. The file is versioned: a
+//! reader refuses another version by name. Times are nanoseconds and sizes are bytes, and say so in
+//! their names.
+
+use crate::stats::Verdict;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+/// The value of the `format` field.
+pub const FORMAT: &str = "zwasm-compare-results";
+/// The version of the format that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// Why a results file cannot be used or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The file cannot be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file concerned.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is not JSON of this shape.
+    #[error("{path}: not a results file: {reason}")]
+    Malformed {
+        /// The file concerned.
+        path: String,
+        /// Where and why it does not parse.
+        reason: String,
+    },
+    /// The file is of another version of the format.
+    #[error("{path}: results format version {found}, this program reads version {VERSION}")]
+    Version {
+        /// The file concerned.
+        path: String,
+        /// The version that the file names.
+        found: u64,
+    },
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// Always [`FORMAT`].
+    pub format: String,
+    /// Always [`VERSION`].
+    pub version: u32,
+    /// False when the run was interrupted: what is here is valid, but not everything was measured.
+    pub complete: bool,
+    /// How much was measured.
+    pub profile: Profile,
+    /// Start of the run, seconds since 1970 (UTC).
+    pub started_unix_s: u64,
+    /// Time spent measuring, over all sittings of a resumed run.
+    pub duration_s: f64,
+    /// The commit of zwasm.
+    pub commit: Commit,
+    /// The machine.
+    pub machine: Machine,
+    /// The corpus.
+    pub corpus: CorpusInfo,
+    /// Every tier and peer asked for, missing ones too.
+    pub engines: Vec<EngineInfo>,
+    /// Every workload selected.
+    pub workloads: Vec<WorkloadInfo>,
+    /// One cell per workload × engine that could be started, with its raw samples.
+    pub cells: Vec<Cell>,
+    /// A/A pairs: the same engine measured as if it were two.
+    pub control: Vec<ControlPair>,
+    /// The noise floor of each metric, derived from `control`.
+    #[serde(default)]
+    pub floors: Vec<Floor>,
+    /// One row per tier × peer × workload × metric, derived from `cells`.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// One row per tier × peer × metric, derived from `gaps`.
+    #[serde(default)]
+    pub geomeans: Vec<Geomean>,
+    /// What a reader must know: degraded sampling, provisioning, problems.
+    pub notes: Vec<String>,
+}
+
+/// How much a run measures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// `quick`, `standard` or `full`.
+    pub name: String,
+    /// Blocks of the first stage.
+    pub blocks: u32,
+    /// Fresh blocks for rows that came out *slower*.
+    pub fresh_blocks: u32,
+    /// Aimed-at in-guest time of one process, milliseconds.
+    pub sample_ms: u64,
+    /// The run ends within about this many seconds; `None` without a limit.
+    pub budget_s: Option<u64>,
+}
+
+/// A commit of zwasm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// The full hash, or empty outside a checkout.
+    pub hash: String,
+    /// Whether tracked files differed from it.
+    pub dirty: bool,
+}
+
+/// The machine and its state before and after.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// CPU model as the kernel names it.
+    pub cpu: String,
+    /// Instruction set, e.g. `x86_64`.
+    pub isa: String,
+    /// Cores available to us.
+    pub cores: u32,
+    /// Frequency governor, or empty when the kernel shows none (virtual machines).
+    pub governor: String,
+    /// Kernel name and version.
+    pub kernel: String,
+    /// Total memory.
+    pub memory_bytes: u64,
+    /// 1-minute load average before the run.
+    pub load_before: f64,
+    /// 1-minute load average after the run.
+    pub load_after: f64,
+    /// Share of CPU time stolen by the hypervisor during the run, 0–1.
+    pub steal: f64,
+    /// Involuntary context switches of all measured processes together.
+    pub involuntary_switches: u64,
+    /// Where counters come from: `hardware`, `callgrind` or `rusage`.
+    pub counters: String,
+}
+
+/// Which corpus was measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CorpusInfo {
+    /// SHA-256 over the corpus manifest and modules.
+    pub checksum: String,
+    /// How workloads were selected, e.g. `all` or a pattern.
+    pub selection: String,
+}
+
+/// Whether an engine is under test or compared against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineKind {
+    /// A tier of zwasm.
+    Tier,
+    /// Anything else.
+    Peer,
+}
+
+/// A tier or peer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineInfo {
+    /// Short name as on the command line, e.g. `interp` or `wasmtime-winch`.
+    pub id: String,
+    /// Tier or peer.
+    pub kind: EngineKind,
+    /// What it is, in words.
+    pub title: String,
+    /// First line of `--version`, or empty.
+    pub version: String,
+    /// SHA-256 of the binary, or empty where there is none (native twins).
+    pub sha256: String,
+    /// Why it could not be had; `None` when it ran.
+    pub missing: Option<String>,
+}
+
+/// A workload of the corpus.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadInfo {
+    /// Name in the manifest.
+    pub id: String,
+    /// Category in the manifest.
+    pub category: String,
+    /// One line.
+    pub description: String,
+    /// Language of the source.
+    pub language: String,
+    /// Whether it is a start-up case: its kernel is trivial, so steady iterations mean nothing.
+    pub startup: bool,
+    /// Size of the module.
+    pub wasm_bytes: u64,
+    /// Which of the manifest's sizes was measured, `small` or `standard`; empty before calibration.
+    pub size: String,
+}
+
+/// What became of one workload under one engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", content = "reason", rename_all = "snake_case")]
+pub enum CellStatus {
+    /// Not measured yet (only in partial results).
+    Pending,
+    /// Ran, and every output was right.
+    Ok,
+    /// The engine does not support a feature that the module needs.
+    Unsupported(String),
+    /// It printed something else than the manifest says.
+    WrongOutput(String),
+    /// It failed: exit code, trap or signal.
+    Crash(String),
+    /// It did not end in time and was killed.
+    Timeout(String),
+}
+
+impl CellStatus {
+    /// One or two words for tables.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            CellStatus::Pending => "pending",
+            CellStatus::Ok => "ok",
+            CellStatus::Unsupported(_) => "unsupported",
+            CellStatus::WrongOutput(_) => "wrong output",
+            CellStatus::Crash(_) => "crash",
+            CellStatus::Timeout(_) => "timeout",
+        }
+    }
+
+    /// The reason of a failure, or the empty string.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            CellStatus::Pending | CellStatus::Ok => "",
+            CellStatus::Unsupported(why)
+            | CellStatus::WrongOutput(why)
+            | CellStatus::Crash(why)
+            | CellStatus::Timeout(why) => why,
+        }
+    }
+}
+
+/// One workload under one engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Workload id.
+    pub workload: String,
+    /// Engine id.
+    pub engine: String,
+    /// What became of it.
+    pub status: CellStatus,
+    /// Kernel iterations per process, from calibration.
+    pub iterations: u32,
+    /// What calibration measured, once; not used for any verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// Phases from the engine's own report, where it gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Phases>,
+    /// Machine code (or bytecode) of the whole module, where the engine tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_bytes: Option<u64>,
+    /// Instructions per iteration at the small size, where the profile counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<f64>,
+    /// Raw samples.
+    pub samples: Vec<Sample>,
+}
+
+/// First, rough figures of a cell, by which the run is planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// One iteration at the small size.
+    pub small_iter_ns: u64,
+    /// One iteration at the measured size (estimated where that is not the small one).
+    pub iter_ns: u64,
+    /// Wall time of a plain run at the small size.
+    pub first_result_ns: u64,
+    /// Wall time of compilation; 0 where it is not measured by a process of its own.
+    pub compile_ns: u64,
+}
+
+/// Phases of one run as the engine reports them itself (`--stats=json`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Phases {
+    /// Decoding and validation.
+    pub load_ns: u64,
+    /// Translation before the start function; 0 for a lazy tier.
+    pub compile_ns: u64,
+    /// Instantiation.
+    pub instantiate_ns: u64,
+    /// The guest's run, lazy translation included.
+    pub run_ns: u64,
+    /// Code produced.
+    pub code_bytes: u64,
+    /// Size of the module.
+    pub wasm_bytes: u64,
+    /// Functions translated.
+    pub functions_compiled: u64,
+}
+
+/// One visit of an engine within a block: up to four processes, one per metric.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which block.
+    pub block: u32,
+    /// Whether the block belongs to the second stage.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fresh: bool,
+    /// Every iteration of the kernel, as timed in the guest.
+    pub iter_ns: Vec<u64>,
+    /// Wall time of the process that ran them.
+    pub wall_ns: u64,
+    /// Its user CPU time.
+    pub user_ns: u64,
+    /// Its system CPU time.
+    pub system_ns: u64,
+    /// Its peak resident set.
+    pub peak_rss_bytes: u64,
+    /// Its involuntary context switches.
+    pub involuntary_switches: u64,
+    /// Wall time of a process with the same module and no work (`bench 0`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_ns: Option<u64>,
+    /// Time from spawn to the first byte of output of a plain run at the small size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_result_ns: Option<u64>,
+    /// Compilation of the whole module.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compile_ns: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// A/A blocks of one workload under one engine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ControlPair {
+    /// Workload id.
+    pub workload: String,
+    /// Engine id.
+    pub engine: String,
+    /// Samples of the engine in the role of zwasm.
+    pub a: Vec<Sample>,
+    /// Samples of the same engine in the role of the peer.
+    pub b: Vec<Sample>,
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Median iteration after warm-up, timed in the guest.
+    Steady,
+    /// Spawn to first byte of output, small size.
+    FirstResult,
+    /// The same module with no work.
+    Setup,
+    /// Compilation of the whole module.
+    Compile,
+    /// Peak resident set of the process that ran the iterations.
+    PeakRss,
+}
+
+impl Metric {
+    /// Every metric, in the order of reports.
+    pub const ALL: [Metric; 5] = [
+        Metric::Steady,
+        Metric::FirstResult,
+        Metric::Setup,
+        Metric::Compile,
+        Metric::PeakRss,
+    ];
+
+    /// The name in files.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Metric::Steady => "steady",
+            Metric::FirstResult => "first_result",
+            Metric::Setup => "setup",
+            Metric::Compile => "compile",
+            Metric::PeakRss => "peak_rss",
+        }
+    }
+
+    /// The name in sentences.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Metric::Steady => "steady iteration",
+            Metric::FirstResult => "first result",
+            Metric::Setup => "setup",
+            Metric::Compile => "compile",
+            Metric::PeakRss => "peak memory",
+        }
+    }
+
+    /// What is taken: "zwasm takes 0.82× wasmtime's *time*".
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Metric::Steady => "time",
+            Metric::FirstResult => "time to first result",
+            Metric::Setup => "setup time",
+            Metric::Compile => "compile time",
+            Metric::PeakRss => "peak memory",
+        }
+    }
+
+    /// The sample's value for this metric: nanoseconds or bytes, positive, or `None`.
+    #[must_use]
+    pub fn of(self, sample: &Sample) -> Option<f64> {
+        let value = match self {
+            Metric::Steady => return crate::stats::steady_ns(&sample.iter_ns).filter(|&v| v > 0.0),
+            Metric::FirstResult => sample.first_result_ns,
+            Metric::Setup => sample.setup_ns,
+            Metric::Compile => sample.compile_ns,
+            Metric::PeakRss => Some(sample.peak_rss_bytes),
+        };
+        value.filter(|&v| v > 0).map(|v| v as f64)
+    }
+}
+
+impl WorkloadInfo {
+    /// Whether a metric is worth comparing on this workload.
+    #[must_use]
+    pub fn compares(&self, metric: Metric) -> bool {
+        !(self.startup && metric == Metric::Steady)
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// The noise floor of one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Floor {
+    /// Which metric.
+    pub metric: Metric,
+    /// F as a log gap; 0.02 is 2 %.
+    pub floor: f64,
+    /// A/A blocks behind it.
+    pub n: usize,
+    /// Median A/A ratio; 1 when nothing is wrong.
+    pub ratio: f64,
+    /// Lower end of its interval.
+    pub lo: Option<f64>,
+    /// Upper end of its interval.
+    pub hi: Option<f64>,
+    /// Whether the control failed: verdicts on this metric are advisory.
+    pub failed: bool,
+}
+
+/// One row: zwasm ÷ peer on one workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Peer id.
+    pub peer: String,
+    /// Tier of zwasm.
+    pub tier: String,
+    /// Workload id.
+    pub workload: String,
+    /// Workload category.
+    pub category: String,
+    /// What is compared.
+    pub metric: Metric,
+    /// zwasm ÷ peer; below 1 zwasm takes less.
+    pub ratio: f64,
+    /// Lower end of the interval, `None` (unbounded) below six blocks.
+    pub lo: Option<f64>,
+    /// Upper end of the interval, `None` (unbounded) below six blocks.
+    pub hi: Option<f64>,
+    /// Blocks.
+    pub n: usize,
+    /// What the row may claim.
+    pub verdict: Verdict,
+    /// 2 when the blocks are fresh ones of the second stage.
+    pub stage: u8,
+    /// For *unsure*: about how many blocks would settle it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks_needed: Option<u64>,
+}
+
+/// The geometric mean over the workloads that both engines ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Geomean {
+    /// Peer id.
+    pub peer: String,
+    /// Tier of zwasm.
+    pub tier: String,
+    /// What is compared.
+    pub metric: Metric,
+    /// Geometric mean of zwasm ÷ peer.
+    pub ratio: f64,
+    /// Lower end of the interval from resampling blocks.
+    pub lo: f64,
+    /// Upper end of the interval from resampling blocks.
+    pub hi: f64,
+    /// Smallest number of blocks behind a row.
+    pub n: usize,
+    /// Workloads that both engines ran.
+    pub covered: usize,
+    /// Workloads selected for which the metric means something.
+    pub total: usize,
+    /// The workloads not covered.
+    pub missing: Vec<String>,
+    /// Geometric mean of the categories' geometric means.
+    pub balanced: f64,
+    /// The three rows with the greatest ratio, worst first.
+    pub worst: Vec<Worst>,
+}
+
+/// One of the worst rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Worst {
+    /// Workload id.
+    pub workload: String,
+    /// zwasm ÷ peer.
+    pub ratio: f64,
+}
+
+impl Results {
+    /// Reads a results file.
+    ///
+    /// # Errors
+    /// [`ResultsError`]: unreadable, not a results file, or of another version.
+    pub fn load(path: &Path) -> Result<Results, ResultsError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| ResultsError::Io {
+            path: name.clone(),
+            source,
+        })?;
+        Results::parse(&text, &name)
+    }
+
+    /// Reads results from JSON text; `name` is used in errors.
+    ///
+    /// # Errors
+    /// [`ResultsError`]: not a results file, or of another version.
+    pub fn parse(text: &str, name: &str) -> Result<Results, ResultsError> {
+        let malformed = |reason: String| ResultsError::Malformed {
+            path: name.to_owned(),
+            reason,
+        };
+        // The version is looked at first: another version may have another shape.
+        let value: serde_json::Value =
+            serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
+        if value.get("format").and_then(|v| v.as_str()) != Some(FORMAT) {
+            return Err(malformed(format!("its `format` is not \"{FORMAT}\"")));
+        }
+        match value.get("version").and_then(serde_json::Value::as_u64) {
+            Some(found) if found == u64::from(VERSION) => {}
+            Some(found) => {
+                return Err(ResultsError::Version {
+                    path: name.to_owned(),
+                    found,
+                });
+            }
+            None => return Err(malformed("it has no `version`".to_owned())),
+        }
+        serde_json::from_value(value).map_err(|e| malformed(e.to_string()))
+    }
+
+    /// The file's text.
+    ///
+    /// # Panics
+    /// Never: every field is representable in JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string(self).expect("results are plain data");
+        text.push('\n');
+        text
+    }
+
+    /// Writes `results.json` so that the path holds either the old file or the whole new one.
+    ///
+    /// # Errors
+    /// [`ResultsError::Io`].
+    pub fn save(&self, path: &Path) -> Result<(), ResultsError> {
+        write_whole(path, self.to_json().as_bytes())
+    }
+
+    /// The cell of a workload under an engine.
+    #[must_use]
+    pub fn cell(&self, workload: &str, engine: &str) -> Option<&Cell> {
+        self.cells
+            .iter()
+            .find(|c| c.workload == workload && c.engine == engine)
+    }
+
+    /// The engines of one kind that ran.
+    pub fn engines_of(&self, kind: EngineKind) -> impl Iterator<Item = &EngineInfo> {
+        self.engines
+            .iter()
+            .filter(move |e| e.kind == kind && e.missing.is_none())
+    }
+
+    /// The floor of a metric, or the minimum when the control did not measure it.
+    #[must_use]
+    pub fn floor(&self, metric: Metric) -> f64 {
+        self.floors
+            .iter()
+            .find(|f| f.metric == metric)
+            .map_or(crate::stats::FLOOR_MIN, |f| f.floor)
+    }
+}
+
+/// Writes a file beside `path` and renames it into place, so that an interrupted or failed write
+/// (a full disk, say) never leaves part of a file under the final name.
+///
+/// # Errors
+/// [`ResultsError::Io`]; the temporary file is removed.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ResultsError> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}.tmp", std::process::id()));
+    let temporary = Path::new(&temporary);
+    let written = std::fs::File::create(temporary)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .and_then(|()| std::fs::rename(temporary, path));
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(temporary);
+        ResultsError::Io {
+            path: path.display().to_string(),
+            source,
+        }
+    })
+}

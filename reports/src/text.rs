@@ -1,0 +1,236 @@
+//! Results as text: the one wording for ratios, the table for a terminal, and CSV.
+
+use crate::analysis::advisory;
+use crate::schema::{CellStatus, Gap, Geomean, Metric, Results};
+use crate::stats::Verdict;
+use std::fmt::Write;
+
+/// A ratio with three significant digits, e.g. `0.82`, `12.3`, `118`.
+#[must_use]
+pub fn ratio(value: f64) -> String {
+    if value >= 99.95 {
+        format!("{value:.0}")
+    } else if value >= 9.995 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// An interval `[0.79, 0.86]`; an unbounded end is `…`.
+#[must_use]
+pub fn interval(lo: Option<f64>, hi: Option<f64>) -> String {
+    let end = |v: Option<f64>| v.map_or_else(|| "…".to_owned(), ratio);
+    format!("[{}, {}]", end(lo), end(hi))
+}
+
+/// A duration in the unit that fits, e.g. `1.24 ms`.
+#[must_use]
+pub fn duration(ns: f64) -> String {
+    if ns >= 1e9 {
+        format!("{:.2} s", ns / 1e9)
+    } else if ns >= 1e6 {
+        format!("{:.2} ms", ns / 1e6)
+    } else if ns >= 1e3 {
+        format!("{:.1} µs", ns / 1e3)
+    } else {
+        format!("{ns:.0} ns")
+    }
+}
+
+/// A size in the unit that fits, e.g. `23.1 MB` (10⁶ bytes).
+#[must_use]
+pub fn size(bytes: f64) -> String {
+    if bytes >= 1e6 {
+        format!("{:.1} MB", bytes / 1e6)
+    } else if bytes >= 1e3 {
+        format!("{:.1} kB", bytes / 1e3)
+    } else {
+        format!("{bytes:.0} B")
+    }
+}
+
+/// The sentence of one row: "zwasm takes 0.82× wasmtime's time [0.79, 0.86], n = 20".
+#[must_use]
+pub fn gap_sentence(gap: &Gap) -> String {
+    format!(
+        "zwasm takes {}× {}'s {} {}, n = {}",
+        ratio(gap.ratio),
+        gap.peer,
+        gap.metric.noun(),
+        interval(gap.lo, gap.hi),
+        gap.n
+    )
+}
+
+/// The sentence of a geometric mean, with its coverage.
+#[must_use]
+pub fn geomean_sentence(mean: &Geomean) -> String {
+    format!(
+        "zwasm ({}) takes {}× {}'s {} {}, n = {}, on {}",
+        mean.tier,
+        ratio(mean.ratio),
+        mean.peer,
+        mean.metric.noun(),
+        interval(Some(mean.lo), Some(mean.hi)),
+        mean.n,
+        coverage(mean)
+    )
+}
+
+/// "18/22 workloads, missing: a, b".
+#[must_use]
+pub fn coverage(mean: &Geomean) -> String {
+    let mut text = format!("{}/{} workloads", mean.covered, mean.total);
+    if !mean.missing.is_empty() {
+        let _ = write!(text, ", missing: {}", mean.missing.join(", "));
+    }
+    text
+}
+
+/// How many rows of a tier × peer × metric have each verdict, in the order of [`Verdict::ALL`].
+#[must_use]
+pub fn verdict_counts(results: &Results, tier: &str, peer: &str, metric: Metric) -> [usize; 5] {
+    Verdict::ALL.map(|verdict| {
+        results
+            .gaps
+            .iter()
+            .filter(|g| {
+                g.tier == tier && g.peer == peer && g.metric == metric && g.verdict == verdict
+            })
+            .count()
+    })
+}
+
+/// The table that `compare` prints.
+#[must_use]
+pub fn table(results: &Results) -> String {
+    let mut out = String::new();
+    for engine in &results.engines {
+        match &engine.missing {
+            Some(why) => writeln!(out, "{:<16} missing: {why}", engine.id),
+            None => writeln!(out, "{:<16} {}", engine.id, engine.version),
+        }
+        .expect("writing to a string");
+    }
+    let name_width = results
+        .workloads
+        .iter()
+        .map(|w| w.id.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max(8);
+    for mean in results
+        .geomeans
+        .iter()
+        .filter(|m| m.metric == Metric::Steady)
+    {
+        let _ = writeln!(out, "\n{} ÷ {} (steady iteration)", mean.tier, mean.peer);
+        for workload in results.workloads.iter().filter(|w| w.compares(mean.metric)) {
+            let row = results.gaps.iter().find(|g| {
+                g.metric == Metric::Steady
+                    && g.tier == mean.tier
+                    && g.peer == mean.peer
+                    && g.workload == workload.id
+            });
+            let _ = match row {
+                Some(g) => writeln!(
+                    out,
+                    "  {:<name_width$}  {:>6}×  {:<16} n = {:<3} {} {}{}",
+                    g.workload,
+                    ratio(g.ratio),
+                    interval(g.lo, g.hi),
+                    g.n,
+                    g.verdict.shape(),
+                    g.verdict.word(),
+                    g.blocks_needed
+                        .map(|n| format!(" (about {n} blocks needed)"))
+                        .unwrap_or_default()
+                ),
+                None => writeln!(
+                    out,
+                    "  {:<name_width$}  {}",
+                    workload.id,
+                    why_no_row(results, &workload.id, &[&mean.tier, &mean.peer])
+                ),
+            };
+        }
+    }
+    for cell in &results.cells {
+        if !matches!(cell.status, CellStatus::Ok | CellStatus::Pending) {
+            let _ = writeln!(
+                out,
+                "{}: {} under {}: {}",
+                cell.status.word(),
+                cell.workload,
+                cell.engine,
+                cell.status.reason()
+            );
+        }
+    }
+    out.push('\n');
+    for mean in &results.geomeans {
+        let _ = writeln!(out, "{}", geomean_sentence(mean));
+    }
+    if let Some(why) = advisory(results) {
+        let _ = writeln!(out, "note: {why}");
+    }
+    for note in &results.notes {
+        let _ = writeln!(out, "note: {note}");
+    }
+    if !results.complete {
+        let _ = writeln!(out, "note: interrupted; these are partial results");
+    }
+    out
+}
+
+/// Why a workload has no row for some engines, e.g. "wasmi: unsupported".
+#[must_use]
+pub fn why_no_row(results: &Results, workload: &str, engines: &[&str]) -> String {
+    let reasons: Vec<String> = engines
+        .iter()
+        .filter_map(|engine| {
+            let cell = results.cell(workload, engine)?;
+            (cell.status != CellStatus::Ok).then(|| format!("{engine}: {}", cell.status.word()))
+        })
+        .collect();
+    if reasons.is_empty() {
+        "no samples".to_owned()
+    } else {
+        reasons.join(", ")
+    }
+}
+
+/// `results.csv`: one line per row of `gaps`, with a header; unbounded ends are empty.
+#[must_use]
+pub fn csv(results: &Results) -> String {
+    let mut out = "peer,tier,workload,category,metric,ratio,lo,hi,n,verdict\n".to_owned();
+    for g in &results.gaps {
+        let end = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
+        let fields = [
+            g.peer.clone(),
+            g.tier.clone(),
+            g.workload.clone(),
+            g.category.clone(),
+            g.metric.key().to_owned(),
+            g.ratio.to_string(),
+            end(g.lo),
+            end(g.hi),
+            g.n.to_string(),
+            g.verdict.word().to_owned(),
+        ];
+        let line: Vec<String> = fields.iter().map(|f| csv_field(f)).collect();
+        out.push_str(&line.join(","));
+        out.push('\n');
+    }
+    out
+}
+
+/// Quotes a field where it needs it (RFC 4180).
+fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

@@ -1,0 +1,66 @@
+//! The page in a real browser, through `page.mjs`.
+//!
+//! Needs node, Chromium (`CHROMIUM`, else `/usr/bin/chromium`) and the npm package `playwright-core`
+//! in `NODE_PATH` or in `<build folder>/page-test`; says so and passes where one is missing.
+//! `reports/tests/page.sh` gets the package and runs this test.
+
+mod fixture;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use zwasm_reports::history::Record;
+use zwasm_reports::{html, text};
+
+fn modules() -> Option<PathBuf> {
+    let named = std::env::var_os("NODE_PATH").map(PathBuf::from);
+    let build = Path::new(env!("CARGO_TARGET_TMPDIR")).parent()?;
+    let ours = build.join("page-test").join("node_modules");
+    [named, Some(ours)]
+        .into_iter()
+        .flatten()
+        .find(|dir| dir.join("playwright-core").is_dir())
+}
+
+#[test]
+fn page_in_a_browser() {
+    let chromium =
+        std::env::var_os("CHROMIUM").map_or_else(|| "/usr/bin/chromium".into(), PathBuf::from);
+    let (Some(modules), true) = (modules(), chromium.is_file()) else {
+        println!("skipped: no Chromium or no playwright-core (see reports/tests/page.sh)");
+        return;
+    };
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+    let shots = dir.join("shots");
+    std::fs::create_dir_all(&shots).unwrap();
+    let results = fixture::results();
+    let history: Vec<Record> = (1..5u64)
+        .map(|i| {
+            let mut record = Record::of(&results, "an earlier <change>");
+            record.unix_s -= i * 100_000;
+            record.commit = format!("{i:040x}");
+            for mean in &mut record.means {
+                mean.ratio *= 1.0 + 0.05 * i as f64;
+                mean.lo *= 1.0 + 0.04 * i as f64;
+                mean.hi *= 1.0 + 0.06 * i as f64;
+            }
+            record
+        })
+        .collect();
+    let mut history = history;
+    history.reverse();
+    std::fs::write(dir.join("index.html"), html::page(&results, &history)).unwrap();
+    std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
+    results.save(&dir.join("results.json")).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join("page.mjs");
+    let output = Command::new("node")
+        .arg(script)
+        .args([&dir, &shots])
+        .env("NODE_PATH", modules)
+        .env("CHROMIUM", chromium)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+}

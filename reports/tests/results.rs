@@ -1,0 +1,176 @@
+//! The results file: round trip, versions, atomic writes, and what the analysis makes of samples.
+
+mod fixture;
+
+use zwasm_reports::analysis::{advisory, analyse};
+use zwasm_reports::history::{self, Record};
+use zwasm_reports::schema::{Metric, Results, ResultsError, write_whole};
+use zwasm_reports::stats::Verdict;
+use zwasm_reports::{html, text};
+
+#[test]
+fn json_round_trip_is_exact() {
+    let results = fixture::results();
+    let text = results.to_json();
+    let again = Results::parse(&text, "memory").unwrap();
+    assert!(results == again, "reading back changes the results");
+    assert!(text == again.to_json(), "writing again changes the text");
+}
+
+#[test]
+fn derived_rows_follow_from_the_samples_in_the_file() {
+    let results = fixture::results();
+    let mut again = Results::parse(&results.to_json(), "memory").unwrap();
+    again.gaps.clear();
+    again.geomeans.clear();
+    again.floors.clear();
+    analyse(&mut again);
+    assert!(results == again, "another analysis gives other rows");
+}
+
+#[test]
+fn other_versions_and_other_files_are_refused_by_name() {
+    let text = fixture::results().to_json();
+    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
+    let error = Results::parse(&newer, "r.json").unwrap_err();
+    assert!(matches!(error, ResultsError::Version { found: 2, .. }));
+    assert_eq!(
+        error.to_string(),
+        "r.json: results format version 2, this program reads version 1"
+    );
+    for bad in [
+        "",
+        "{}",
+        "[1]",
+        "{\"format\":\"x\",\"version\":1}",
+        &text[..text.len() / 2],
+    ] {
+        let error = Results::parse(bad, "r.json").unwrap_err().to_string();
+        assert!(error.starts_with("r.json: not a results file"), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+}
+
+#[test]
+fn gaps_are_the_simulated_ones() {
+    let results = fixture::results();
+    let gap = |tier: &str, workload: &str| {
+        results
+            .gaps
+            .iter()
+            .find(|g| {
+                g.metric == Metric::Steady
+                    && g.tier == tier
+                    && g.peer == "wasmtime"
+                    && g.workload == workload
+            })
+            .unwrap()
+    };
+    let opt = gap("opt", "workload-1");
+    assert!((opt.ratio - 0.8 * 0.8).abs() < 0.02, "{opt:?}");
+    assert_eq!(opt.verdict, Verdict::Faster);
+    assert_eq!((opt.n, opt.stage), (6, 1));
+    let interp = gap("interp", "workload-2");
+    assert_eq!(interp.verdict, Verdict::Slower);
+    assert_eq!((interp.n, interp.stage), (20, 2));
+    assert_eq!(
+        text::gap_sentence(opt),
+        format!(
+            "zwasm takes {}× wasmtime's time {}, n = 6",
+            text::ratio(opt.ratio),
+            text::interval(opt.lo, opt.hi)
+        )
+    );
+}
+
+#[test]
+fn failed_cells_are_missing_not_imputed() {
+    let results = fixture::results();
+    let mean = |tier: &str, peer: &str| {
+        results
+            .geomeans
+            .iter()
+            .find(|m| m.metric == Metric::Steady && m.tier == tier && m.peer == peer)
+            .unwrap()
+    };
+    let opt = mean("opt", "node");
+    // Twelve workloads less one start-up case; wrong output and an unsupported feature.
+    assert_eq!((opt.covered, opt.total), (9, 11));
+    assert_eq!(opt.missing, ["workload-4", "workload-5"]);
+    assert!(
+        text::geomean_sentence(opt).ends_with("on 9/11 workloads, missing: workload-4, workload-5")
+    );
+    assert_eq!(opt.worst.len(), 3);
+    assert!(opt.worst[0].ratio >= opt.worst[2].ratio);
+    // The missing peer has no rows at all.
+    assert!(results.gaps.iter().all(|g| g.peer != "wasmi"));
+    assert!(advisory(&results).is_none());
+}
+
+#[test]
+fn csv_has_a_line_per_row() {
+    let results = fixture::results();
+    let csv = text::csv(&results);
+    assert_eq!(csv.lines().count(), results.gaps.len() + 1);
+    assert!(csv.starts_with("peer,tier,workload,category,metric,ratio,lo,hi,n,verdict\n"));
+}
+
+#[test]
+fn a_write_that_fails_leaves_nothing_behind() {
+    let dir = std::env::temp_dir().join(format!("zwasm-reports-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("results.json");
+    write_whole(&path, b"old").unwrap();
+    // A folder in the way makes the rename fail, after the temporary file was written.
+    let blocked = dir.join("blocked");
+    std::fs::create_dir_all(blocked.join("x")).unwrap();
+    assert!(write_whole(&blocked, b"new").is_err());
+    assert!(write_whole(&dir.join("none").join("r.json"), b"new").is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"old");
+    let names: Vec<_> = std::fs::read_dir(&dir)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert!(
+        names.iter().all(|n| !n.to_string_lossy().ends_with(".tmp")),
+        "{names:?}"
+    );
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn history_records_round_trip_and_bad_ones_are_left_out() {
+    let dir = std::env::temp_dir().join(format!("zwasm-history-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let results = fixture::results();
+    let mut older = Record::of(&results, "first");
+    older.unix_s -= 1000;
+    let newer = Record::of(&results, "second");
+    newer.save(&dir).unwrap();
+    older.save(&dir).unwrap();
+    std::fs::write(dir.join("run-0-bad.json"), "{}").unwrap();
+    std::fs::write(dir.join("instructions-x86_64.json"), "{}").unwrap();
+    assert!(history::load(&dir) == [older, newer]);
+    assert!(history::load(&dir.join("none")).is_empty());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn pages_escape_and_stay_offline() {
+    let results = fixture::results();
+    let page = html::page(&results, &[]);
+    assert!(!page.contains("<script>alert"));
+    assert!(page.contains("evil-&lt;script&gt;"));
+    for reference in ["src=\"http", "href=\"http", "url(", "@import"] {
+        assert!(!page.contains(reference), "{reference}");
+    }
+    // A run in which nothing worked still has a page.
+    let mut empty = results.clone();
+    empty.cells.clear();
+    empty.control.clear();
+    empty.complete = false;
+    analyse(&mut empty);
+    let page = html::page(&empty, &[]);
+    assert!(page.contains("partial results") && page.contains("no A/A control"));
+    assert!(text::table(&empty).contains("interrupted"));
+}
