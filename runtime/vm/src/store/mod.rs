@@ -86,6 +86,8 @@ pub(crate) struct StoreOpaque {
     pub(crate) exceptions: Exceptions,
     /// The error of a host function on its way out through the guest.
     pub(crate) pending_error: Option<Error>,
+    /// The panic of a host function on its way out through the guest.
+    pub(crate) pending_panic: Option<Box<dyn Any + Send>>,
     /// Callers to go back to after a call into another instance.
     pub(crate) switches: Vec<crate::interp::Switch>,
     /// Lowest native stack address that nested calls may reach; 0 outside of any call.
@@ -111,6 +113,7 @@ impl<T: 'static> Store<T> {
             externs: Vec::new(),
             exceptions: Exceptions::default(),
             pending_error: None,
+            pending_panic: None,
             switches: Vec::new(),
             native_limit: 0,
             limiter: None,
