@@ -12,7 +12,7 @@ static uint32_t ends[8];
 
 void workload_setup(bool small) {
     slots = small ? 1 << 12 : SLOTS_MAX;
-    hops = small ? 40000 : 150000;
+    hops = small ? 40000 : 180000;
     for (uint32_t i = 0; i < slots; i++) order[i] = i;
     for (uint32_t i = slots - 1; i > 0; i--) {
         uint32_t j = rng_below(i + 1), t = order[i];

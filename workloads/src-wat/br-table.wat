@@ -8,7 +8,7 @@
 
   ;; Program: 4096 bytes of opcodes at 4096, then 4096 operands at 8192.
   (func $setup (param $small i32) (local $i i32) (local $seed i64)
-    (global.set $steps (select (i32.const 100000) (i32.const 4500000) (local.get $small)))
+    (global.set $steps (select (i32.const 300000) (i32.const 16000000) (local.get $small)))
     (local.set $seed (i64.const 0x2545f4914f6cdd1d))
     (loop $fill
       (local.set $seed (i64.xor (local.get $seed) (i64.shl (local.get $seed) (i64.const 13))))

@@ -16,7 +16,7 @@
   (func $third (type $op) (i64.div_u (local.get 0) (i64.const 3)))
 
   (func $setup (param $small i32)
-    (global.set $rounds (select (i32.const 40) (i32.const 1200) (local.get $small))))
+    (global.set $rounds (select (i32.const 100) (i32.const 6000) (local.get $small))))
 
   (func $kernel (result i64) (local $round i32) (local $i i32) (local $sum i64) (local $at i32)
     (memory.fill (i32.const 65536) (i32.const 7) (i32.const 2097152))

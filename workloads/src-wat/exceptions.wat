@@ -69,7 +69,7 @@
     (i64.extend_i32_u (i32.add (i32.const 1000))))
 
   (func $setup (param $small i32)
-    (global.set $rounds (select (i32.const 1000) (i32.const 20000) (local.get $small))))
+    (global.set $rounds (select (i32.const 1000) (i32.const 45000) (local.get $small))))
 
   (func $kernel (result i64) (local $i i32) (local $sum i64)
     (global.set $seed (i64.const 88172645463325252))

@@ -4,7 +4,7 @@
 (module
   ;;@prelude
   (memory (export "memory") 1)
-  (memory $log 96)
+  (memory $log 192)
   (memory $index 16 64)
   (memory $scratch 2)
   (global $records (mut i32) (i32.const 0))
@@ -45,7 +45,7 @@
       (br $probe)))
 
   (func $setup (param $small i32)
-    (global.set $records (select (i32.const 3000) (i32.const 90000) (local.get $small))))
+    (global.set $records (select (i32.const 10000) (i32.const 190000) (local.get $small))))
 
   (func $kernel (result i64) (local $i i32) (local $word i32) (local $entry i32) (local $sum i64) (local $byte i32)
     (memory.fill $index (i32.const 0) (i32.const 0) (i32.const 1048576))
@@ -80,7 +80,8 @@
                 (i64.load $scratch offset=4096 (local.get $byte))
                 (i64.load32_u $index (i32.shl (local.get $byte) (i32.const 9))))))
             (br_if $fold (i32.lt_u (local.tee $byte (i32.add (local.get $byte) (i32.const 8))) (i32.const 64))))))
-      (br_if $query (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (global.get $records))))
+      (br_if $query (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+        (i32.shl (global.get $records) (i32.const 1)))))
     (call $mix (local.get $sum) (i64.extend_i32_u (global.get $hits))))
 
   (func $report

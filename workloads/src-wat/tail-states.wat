@@ -3,7 +3,7 @@
 ;; arguments of different number, so callers and callees need different argument areas.
 (module
   ;;@prelude
-  (memory (export "memory") 20)
+  (memory (export "memory") 40)
   (type $state (func (param $at i32) (param $words i32) (param $hash i64) (result i64)))
   (table funcref (elem $space $word $number $mark))
   (global $len (mut i32) (i32.const 0))
@@ -11,7 +11,7 @@
 
   ;; Classes: 0 space, 1 letter, 2 digit, 3 other; the table is at 4096, text at 8192.
   (func $setup (param $small i32) (local $i i32) (local $seed i64) (local $c i32)
-    (global.set $len (select (i32.const 40000) (i32.const 1200000) (local.get $small)))
+    (global.set $len (select (i32.const 40000) (i32.const 2400000) (local.get $small)))
     (loop $classes
       (i32.store8 offset=4096 (local.get $i)
         (select (i32.const 1)

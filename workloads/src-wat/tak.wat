@@ -48,12 +48,12 @@
         (local.get $f) (f32.add (local.get $g) (f32.const 0.25)) (local.get $h))))
 
   (func $setup (param $small i32)
-    (global.set $x (select (i32.const 14) (i32.const 18) (local.get $small)))
-    (global.set $y (select (i32.const 4) (i32.const 8) (local.get $small)))
-    (global.set $depth (select (i32.const 16) (i32.const 30) (local.get $small))))
+    (global.set $x (select (i32.const 14) (i32.const 24) (local.get $small)))
+    (global.set $y (select (i32.const 4) (i32.const 26) (local.get $small)))
+    (global.set $depth (select (i32.const 16) (i32.const 36) (local.get $small))))
 
   (func $kernel (result i64) (local $sum i64) (local $i i32)
-    (global.set $tak_result (call $tak (global.get $x) (i32.const 12) (i32.const 6)))
+    (global.set $tak_result (call $tak (global.get $x) (i32.div_u (i32.shl (global.get $x) (i32.const 1)) (i32.const 3)) (i32.div_u (global.get $x) (i32.const 3))))
     (global.set $ackermann_result (call $ackermann (i32.const 2) (i32.mul (global.get $y) (i32.const 100))))
     (local.set $sum (call $mix
       (i64.extend_i32_u (global.get $tak_result))

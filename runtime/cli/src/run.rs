@@ -55,17 +55,24 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
     stats: Option<Format>,
 
-    /// The module, `.wasm` or `.wat`
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-
-    /// Arguments of the guest
+    /// The module, `.wasm` or `.wat`, and the guest's arguments: everything behind FILE is the
+    /// guest's, options too
     #[arg(
-        value_name = "ARGS",
-        trailing_var_arg = true,
-        allow_hyphen_values = true
+        value_name = "FILE [ARGS]...",
+        required = true,
+        trailing_var_arg = true
     )]
-    args: Vec<String>,
+    command: Vec<String>,
+}
+
+impl Options {
+    fn file(&self) -> &Path {
+        Path::new(&self.command[0])
+    }
+
+    fn args(&self) -> &[String] {
+        &self.command[1..]
+    }
 }
 
 fn preload(text: &str) -> Result<(String, PathBuf), String> {
@@ -102,7 +109,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     config.consume_fuel(options.fuel.is_some());
     let engine = Engine::new(&config)?;
     let started = Instant::now();
-    let module = load(&engine, &options.file)?;
+    let module = load(&engine, options.file())?;
     stats.load = started.elapsed();
 
     let mut store = Store::new(&engine, host(options)?);
@@ -147,7 +154,7 @@ fn host(options: &Options) -> anyhow::Result<Host> {
         .envs(options.env.iter().map(|(k, v)| (k, v)));
     let own_name = || {
         options
-            .file
+            .file()
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
@@ -155,7 +162,7 @@ fn host(options: &Options) -> anyhow::Result<Host> {
     };
     builder.arg(options.argv0.clone().unwrap_or_else(own_name));
     if options.invoke.is_none() {
-        builder.args(&options.args);
+        builder.args(options.args());
     }
     for (host, guest) in &options.dir {
         builder
@@ -195,7 +202,7 @@ fn execute(
     let started = Instant::now();
     let result = match &options.invoke {
         Some(name) => initialize(instance, store)
-            .and_then(|()| invoke::call(instance, store, name, &options.args)),
+            .and_then(|()| invoke::call(instance, store, name, options.args())),
         None => start(instance, store, options),
     };
     stats.run = started.elapsed();
@@ -221,7 +228,7 @@ fn start(instance: Instance, store: &mut Store<Host>, options: &Options) -> anyh
         {
             bail!(
                 "{} has no `_start` function: name one of its exports with --invoke",
-                options.file.display()
+                options.file().display()
             );
         }
         return Ok(());
@@ -250,5 +257,5 @@ fn exit_code(error: &anyhow::Error, options: &Options) -> Outcome {
         eprintln!("error: {guest}");
         return Ok(ExitCode::from(TRAP_EXIT));
     }
-    bail!("{}: {guest}", options.file.display());
+    bail!("{}: {guest}", options.file().display());
 }
