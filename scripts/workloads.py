@@ -151,6 +151,11 @@ def build_generated(source, out):
         build_wat(Path(file.name), out)
 
 
+def rust_sources():
+    """The library sources, whose paths would otherwise end up in panic messages."""
+    return run([RUSTC_FOR_WASM, "--print", "sysroot"], text=True).strip() + "/lib/rustlib/src/rust"
+
+
 rust_built = False
 
 
@@ -169,7 +174,8 @@ def build_rust_all():
         linker.chmod(0o755)
         env = dict(os.environ, RUSTC_BOOTSTRAP="1", RUSTC=RUSTC_FOR_WASM, CARGO_TARGET_DIR=str(out),
                    RUSTFLAGS=f"-Clinker-flavor=gcc -Clink-self-contained=no -Clinker={linker} "
-                             f"--remap-path-prefix={CORPUS / 'src-rust'}=. --remap-path-prefix={Path.home()}=~")
+                             f"--remap-path-prefix={CORPUS / 'src-rust'}=. --remap-path-prefix={Path.home()}=~ "
+                             f"--remap-path-prefix={rust_sources()}=rust")
         done = subprocess.run(["cargo", "build", "--release", "-Z", "build-std=std,panic_abort", "--target",
                                "wasm32-wasip1"], cwd=CORPUS / "src-rust", env=env)
         if done.returncode != 0:
@@ -202,7 +208,6 @@ def features_of(module):
                               capture_output=True).returncode == 0
     if not valid("all"):
         fail(f"{module} does not validate")
-    # Reference types subsume bulk memory's encoding of segments: switch off both to see each.
     return [name for name, flag in FEATURES.items() if not valid(f"all,-{flag}")]
 
 
