@@ -151,6 +151,11 @@ def build_generated(source, out):
         build_wat(Path(file.name), out)
 
 
+def rust_sources():
+    """The library sources, whose paths would otherwise end up in panic messages."""
+    return run([RUSTC_FOR_WASM, "--print", "sysroot"], text=True).strip() + "/lib/rustlib/src/rust"
+
+
 rust_built = False
 
 
@@ -167,9 +172,13 @@ def build_rust_all():
             '    *) args+=("$a") ;;\n  esac\ndone\n'
             f'exec {BIN / "python"} -m ziglang cc -target wasm32-wasi "${{args[@]}}"\n')
         linker.chmod(0o755)
+        # No path of this machine may end up in a panic message. Later prefixes win.
+        cargo_home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+        prefixes = [(Path.home(), "~"), (CORPUS / "src-rust", "."), (rust_sources(), "rust")]
+        prefixes += [(source, "deps") for source in sorted((cargo_home / "registry" / "src").glob("*"))]
+        remap = " ".join(f"--remap-path-prefix={path}={name}" for path, name in prefixes)
         env = dict(os.environ, RUSTC_BOOTSTRAP="1", RUSTC=RUSTC_FOR_WASM, CARGO_TARGET_DIR=str(out),
-                   RUSTFLAGS=f"-Clinker-flavor=gcc -Clink-self-contained=no -Clinker={linker} "
-                             f"--remap-path-prefix={CORPUS / 'src-rust'}=. --remap-path-prefix={Path.home()}=~")
+                   RUSTFLAGS=f"-Clinker-flavor=gcc -Clink-self-contained=no -Clinker={linker} {remap}")
         done = subprocess.run(["cargo", "build", "--release", "-Z", "build-std=std,panic_abort", "--target",
                                "wasm32-wasip1"], cwd=CORPUS / "src-rust", env=env)
         if done.returncode != 0:
@@ -202,7 +211,6 @@ def features_of(module):
                               capture_output=True).returncode == 0
     if not valid("all"):
         fail(f"{module} does not validate")
-    # Reference types subsume bulk memory's encoding of segments: switch off both to see each.
     return [name for name, flag in FEATURES.items() if not valid(f"all,-{flag}")]
 
 

@@ -105,6 +105,7 @@ pub(crate) fn check_exit(outcome: &Outcome) -> Result<(), CellStatus> {
                 "support is not enabled",
                 "not enabled",
                 "must be enabled",
+                "enable with",
             ]
             .iter()
             .any(|phrase| text.contains(phrase));

@@ -14,7 +14,7 @@
 
 use crate::callgrind;
 use crate::engine::{Adapter, Compile, Job, parse_phases};
-use crate::exec::{Executor, Interrupted, Outcome};
+use crate::exec::{Executor, Interrupted, Invocation, Outcome};
 use crate::protocol::{bench_args, check_bench, check_exit, check_plain};
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -218,7 +218,7 @@ impl<'a> Runner<'a> {
         let adapter = &(self.engines as &'a [Box<dyn Adapter>])[engine];
         cell.code_bytes = adapter.code_bytes(&self.job(index));
         if let Some(run) = adapter.run_with_phases(&self.job(index), &workload.small.args) {
-            let outcome = self.executor.run(&run.timeout(self.time_limit))?;
+            let outcome = self.process(index, run)?;
             cell.phases = parse_phases(&outcome.stderr);
             let reported = cell.phases.map(|p| p.code_bytes).filter(|&b| b > 0);
             cell.code_bytes = cell.code_bytes.or(reported);
@@ -667,7 +667,20 @@ impl<'a> Runner<'a> {
 
     fn guest(&mut self, index: usize, engine: usize, args: &[String]) -> Result<Outcome> {
         let invocation = self.engines[engine].run(&self.job(index), args);
-        self.executor.run(&invocation.timeout(self.time_limit))
+        self.process(index, invocation)
+    }
+
+    /// Runs a process of a cell. Engines quote the module's path in messages, which become part of
+    /// results that are published: its folder is cut off.
+    fn process(&mut self, index: usize, invocation: Invocation) -> Result<Outcome> {
+        let mut outcome = self.executor.run(&invocation.timeout(self.time_limit))?;
+        if let Some(folder) = self.workloads[index].module.parent() {
+            let folder = format!("{}/", folder.display());
+            if folder.len() > 1 {
+                outcome.stderr = outcome.stderr.replace(&folder, "");
+            }
+        }
+        Ok(outcome)
     }
 
     /// Compile time of the whole module; `None` where the engine has no way to tell.
@@ -681,7 +694,7 @@ impl<'a> Runner<'a> {
                 let Some(run) = adapter.run_with_phases(&job, &no_work) else {
                     return Ok(Ok(None));
                 };
-                let outcome = self.executor.run(&run.timeout(self.time_limit))?;
+                let outcome = self.process(index, run)?;
                 Ok(check_exit(&outcome)
                     .map(|()| Some(parse_phases(&outcome.stderr)).flatten())
                     .map(|phases| phases.map(|p| p.load_ns + p.compile_ns)))
@@ -701,7 +714,7 @@ impl<'a> Runner<'a> {
                         walls[1]
                     }
                 };
-                let outcome = self.executor.run(&whole.timeout(self.time_limit))?;
+                let outcome = self.process(index, *whole)?;
                 Ok(
                     check_exit(&outcome)
                         .map(|()| Some(outcome.wall_ns.saturating_sub(base).max(1))),

@@ -1,7 +1,7 @@
 //! The runner without processes: a made-up machine on which engines have known speeds and faults.
 
 use super::*;
-use crate::exec::{Exit, Invocation};
+use crate::exec::Exit;
 use std::cell::Cell as StdCell;
 use zwasm_reports::schema::{
     Commit, CorpusInfo, EngineInfo, FORMAT, Machine, Profile, VERSION, WorkloadInfo,
@@ -116,7 +116,7 @@ impl Executor for MockMachine {
             Fault::Hang => (Exit::Timeout, String::new()),
             Fault::Refuses => (
                 Exit::Code(1),
-                "Error: failed to load\n  caused by: simd is not supported\n".to_owned(),
+                "Error: /a/b/module.wasm: simd is not supported\n".to_owned(),
             ),
             Fault::WrongOutput => {
                 stdout = stdout.replace("0123", "9999");
@@ -243,7 +243,7 @@ fn run(machine: &mut MockMachine, workloads: &[Workload], results: &mut Results)
         .iter()
         .map(|workload| Selected {
             workload,
-            module: PathBuf::new(),
+            module: PathBuf::from("/a/b/module.wasm"),
         })
         .collect();
     let quiet = Quiet {
@@ -348,6 +348,8 @@ fn a_fault_of_one_engine_on_one_workload_is_one_cell() {
         let words: Vec<&str> = results.cells.iter().map(|c| c.status.word()).collect();
         assert_eq!(words.iter().filter(|w| **w == "ok").count(), 3, "{words:?}");
         assert_eq!(results.cell("b", "tier").unwrap().status.word(), word);
+        // No path of this machine gets into the results.
+        assert!(!results.to_json().contains("/a/b"));
         let mean = results
             .geomeans
             .iter()

@@ -68,6 +68,12 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
             .feature_flags
             .insert(feature.to_owned(), strings(&[flag]));
     }
-    engine.lacks = strings(&["multi-memory", "custom-page-sizes", "wide-arithmetic"]);
+    // The exceptions of the final proposal (exnref) came with a later V8.
+    engine.lacks = strings(&[
+        "exceptions",
+        "multi-memory",
+        "custom-page-sizes",
+        "wide-arithmetic",
+    ]);
     Ok(Found::Ready(Box::new(engine)))
 }

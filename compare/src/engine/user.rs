@@ -84,7 +84,9 @@ pub(crate) fn load(path: &Path) -> Result<Vec<UserPeer>> {
 }
 
 pub(super) fn find(peer: &UserPeer, setting: &mut Setting<'_>) -> Result<Found> {
-    let title = format!("{} (user-defined)", peer.program);
+    // Without its folder: results are published, and paths of one machine mean nothing elsewhere.
+    let file_name = Path::new(&peer.program).file_name().unwrap_or_default();
+    let title = format!("{} (user-defined)", file_name.to_string_lossy());
     let Some(program) = on_path(&peer.program) else {
         let why = format!("there is no program {}", peer.program);
         return Ok(missing(&peer.name, EngineKind::Peer, &title, why));

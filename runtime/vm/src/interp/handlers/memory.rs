@@ -47,6 +47,23 @@ handler! {
 }
 
 handler! {
+    /// `dst = memory0[(a + b) + offset]`, the sum in 32 bits; operands: a, b, offset, dst.
+    fn load_sum<{L: Load, X: Source<i32>, Y: Source<i32>, D: Dest}>(ip, fp, cx, mem, len, acc, a32, a64) {
+        let a = X::read(ip, H, fp, acc, a32, a64);
+        let b = Y::read(ip, H + X::WORDS, fp, acc, a32, a64);
+        let index = num::i32_add(a, b) as u32;
+        let at = u64::from(index) + u64::from(*ip.add(H + X::WORDS + Y::WORDS));
+        if at + size_of::<L::Raw>() as u64 > len as u64 {
+            return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
+        }
+        let value = L::extend(mem.add(at as usize).cast::<L::Raw>().read_unaligned());
+        D::write(ip, H + X::WORDS + Y::WORDS + 1, fp, value);
+        let (acc, a32, a64) = value.to_acc(acc, a32, a64);
+        dispatch!(ip.add(H + X::WORDS + Y::WORDS + 2), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+handler! {
     /// `memory0[index + offset] = value`; operands: index, value, offset.
     fn store<{St: Store, X: Source<i32>, V: Source<St::In>}>(ip, fp, cx, mem, len, acc, a32, a64) {
         let index = X::read(ip, H, fp, acc, a32, a64) as u32;
@@ -202,6 +219,34 @@ pub(crate) fn pick_load<L: Load>(index: Form) -> DestForms {
             slot: load::<L, I, S>,
             acc: load::<L, I, A>,
         },
+    }
+}
+
+/// The handler of a load from memory 0 at the sum of two operands, for the forms that have one.
+pub(crate) fn pick_load_sum<L: Load>(a: Form, b: Form) -> Option<DestForms> {
+    macro_rules! forms {
+        ($x:ty, $y:ty) => {
+            DestForms {
+                slot: load_sum::<L, $x, $y, S>,
+                acc: load_sum::<L, $x, $y, A>,
+            }
+        };
+    }
+    Some(match (a, b) {
+        (Form::Slot, Form::Slot) => forms!(S, S),
+        (Form::Slot, Form::Acc) => forms!(S, A),
+        (Form::Slot, Form::Imm) => forms!(S, I),
+        (Form::Acc, Form::Slot) => forms!(A, S),
+        (Form::Acc, Form::Imm) => forms!(A, I),
+        _ => return None,
+    })
+}
+
+/// The handler of a load from any memory.
+pub(crate) fn pick_load_general<L: Load>() -> DestForms {
+    DestForms {
+        slot: load_general::<L, S>,
+        acc: load_general::<L, A>,
     }
 }
 

@@ -16,6 +16,7 @@ const H: usize = HANDLER_WORDS;
 pub(crate) trait Unary {
     type In: SlotValue;
     type Out: SlotValue;
+    const MAY_TRAP: bool = false;
     fn eval(a: Self::In) -> Result<Self::Out, TrapCode>;
 }
 
@@ -24,6 +25,7 @@ pub(crate) trait Binary {
     type L: SlotValue;
     type R: SlotValue;
     type Out: SlotValue;
+    const MAY_TRAP: bool = false;
     fn eval(a: Self::L, b: Self::R) -> Result<Self::Out, TrapCode>;
 }
 
@@ -124,6 +126,7 @@ macro_rules! unary_trapping_ops {
         impl Unary for $name {
             type In = $a;
             type Out = $out;
+            const MAY_TRAP: bool = true;
             #[inline(always)]
             fn eval(a: $a) -> Result<$out, TrapCode> {
                 num::$func(a)
@@ -152,6 +155,7 @@ macro_rules! binary_trapping_ops {
             type L = $a;
             type R = $b;
             type Out = $out;
+            const MAY_TRAP: bool = true;
             #[inline(always)]
             fn eval(a: $a, b: $b) -> Result<$out, TrapCode> {
                 num::$func(a, b)

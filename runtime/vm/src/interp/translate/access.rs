@@ -1,13 +1,12 @@
 //! Constants, locals, globals, memories, tables, references and `select`.
 
 use super::Translator;
-use super::emit::{vector_bits, with_slot_type};
+use super::emit::{Fusible, vector_bits, with_slot_type};
 use super::operand::{Form, Place, Value};
 use crate::interp::handlers::memory::{self, Load, Store};
-use crate::interp::handlers::ops::DestForms;
 use crate::interp::handlers::simd::{self, LoadLane, StoreLane};
 use crate::interp::handlers::{bulk, control, variable};
-use crate::interp::machine::{Handler, S, SlotValue};
+use crate::interp::machine::{Handler, SlotValue};
 use crate::module::convert_val_type;
 use wasmparser::{MemArg, MemArgTarget, Operator};
 use zwasm_core::module::NO_FUNC_REF;
@@ -336,6 +335,15 @@ impl Translator<'_> {
         let index = self.pop();
         let ty = <L::Out as SlotValue>::TYPE;
         if self.is_fast(memarg) {
+            if let Some((last, Fusible::Sum { a, b })) = self.fusible(index)
+                && let Some(forms) = memory::pick_load_sum::<L>(a, b)
+            {
+                self.absorb(last, forms.slot);
+                self.positions.push((last.start as u32, self.offset as u32));
+                self.word(memarg.offset as u32);
+                self.define(last.start, forms, ty);
+                return;
+            }
             let index = self.consume(index);
             let forms = memory::pick_load::<L>(index.form);
             let start = self.begin_trapping(forms.slot);
@@ -344,10 +352,7 @@ impl Translator<'_> {
             self.define(start, forms, ty);
         } else {
             let index = self.consume_slot(index);
-            let forms = DestForms {
-                slot: memory::load_general::<L, S>,
-                acc: memory::load_general::<L, crate::interp::machine::A>,
-            };
+            let forms = memory::pick_load_general::<L>();
             let start = self.begin_trapping(forms.slot);
             self.general_words(index, memarg);
             self.define(start, forms, ty);

@@ -1,6 +1,6 @@
 //! Structured control flow, branches, calls, exceptions.
 
-use super::emit::with_slot_type;
+use super::emit::{Fusible, with_slot_type};
 use super::operand::{Form, Place, Value};
 use super::{Translator, slot_offset};
 use crate::interp::handlers::{call, control as handlers};
@@ -344,16 +344,10 @@ impl Translator<'_> {
 
     /// Emits a branch on an `i32` with an unknown target.
     fn conditional(&mut self, cond: Value, negated: bool, back: bool) -> Patch {
-        if let Some(last) = self.last.filter(|last| {
-            cond.place == Place::Canonical && last.slot == cond.slot && last.fusible.is_some()
-        }) {
+        if let Some((last, Fusible::Compare(compare))) = self.fusible(cond) {
             // The comparison was the last instruction: it becomes the branch.
-            let fusible = last.fusible.expect("checked");
-            let negated = negated != fusible.negated;
-            let handler = (fusible.branch)(fusible.a, fusible.b, negated, back);
-            self.code.pop();
-            self.overwrite(cond.slot);
-            self.set_handler(last.start, handler);
+            let negated = negated != compare.negated;
+            self.absorb(last, (compare.branch)(compare.a, compare.b, negated, back));
             if back {
                 self.positions.push((last.start as u32, self.offset as u32));
             }

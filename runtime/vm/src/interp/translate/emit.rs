@@ -29,9 +29,18 @@ pub(super) type BranchPicker = fn(Form, Form, bool, bool) -> Handler;
 /// Picks the handler of a comparison: (negated).
 pub(super) type ComparePicker = fn(Form, Form, bool) -> DestForms;
 
+/// What a following instruction may absorb.
+#[derive(Clone, Copy)]
+pub(super) enum Fusible {
+    /// A comparison: by a branch or `i32.eqz`.
+    Compare(FusibleCompare),
+    /// An `i32.add` of operands in these forms: by a load from the sum.
+    Sum { a: Form, b: Form },
+}
+
 /// A comparison that a branch may absorb.
 #[derive(Clone, Copy)]
-pub(super) struct Fusible {
+pub(super) struct FusibleCompare {
     pub(super) a: Form,
     pub(super) b: Form,
     pub(super) negated: bool,
@@ -109,6 +118,14 @@ impl Translator<'_> {
         start
     }
 
+    pub(super) fn begin_if_trapping(&mut self, handler: Handler, may_trap: bool) -> usize {
+        if may_trap {
+            self.begin_trapping(handler)
+        } else {
+            self.begin(handler)
+        }
+    }
+
     pub(super) fn word(&mut self, word: u32) {
         self.code.push(word);
     }
@@ -182,6 +199,22 @@ impl Translator<'_> {
 
     fn in_acc(&self, ty: ValType, slot: u32) -> Option<usize> {
         class_index(class_of(ty)).filter(|&class| self.acc[class] == Some(slot))
+    }
+
+    /// What the instruction that just defined `value` offers to the one that consumes it.
+    pub(super) fn fusible(&self, value: Value) -> Option<(LastDef, Fusible)> {
+        let last = self.last?;
+        let is_last = value.place == Place::Canonical && last.slot == value.slot;
+        Some((last, last.fusible.filter(|_| is_last)?))
+    }
+
+    /// Replaces the handler of the last instruction, whose only use is absorbed, and drops its
+    /// destination; the operands stay.
+    pub(super) fn absorb(&mut self, last: LastDef, handler: Handler) {
+        self.code.pop();
+        self.overwrite(last.slot);
+        self.set_handler(last.start, handler);
+        self.last = None;
     }
 
     /// The best form of a value that is consumed here.
@@ -258,10 +291,10 @@ impl Translator<'_> {
     }
 
     /// Turns the comparison that is the last instruction into its negation.
-    pub(super) fn negate_last(&mut self, fusible: Fusible) {
+    pub(super) fn negate_last(&mut self, fusible: FusibleCompare) {
         let last = self.last.as_mut().expect("the caller has seen it");
         let negated = !fusible.negated;
-        last.fusible = Some(Fusible { negated, ..fusible });
+        last.fusible = Some(Fusible::Compare(FusibleCompare { negated, ..fusible }));
         let (start, slot) = (last.start, last.slot);
         let forms = (fusible.compare)(fusible.a, fusible.b, negated);
         self.set_handler(start, forms.slot);

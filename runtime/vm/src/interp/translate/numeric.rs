@@ -1,7 +1,7 @@
 //! Numeric operators, scalar and vector: constant folding and the choice of handlers.
 
 use super::Translator;
-use super::emit::{Fusible, from_bits, to_bits};
+use super::emit::{Fusible, FusibleCompare, from_bits, to_bits};
 use super::operand::{Place, Value};
 use crate::interp::handlers::ops::{
     self, Binary, Compare, DestForms, Unary, pick_binary, pick_branch, pick_compare, pick_unary,
@@ -9,6 +9,7 @@ use crate::interp::handlers::ops::{
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::interp::handlers::variable;
 use crate::interp::machine::{A, Handler, S, SlotValue};
+use core::any::TypeId;
 use wasmparser::Operator;
 use zwasm_core::ValType;
 
@@ -92,12 +93,12 @@ impl Translator<'_> {
         }
         let operand = self.consume(value);
         let forms = pick_unary::<O>(operand.form);
-        let start = self.begin_trapping(forms.slot);
+        let start = self.begin_if_trapping(forms.slot, O::MAY_TRAP);
         self.operand_words(operand);
         self.define(start, forms, ty);
     }
 
-    fn binary<O: Binary>(&mut self) {
+    fn binary<O: Binary + 'static>(&mut self) {
         let b = self.pop();
         let a = self.pop();
         let ty = <O::Out as SlotValue>::TYPE;
@@ -110,10 +111,15 @@ impl Translator<'_> {
         let b = self.consume(b);
         let a = self.consume(a);
         let forms = pick_binary::<O>(a.form, b.form);
-        let start = self.begin_trapping(forms.slot);
+        let start = self.begin_if_trapping(forms.slot, O::MAY_TRAP);
         self.operand_words(a);
         self.operand_words(b);
-        self.define(start, forms, ty);
+        let is_sum = TypeId::of::<O>() == TypeId::of::<ops::I32Add>();
+        let fusible = is_sum.then_some(Fusible::Sum {
+            a: a.form,
+            b: b.form,
+        });
+        self.define_fusible(start, forms, ty, fusible);
     }
 
     fn compare<O: Compare>(&mut self) {
@@ -129,24 +135,21 @@ impl Translator<'_> {
         let start = self.begin(forms.slot);
         self.operand_words(a);
         self.operand_words(b);
-        let fusible = Fusible {
+        let fusible = Fusible::Compare(FusibleCompare {
             a: a.form,
             b: b.form,
             negated: false,
             branch: pick_branch::<O>,
             compare: pick_compare::<O>,
-        };
+        });
         self.define_fusible(start, forms, ValType::I32, Some(fusible));
     }
 
     /// `i32.eqz`: of a comparison made just now, its negation; else a comparison with zero.
     fn i32_eqz(&mut self) {
         let value = *self.stack.last().expect("validated");
-        if value.place == Place::Canonical
-            && let Some(last) = self.last.filter(|last| last.slot == value.slot)
-            && let Some(fusible) = last.fusible
-        {
-            self.negate_last(fusible);
+        if let Some((_, Fusible::Compare(compare))) = self.fusible(value) {
+            self.negate_last(compare);
             return;
         }
         self.push_const(ValType::I32, 0);
