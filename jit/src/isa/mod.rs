@@ -1,0 +1,1 @@
+//! The instruction sets. Each folder mirrors the other file for file.
