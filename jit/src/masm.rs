@@ -44,8 +44,11 @@ pub struct RegisterFile {
     pub arguments: &'static [Gpr],
     /// Float and vector arguments in order.
     pub float_arguments: &'static [Fpr],
-    /// The first integer result.
+    /// The first integer result. Not allocatable: it is one of the scratch registers, or an
+    /// argument register that is no temporary.
     pub result: Gpr,
+    /// Holds the function reference across argument set-up: a temporary that is no argument.
+    pub callee: Gpr,
     /// The first float or vector result.
     pub float_result: Fpr,
 }

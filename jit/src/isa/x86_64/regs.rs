@@ -60,5 +60,6 @@ pub(super) static FILE: RegisterFile = RegisterFile {
         Fpr(7),
     ],
     result: RAX,
+    callee: R10,
     float_result: Fpr(0),
 };
