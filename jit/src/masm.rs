@@ -313,6 +313,8 @@ pub trait Masm: Sized {
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32);
     /// Undoes `enter` and returns.
     fn leave(&mut self);
+    /// Undoes `enter` and goes to the address stored at `mem`, whose base is not the frame pointer.
+    fn leave_to(&mut self, mem: Mem);
     /// Goes to `slow` when the stack pointer (after `enter`) is below the 64-bit limit that lies
     /// `limit_offset` bytes into the structure whose address lies `limits_offset` bytes into the
     /// context. Unsigned comparison; clobbers a scratch register.
@@ -344,6 +346,7 @@ pub trait Masm: Sized {
 
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
     fn div(
         &mut self,
@@ -363,16 +366,7 @@ pub trait Masm: Sized {
     fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: Self::Label);
     /// `dst = a cond b ? x : y`.
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
-    fn select(
-        &mut self,
-        cond: Cond,
-        width: Width,
-        a: Gpr,
-        b: Operand,
-        dst: Gpr,
-        x: Gpr,
-        y: Gpr,
-    );
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr);
 
     /// `dst = a op b`.
     fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr);
@@ -397,14 +391,7 @@ pub trait Masm: Sized {
 
     /// `dst = trunc(src)`. Branches to `slow`, leaving `src` as it is, whenever the value is NaN or
     /// might not fit; it may do so for a few values that fit.
-    fn truncate(
-        &mut self,
-        to: ToInt,
-        from: FloatWidth,
-        dst: Gpr,
-        src: Fpr,
-        slow: Self::Label,
-    );
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: Self::Label);
 
     /// Goes to a label.
     fn jump(&mut self, target: Self::Label);

@@ -2,9 +2,7 @@
 
 use super::values::{Held, Loc, part_of};
 use super::{Compiler, Next};
-use crate::masm::{
-    AluOp, Cond, FloatPart, LoadOp, Masm, Mem, Operand, StoreOp, Width,
-};
+use crate::masm::{AluOp, Cond, FloatPart, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 use zwasm_core::vmctx::{func_ref, memory, table};
 use zwasm_core::{RefType, TrapCode, ValType};
@@ -56,10 +54,7 @@ impl<M: Masm> Compiler<'_, M> {
     /// Whether accesses rely on guard regions: 32-bit indices into memory 0 with 64 KiB pages.
     fn is_guarded(&self, memarg: &MemArg) -> bool {
         let ty = &self.env.info.memories[memory_index(memarg) as usize];
-        self.env.guarded
-            && memory_index(memarg) == 0
-            && !ty.memory64
-            && ty.page_size_log2 == 16
+        self.env.guarded && memory_index(memarg) == 0 && !ty.memory64 && ty.page_size_log2 == 16
     }
 
     /// Takes the index and gives the operand of an access of `size` bytes, checked if need be. The
@@ -90,7 +85,13 @@ impl<M: Masm> Compiler<'_, M> {
         }
         let scratch = M::FILE.scratch[0];
         self.masm.imm(scratch, offset);
-        self.masm.alu(AluOp::Add, Width::W64, scratch, scratch, Operand::Reg(index.reg));
+        self.masm.alu(
+            AluOp::Add,
+            Width::W64,
+            scratch,
+            scratch,
+            Operand::Reg(index.reg),
+        );
         self.release(index);
         let mem = Mem {
             base,
@@ -111,26 +112,49 @@ impl<M: Masm> Compiler<'_, M> {
         let scratch = M::FILE.scratch[0];
         // end = index + offset + size, where no sum may wrap.
         self.masm.imm(scratch, memarg.offset);
-        self.masm.alu(AluOp::Add, Width::W64, end.reg, held.reg, Operand::Reg(scratch));
+        self.masm.alu(
+            AluOp::Add,
+            Width::W64,
+            end.reg,
+            held.reg,
+            Operand::Reg(scratch),
+        );
         let w64 = Width::W64;
         if is_64 {
-            self.masm.branch_if(Cond::LtU, w64, end.reg, Operand::Reg(scratch), out_of_bounds);
+            self.masm.branch_if(
+                Cond::LtU,
+                w64,
+                end.reg,
+                Operand::Reg(scratch),
+                out_of_bounds,
+            );
         }
         self.release(held);
         let size_operand = Operand::Imm(size as i32);
-        self.masm.alu(AluOp::Add, w64, end.reg, end.reg, size_operand);
+        self.masm
+            .alu(AluOp::Add, w64, end.reg, end.reg, size_operand);
         if is_64 {
             // A sum that wrapped is less than the size.
-            self.masm.branch_if(Cond::LtU, w64, end.reg, size_operand, out_of_bounds);
+            self.masm
+                .branch_if(Cond::LtU, w64, end.reg, size_operand, out_of_bounds);
         }
         let def = Self::context_mem(info.offsets.memories + index * 8);
         self.masm.load(LoadOp::U64, scratch, def);
         let base = self.hold_gpr();
         let field = |offset: u32| Mem::at(scratch, offset as i32);
-        self.masm.load(LoadOp::U64, base.reg, field(memory::offset::length_bytes));
-        self.masm.branch_if(Cond::GtU, w64, end.reg, Operand::Reg(base.reg), out_of_bounds);
-        self.masm.load(LoadOp::U64, base.reg, field(memory::offset::base));
-        self.masm.alu(AluOp::Add, w64, base.reg, base.reg, Operand::Reg(end.reg));
+        self.masm
+            .load(LoadOp::U64, base.reg, field(memory::offset::length_bytes));
+        self.masm.branch_if(
+            Cond::GtU,
+            w64,
+            end.reg,
+            Operand::Reg(base.reg),
+            out_of_bounds,
+        );
+        self.masm
+            .load(LoadOp::U64, base.reg, field(memory::offset::base));
+        self.masm
+            .alu(AluOp::Add, w64, base.reg, base.reg, Operand::Reg(end.reg));
         self.release(end);
         (Mem::at(base.reg, -(size as i32)), Some(base))
     }
@@ -141,7 +165,7 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn load(&mut self, op: LoadOp, ty: ValType, memarg: &MemArg, next: Next) {
+    pub(super) fn load(&mut self, op: LoadOp, ty: ValType, memarg: &MemArg, next: Next) {
         let (mem, held) = self.operand_address(memarg, load_size(op));
         let operands: Vec<Held> = held.into_iter().collect();
         let dst = self.result_gpr(next, &operands);
@@ -159,7 +183,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(ty, Loc::Fpr(dst));
     }
 
-    fn store(&mut self, op: StoreOp, memarg: &MemArg) {
+    pub(super) fn store(&mut self, op: StoreOp, memarg: &MemArg) {
         let value = self.pop_gpr();
         let (mem, held) = self.operand_address(memarg, store_size(op));
         self.may_fault(TrapCode::MemoryOutOfBounds);
@@ -229,7 +253,11 @@ impl<M: Masm> Compiler<'_, M> {
         let dst = self.result_gpr(next, &[]);
         let def = Self::context_mem(self.env.info.offsets.memories + index * 8);
         self.masm.load(LoadOp::U64, dst, def);
-        self.masm.load(LoadOp::U64, dst, Mem::at(dst, memory::offset::length_bytes as i32));
+        self.masm.load(
+            LoadOp::U64,
+            dst,
+            Mem::at(dst, memory::offset::length_bytes as i32),
+        );
         let shift = Operand::Imm(i32::from(ty.page_size_log2));
         self.masm.alu(AluOp::ShrU, Width::W64, dst, dst, shift);
         self.push(index_type(ty.memory64), Loc::Gpr(dst));
@@ -240,7 +268,8 @@ impl<M: Masm> Compiler<'_, M> {
         let dst = self.result_gpr(next, &[]);
         let def = Self::context_mem(self.env.info.offsets.tables + index * 8);
         self.masm.load(LoadOp::U64, dst, def);
-        self.masm.load(LoadOp::U64, dst, Mem::at(dst, table::offset::length as i32));
+        self.masm
+            .load(LoadOp::U64, dst, Mem::at(dst, table::offset::length as i32));
         self.push(index_type(ty.table64), Loc::Gpr(dst));
     }
 

@@ -138,7 +138,6 @@ struct Compiler<'m, M: Masm> {
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
-    scan: scan::Scan,
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
@@ -181,7 +180,6 @@ impl<'m, M: Masm> Compiler<'m, M> {
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
-            scan,
         }
     }
 
@@ -201,7 +199,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
                 self.skip(&op);
             }
         }
-        debug_assert!(self.control.is_empty(), "the last `end` closes the function");
+        debug_assert!(
+            self.control.is_empty(),
+            "the last `end` closes the function"
+        );
     }
 
     fn operator(&mut self, op: &Operator<'_>, next: Option<&Operator<'_>>) {
@@ -261,7 +262,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
             vmctx::limits::offset::stack_limit as i32,
             overflow,
         );
-        self.masm.store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
+        self.masm
+            .store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
         for (i, &register) in self.saved.clone().iter().enumerate() {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
@@ -288,7 +290,9 @@ impl<'m, M: Masm> Compiler<'m, M> {
             }
         }
         let masm = &mut self.masm;
-        crate::moves::parallel(gprs, M::FILE.scratch[0], |dst, src| masm.mov(Width::W64, dst, src));
+        crate::moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
+            masm.mov(Width::W64, dst, src)
+        });
         crate::moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
             masm.float_mov(crate::masm::FloatPart::V128, dst, src);
         });
@@ -339,8 +343,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
     fn copy_memory(&mut self, ty: ValType, from: Mem, to: Mem) {
         if ty == ValType::V128 {
             let scratch = M::FILE.float_scratch;
-            self.masm.float_load(crate::masm::FloatPart::V128, scratch, from);
-            self.masm.float_store(crate::masm::FloatPart::V128, scratch, to);
+            self.masm
+                .float_load(crate::masm::FloatPart::V128, scratch, from);
+            self.masm
+                .float_store(crate::masm::FloatPart::V128, scratch, to);
         } else {
             let scratch = M::FILE.scratch[0];
             self.load_gpr(scratch, ty, from);
@@ -349,7 +355,11 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     fn load_gpr(&mut self, dst: Gpr, ty: ValType, mem: Mem) {
-        let op = if values::width_of(ty) == Width::W32 { LoadOp::U32 } else { LoadOp::U64 };
+        let op = if values::width_of(ty) == Width::W32 {
+            LoadOp::U32
+        } else {
+            LoadOp::U64
+        };
         self.masm.load(op, dst, mem);
     }
 
@@ -359,10 +369,14 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     fn epilogue(&mut self) {
+        self.restore_saved();
+        self.masm.leave();
+    }
+
+    fn restore_saved(&mut self) {
         for (i, &register) in self.saved.clone().iter().enumerate() {
             self.masm.load(LoadOp::U64, register, Self::saved_mem(i));
         }
-        self.masm.leave();
     }
 
     // --- traps ---
@@ -414,7 +428,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.masm.bind(self.raise);
         if self.raise_used {
             self.load_helpers(M::FILE.scratch[1]);
-            self.masm.jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
+            self.masm
+                .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
         }
         let frame = self.slots_base() + 8 * self.max_slot + self.outgoing_bytes;
         let frame_bytes = frame.next_multiple_of(16);

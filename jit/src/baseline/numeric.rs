@@ -147,20 +147,20 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::F64Trunc => self.float_unary(FloatUnary::Trunc, F64, next),
             Operator::F64Nearest => self.float_unary(FloatUnary::Nearest, F64, next),
 
-            Operator::F32ConvertI32S => self.from_int(FromInt::I32S, F32, next),
-            Operator::F32ConvertI32U => self.from_int(FromInt::I32U, F32, next),
-            Operator::F32ConvertI64S => self.from_int(FromInt::I64S, F32, next),
-            Operator::F32ConvertI64U => self.from_int(FromInt::I64U, F32, next),
-            Operator::F64ConvertI32S => self.from_int(FromInt::I32S, F64, next),
-            Operator::F64ConvertI32U => self.from_int(FromInt::I32U, F64, next),
-            Operator::F64ConvertI64S => self.from_int(FromInt::I64S, F64, next),
-            Operator::F64ConvertI64U => self.from_int(FromInt::I64U, F64, next),
+            Operator::F32ConvertI32S => self.int_to_float(FromInt::I32S, F32, next),
+            Operator::F32ConvertI32U => self.int_to_float(FromInt::I32U, F32, next),
+            Operator::F32ConvertI64S => self.int_to_float(FromInt::I64S, F32, next),
+            Operator::F32ConvertI64U => self.int_to_float(FromInt::I64U, F32, next),
+            Operator::F64ConvertI32S => self.int_to_float(FromInt::I32S, F64, next),
+            Operator::F64ConvertI32U => self.int_to_float(FromInt::I32U, F64, next),
+            Operator::F64ConvertI64S => self.int_to_float(FromInt::I64S, F64, next),
+            Operator::F64ConvertI64U => self.int_to_float(FromInt::I64U, F64, next),
             Operator::F32DemoteF64 => self.float_convert(F32, next),
             Operator::F64PromoteF32 => self.float_convert(F64, next),
-            Operator::I32ReinterpretF32 => self.to_bits(ValType::I32, F32, next),
-            Operator::I64ReinterpretF64 => self.to_bits(ValType::I64, F64, next),
-            Operator::F32ReinterpretI32 => self.from_bits(ValType::F32, F32, next),
-            Operator::F64ReinterpretI64 => self.from_bits(ValType::F64, F64, next),
+            Operator::I32ReinterpretF32 => self.float_bits(ValType::I32, F32, next),
+            Operator::I64ReinterpretF64 => self.float_bits(ValType::I64, F64, next),
+            Operator::F32ReinterpretI32 => self.bits_float(ValType::F32, F32, next),
+            Operator::F64ReinterpretI64 => self.bits_float(ValType::F64, F64, next),
             _ => return false,
         }
         true
@@ -183,7 +183,8 @@ impl<M: Masm> Compiler<'_, M> {
         let by_zero = self.trap_label(TrapCode::IntegerDivisionByZero);
         let overflow = self.trap_label(TrapCode::IntegerOverflow);
         let dst = self.result_gpr(next, &[a, b]);
-        self.masm.div(op, width, dst, a.reg, b.reg, by_zero, overflow);
+        self.masm
+            .div(op, width, dst, a.reg, b.reg, by_zero, overflow);
         self.push(int_type(width), Loc::Gpr(dst));
     }
 
@@ -224,7 +225,11 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// `i32.eqz`: of a pending comparison, its negation; else a comparison with zero.
     fn i32_eqz(&mut self, next: Next) {
-        if self.stack.last().is_some_and(|value| value.loc == Loc::Pending) {
+        if self
+            .stack
+            .last()
+            .is_some_and(|value| value.loc == Loc::Pending)
+        {
             self.pop();
             let pending = match self.pending.take().expect("a value says so") {
                 Pending::Int { cond, width, a, b } => Pending::Int {
@@ -233,7 +238,13 @@ impl<M: Masm> Compiler<'_, M> {
                     a,
                     b,
                 },
-                Pending::Float { cond, negated, width, a, b } => Pending::Float {
+                Pending::Float {
+                    cond,
+                    negated,
+                    width,
+                    a,
+                    b,
+                } => Pending::Float {
                     cond,
                     negated: !negated,
                     width,
@@ -263,7 +274,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(float_type(width), Loc::Fpr(dst));
     }
 
-    fn from_int(&mut self, from: FromInt, width: FloatWidth, next: Next) {
+    fn int_to_float(&mut self, from: FromInt, width: FloatWidth, next: Next) {
         let a = self.pop_gpr();
         let dst = self.result_fpr(next, &[]);
         self.masm.float_from_int(from, width, dst, a.reg);
@@ -278,7 +289,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(float_type(to), Loc::Fpr(dst));
     }
 
-    fn to_bits(&mut self, ty: ValType, width: FloatWidth, next: Next) {
+    fn float_bits(&mut self, ty: ValType, width: FloatWidth, next: Next) {
         let a = self.pop_fpr();
         let dst = self.result_gpr(next, &[]);
         self.masm.float_to_bits(width, dst, a.reg);
@@ -286,7 +297,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(ty, Loc::Gpr(dst));
     }
 
-    fn from_bits(&mut self, ty: ValType, width: FloatWidth, next: Next) {
+    fn bits_float(&mut self, ty: ValType, width: FloatWidth, next: Next) {
         let a = self.pop_gpr();
         let dst = self.result_fpr(next, &[]);
         self.masm.float_from_bits(width, dst, a.reg);

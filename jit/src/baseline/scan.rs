@@ -7,7 +7,7 @@ use wasmparser::{Operator, OperatorsReader};
 pub(super) struct Scan {
     /// Uses of each local, weighted by loop depth.
     pub(super) weights: Vec<u32>,
-    /// Whether the function calls anything: helpers of rare operators do not count.
+    /// Whether the function calls other functions; helpers do not count.
     pub(super) has_calls: bool,
     /// Whether it catches exceptions: locals live in slots then, where a handler finds them.
     pub(super) has_try: bool,
@@ -46,7 +46,10 @@ impl Scan {
                 Operator::End => weight = blocks.pop().unwrap_or(weight),
                 Operator::Call { .. }
                 | Operator::CallIndirect { .. }
-                | Operator::CallRef { .. } => scan.has_calls = true,
+                | Operator::CallRef { .. }
+                | Operator::ReturnCall { .. }
+                | Operator::ReturnCallIndirect { .. }
+                | Operator::ReturnCallRef { .. } => scan.has_calls = true,
                 _ => {}
             }
         }

@@ -36,7 +36,10 @@ pub(super) struct LocalState {
 /// Where a value lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Loc {
-    Const { low: u64, high: u64 },
+    Const {
+        low: u64,
+        high: u64,
+    },
     Gpr(Gpr),
     Fpr(Fpr),
     /// In the home of a local that has not been assigned since.
@@ -63,11 +66,25 @@ pub(super) struct Held {
     owned: bool,
 }
 
+impl Held {
+    /// Whether the register is a temporary that the operator may reuse.
+    pub(super) fn is_owned(self) -> bool {
+        self.owned
+    }
+}
+
 /// A float register that the current operator may read, and must release.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct HeldFloat {
     pub(super) reg: Fpr,
     owned: bool,
+}
+
+impl HeldFloat {
+    /// Whether the register is a temporary that the operator may reuse.
+    pub(super) fn is_owned(self) -> bool {
+        self.owned
+    }
 }
 
 /// The second operand of an integer operation.
@@ -140,7 +157,12 @@ pub(super) fn place_locals<M: Masm>(
             }
         })
         .collect();
-    let mut all_gprs = set(file.temporary.iter().map(|r| r.0));
+    // The callee register is no temporary: it is set before arguments are, which may be anywhere.
+    let temporary = file
+        .temporary
+        .iter()
+        .filter(|&&register| register != file.callee);
+    let mut all_gprs = set(temporary.map(|r| r.0));
     let mut all_fprs = set(file.float_temporary.iter().map(|r| r.0));
     let mut saved = Vec::new();
     if scan.has_try {
@@ -310,7 +332,10 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn result_gpr(&mut self, next: Next, operands: &[Held]) -> Gpr {
         let target = self.local_target(next);
         let reuse = operands.iter().find(|held| held.owned).map(|held| held.reg);
-        for held in operands.iter().filter(|held| target.is_some() || Some(held.reg) != reuse) {
+        for held in operands
+            .iter()
+            .filter(|held| target.is_some() || Some(held.reg) != reuse)
+        {
             self.release(*held);
         }
         if let Some(Home::Gpr(reg)) = target {
@@ -322,7 +347,10 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn result_fpr(&mut self, next: Next, operands: &[HeldFloat]) -> Fpr {
         let target = self.local_target(next);
         let reuse = operands.iter().find(|held| held.owned).map(|held| held.reg);
-        for held in operands.iter().filter(|held| target.is_some() || Some(held.reg) != reuse) {
+        for held in operands
+            .iter()
+            .filter(|held| target.is_some() || Some(held.reg) != reuse)
+        {
             self.release_float(*held);
         }
         if let Some(Home::Fpr(reg)) = target {
@@ -333,7 +361,9 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// The register home of the local that is assigned next, when nothing needs its old value.
     fn local_target(&self, next: Next) -> Option<Home> {
-        let Next::Local(local) = next else { return None };
+        let Next::Local(local) = next else {
+            return None;
+        };
         let state = &self.locals[local as usize];
         (state.home != Home::Slot && state.pending == 0).then_some(state.home)
     }
@@ -484,7 +514,10 @@ impl<M: Masm> Compiler<'_, M> {
     /// Puts every value that is in a temporary into its canonical slot, below the topmost `except`.
     pub(super) fn settle_registers(&mut self, except: usize) {
         for index in 0..self.stack.len() - except {
-            if matches!(self.stack[index].loc, Loc::Gpr(_) | Loc::Fpr(_) | Loc::Pending) {
+            if matches!(
+                self.stack[index].loc,
+                Loc::Gpr(_) | Loc::Fpr(_) | Loc::Pending
+            ) {
                 self.settle(index);
             }
         }
@@ -609,12 +642,19 @@ impl<M: Masm> Compiler<'_, M> {
                 self.masm.compare(cond, width, dst, a.reg, b.operand());
                 dst
             }
-            Pending::Float { cond, negated, width, a, b } => {
+            Pending::Float {
+                cond,
+                negated,
+                width,
+                a,
+                b,
+            } => {
                 let dst = self.result_gpr(next, &[]);
                 self.masm.float_compare(cond, width, dst, a.reg, b.reg);
                 if negated {
                     let one = Operand::Imm(1);
-                    self.masm.alu(crate::masm::AluOp::Xor, Width::W32, dst, dst, one);
+                    self.masm
+                        .alu(crate::masm::AluOp::Xor, Width::W32, dst, dst, one);
                 }
                 self.release_float(a);
                 self.release_float(b);
