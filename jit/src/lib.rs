@@ -14,3 +14,4 @@ pub mod baseline;
 pub mod isa;
 pub mod masm;
 pub mod moves;
+pub mod stubs;

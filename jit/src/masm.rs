@@ -34,6 +34,10 @@ pub struct RegisterFile {
     pub scratch: [Gpr; 2],
     /// As `scratch`, for floats.
     pub float_scratch: Fpr,
+    /// What C code expects back from a call, of the registers that wasm code changes.
+    pub c_saved: &'static [Gpr],
+    /// The same for floats: their low 64 bits.
+    pub c_float_saved: &'static [Fpr],
     /// Preserved by callees: for locals that live across calls.
     pub saved: &'static [Gpr],
     /// Not preserved: for temporaries first, then for locals of functions without calls.

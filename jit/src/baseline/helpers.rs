@@ -7,7 +7,7 @@
 //! first one highest. The status is 0, or what [`RAISE`] is to end or resume the activation with.
 //!
 //! The table that the context points to is the contract with the runtime: [`RAISE`], [`COMPILE`],
-//! one entry per [`Helper`], then one per operator of the numeric groups in [`NUMERIC_GROUPS`].
+//! [`HOST_CALL`], one entry per [`Helper`], then one per row of [`numeric_groups`].
 
 use super::Compiler;
 use super::memory::index_type;
@@ -18,9 +18,14 @@ use zwasm_core::{V128, ValType};
 
 /// Entry 0 of the table: ends the activation with the status in the result register.
 pub const RAISE: u32 = 0;
-/// Entry 1: compiles the function whose entry the callee register holds, then enters it.
+/// Entry 1: the runtime's compiler, `(context, entry)`.
 pub const COMPILE: u32 = 1;
-const FIRST_HELPER: u32 = 2;
+/// Entry 2: the runtime's way to host functions, `(context, slots, entry) -> status`.
+pub const HOST_CALL: u32 = 2;
+const FIRST_HELPER: u32 = 3;
+
+/// The status that makes [`RAISE`] go on where the store's limits say, for caught exceptions.
+pub const STATUS_RESUME: i32 = 0x200;
 
 /// Declares the helpers that are not numeric operators.
 macro_rules! helpers {

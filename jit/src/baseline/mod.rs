@@ -20,6 +20,8 @@ mod numeric;
 mod scan;
 mod values;
 
+pub(crate) use values::{part_of, width_of};
+
 use crate::abi::{Abi, Place};
 use crate::masm::{FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use control::ControlFrame;

@@ -203,7 +203,7 @@ fn set(numbers: impl Iterator<Item = u8>) -> u32 {
 }
 
 /// The width of an integer or reference type.
-pub(super) fn width_of(ty: ValType) -> Width {
+pub(crate) fn width_of(ty: ValType) -> Width {
     match ty {
         ValType::I32 => Width::W32,
         _ => Width::W64,
@@ -211,7 +211,7 @@ pub(super) fn width_of(ty: ValType) -> Width {
 }
 
 /// How much of a float register a type takes.
-pub(super) fn part_of(ty: ValType) -> FloatPart {
+pub(crate) fn part_of(ty: ValType) -> FloatPart {
     match ty {
         ValType::F32 => FloatPart::F32,
         ValType::F64 => FloatPart::F64,
