@@ -8,6 +8,16 @@
 //! `Width::W32` may rely on it.
 //!
 //! Aliasing: a destination may be the same register as any source, unless a method says otherwise.
+//!
+//! What survives an operation: every register of the allocatable sets but the destination. Scratch
+//! registers may be operands and destinations like others; an operation may overwrite those that
+//! are not its destination, after reading them. Moves may not: `imm`, `mov`, `load`, `store`,
+//! `address`, `vector_imm` and the `float_` forms of these change their destination only, so that
+//! operands and arguments can be set up one after the other. They are also the only operations
+//! that take argument and result registers outside of the other sets.
+//!
+//! Code is position-independent, may be followed by constants and is to be placed at a multiple of
+//! 16 bytes.
 
 use zwasm_core::TrapCode;
 
@@ -360,16 +370,7 @@ pub trait Masm: Sized {
     fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: Self::Label);
     /// `dst = a cond b ? x : y`.
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
-    fn select(
-        &mut self,
-        cond: Cond,
-        width: Width,
-        a: Gpr,
-        b: Operand,
-        dst: Gpr,
-        x: Gpr,
-        y: Gpr,
-    );
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr);
 
     /// `dst = a op b`.
     fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr);
@@ -394,14 +395,7 @@ pub trait Masm: Sized {
 
     /// `dst = trunc(src)`. Branches to `slow`, leaving `src` as it is, whenever the value is NaN or
     /// might not fit; it may do so for a few values that fit.
-    fn truncate(
-        &mut self,
-        to: ToInt,
-        from: FloatWidth,
-        dst: Gpr,
-        src: Fpr,
-        slow: Self::Label,
-    );
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: Self::Label);
 
     /// Goes to a label.
     fn jump(&mut self, target: Self::Label);
