@@ -8,6 +8,16 @@
 //! `Width::W32` may rely on it.
 //!
 //! Aliasing: a destination may be the same register as any source, unless a method says otherwise.
+//!
+//! What survives an operation: every register of the allocatable sets but the destination. Scratch
+//! registers may be operands and destinations like others; an operation may overwrite those that
+//! are not its destination, after reading them. Moves may not: `imm`, `mov`, `load`, `store`,
+//! `address`, `vector_imm` and the `float_` forms of these change their destination only, so that
+//! operands and arguments can be set up one after the other. They are also the only operations
+//! that take argument and result registers outside of the other sets.
+//!
+//! Code is position-independent, may be followed by constants and is to be placed at a multiple of
+//! 16 bytes.
 
 use zwasm_core::TrapCode;
 

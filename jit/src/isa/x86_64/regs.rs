@@ -1,7 +1,8 @@
 //! Which register is for what on x86_64.
 //!
-//! `rax`, `rcx` and `rdx` are the backend's: divisions and variable shifts need them in fixed
-//! roles. `r11` is free for call sequences.
+//! `rcx` and `rdx` are the backend's: variable shifts and divisions need them in fixed roles. They
+//! appear as operands of moves only, to pass arguments. `rax` is a scratch register because a
+//! division overwrites it and a call returns in it. `xmm14` is the backend's, too.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
 
@@ -21,6 +22,9 @@ const R12: Gpr = Gpr(12);
 const R13: Gpr = Gpr(13);
 const R14: Gpr = Gpr(14);
 const R15: Gpr = Gpr(15);
+
+/// The float register that operations may overwrite and that is never an operand.
+pub(super) const XMM_PRIVATE: Fpr = Fpr(14);
 
 /// The roles.
 pub(super) static FILE: RegisterFile = RegisterFile {
