@@ -358,6 +358,9 @@ pub trait Masm: Sized {
     /// `dst = address`.
     fn address(&mut self, dst: Gpr, mem: Mem);
 
+    /// `dst =` the address of this very instruction.
+    fn here(&mut self, dst: Gpr);
+
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]

@@ -11,7 +11,7 @@
 //! its caller's, and a walk knows each frame's instance.
 
 use crate::abi::{Abi, Place, is_float};
-use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME};
+use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME, TRACE};
 use crate::baseline::{part_of, width_of};
 use crate::masm::{Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use zwasm_core::vmctx::{context, limits};
@@ -168,10 +168,11 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
         store_place(&mut masm, ty, place, area, slot_mem(slot));
     }
-    let [first, second, third] = file.arguments[..3] else {
-        unreachable!("C passes three arguments in registers everywhere")
+    let [first, second, third, fourth] = file.arguments[..4] else {
+        unreachable!("C passes four arguments in registers everywhere")
     };
     masm.mov(Width::W64, third, file.callee);
+    masm.mov(Width::W64, fourth, file.frame);
     masm.mov(Width::W64, first, file.context);
     masm.address(second, slot_mem(0));
     call_table(&mut masm, HOST_CALL);

@@ -7,7 +7,7 @@
 //! first one highest. The status is 0, or what [`RAISE`] is to end or resume the activation with.
 //!
 //! The table that the context points to is the contract with the runtime: [`RAISE`], [`COMPILE`],
-//! [`HOST_CALL`], one entry per [`Helper`], then one per row of [`numeric_groups`].
+//! [`HOST_CALL`], [`TRACE`], one entry per [`Helper`], then one per row of [`numeric_groups`].
 
 use super::Compiler;
 use super::memory::index_type;
@@ -20,9 +20,13 @@ use zwasm_core::{V128, ValType};
 pub const RAISE: u32 = 0;
 /// Entry 1: the runtime's compiler, `(context, entry)`.
 pub const COMPILE: u32 = 1;
-/// Entry 2: the runtime's way to host functions, `(context, slots, entry) -> status`.
+/// Entry 2: the runtime's way to host functions, `(context, slots, entry, frame) -> status`, the
+/// frame being that of the stub that calls it.
 pub const HOST_CALL: u32 = 2;
-const FIRST_HELPER: u32 = 3;
+/// Entry 3: takes the backtrace of an activation that is about to end, `(context, status) ->
+/// status`.
+pub const TRACE: u32 = 3;
+const FIRST_HELPER: u32 = 4;
 
 /// The status that makes [`RAISE`] go on where the store's limits say, for caught exceptions.
 pub const STATUS_RESUME: i32 = 0x200;
@@ -395,6 +399,9 @@ impl<M: Masm> Compiler<'_, M> {
         self.settle_registers(operands);
         self.settle_top(operands);
         self.spill_locals(true);
+        if entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry() {
+            self.record_place();
+        }
         let [context, pointer, first, second] = file.arguments[..4] else {
             unreachable!("C passes four arguments in registers everywhere")
         };

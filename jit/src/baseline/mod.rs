@@ -429,6 +429,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         }
         self.masm.bind(self.raise);
         if self.raise_used {
+            self.record_place();
             self.load_helpers(M::FILE.scratch[1]);
             self.masm
                 .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
@@ -444,6 +445,21 @@ impl<'m, M: Masm> Compiler<'m, M> {
             catches,
             frame_bytes,
         }
+    }
+
+    /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the
+    /// result register.
+    fn record_place(&mut self) {
+        let state = M::FILE.scratch[1];
+        let limits = Self::context_mem(vmctx::context::offset::limits);
+        self.masm.load(LoadOp::U64, state, limits);
+        let field = |offset: u32| Mem::at(state, offset as i32);
+        let frame_field = field(vmctx::limits::offset::trap_fp);
+        self.masm.store(StoreOp::B8, M::FILE.frame, frame_field);
+        let pc = M::FILE.callee;
+        self.masm.here(pc);
+        self.masm
+            .store(StoreOp::B8, pc, field(vmctx::limits::offset::trap_pc));
     }
 
     fn load_helpers(&mut self, dst: Gpr) {

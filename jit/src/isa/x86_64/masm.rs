@@ -184,6 +184,14 @@ impl Masm for X64Masm {
         self.ret();
     }
 
+    fn here(&mut self, dst: Gpr) {
+        // lea dst, [rip - 7]: the instruction is seven bytes long.
+        self.asm.push(0x48 | (dst.0 >> 3) << 2);
+        self.asm.push(0x8d);
+        self.asm.push((dst.0 & 7) << 3 | 0b101);
+        self.asm.push_i32(-7);
+    }
+
     fn leave_to(&mut self, mem: Mem) {
         self.mov_always(Width::W64, RSP, RBP);
         self.asm.push(0x5d);
