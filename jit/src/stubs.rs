@@ -251,11 +251,12 @@ pub fn raise<M: Masm>() -> Vec<u8> {
     masm.load(LoadOp::U64, state, limits_at);
     let status = Operand::Imm(STATUS_RESUME);
     masm.branch_if(Cond::Eq, Width::W32, file.result, status, resume);
-    masm.load(
-        LoadOp::U64,
-        file.frame,
-        Mem::at(state, limits::offset::entry_frame as i32),
-    );
+    masm.mov(Width::W64, file.arguments[1], file.result);
+    masm.mov(Width::W64, file.arguments[0], file.context);
+    call_table(&mut masm, TRACE);
+    masm.load(LoadOp::U64, state, limits_at);
+    let entry_frame = Mem::at(state, limits::offset::entry_frame as i32);
+    masm.load(LoadOp::U64, file.frame, entry_frame);
     restore_c_registers(&mut masm);
     masm.leave();
     masm.bind(resume);

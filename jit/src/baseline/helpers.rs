@@ -405,8 +405,8 @@ impl<M: Masm> Compiler<'_, M> {
         let [context, pointer, first, second] = file.arguments[..4] else {
             unreachable!("C passes four arguments in registers everywhere")
         };
-        // The topmost operand's lowest byte: one slot below the next free one's upper end.
-        let top = self.slot_mem(self.next_slot - 1, ValType::I64);
+        let below = self.slots_base() + 8 * self.next_slot;
+        let top = Mem::at(file.frame, -(below as i32));
         self.masm.address(pointer, top);
         self.masm.mov(Width::W64, context, file.context);
         self.masm.imm(first, immediates[0]);

@@ -22,11 +22,18 @@ const OK: u64 = 0;
 /// The table: the given first entries, then one per helper, then one per numeric operator.
 pub(super) fn table(first: [usize; 4]) -> Box<[usize]> {
     let mut table = first.to_vec();
-    table.extend(Helper::ALL.iter().map(|&helper| runtime_helper(helper) as usize));
+    table.extend(
+        Helper::ALL
+            .iter()
+            .map(|&helper| runtime_helper(helper) as usize),
+    );
     let numeric = numeric_helpers();
     let rows: Vec<&str> = numeric_groups().flatten().map(|row| row.name).collect();
     let names: Vec<&str> = numeric.iter().map(|(name, _)| *name).collect();
-    assert_eq!(rows, names, "the compiler and the runtime number operators alike");
+    assert_eq!(
+        rows, names,
+        "the compiler and the runtime number operators alike"
+    );
     table.extend(numeric.iter().map(|(_, call)| *call as usize));
     table.into()
 }
@@ -172,19 +179,26 @@ where
     O::In: Slot,
 {
     // SAFETY: the compiler puts a vector and a scalar there.
-    unsafe { write(operands, 3, O::eval(read(operands, 1), lane as u8, read(operands, 0))) };
+    unsafe {
+        write(
+            operands,
+            3,
+            O::eval(read(operands, 1), lane as u8, read(operands, 0)),
+        )
+    };
     OK
 }
 
-unsafe extern "C" fn shuffle(
-    _: *mut VmContext,
-    operands: *mut u64,
-    low: u64,
-    high: u64,
-) -> u64 {
+unsafe extern "C" fn shuffle(_: *mut VmContext, operands: *mut u64, low: u64, high: u64) -> u64 {
     let lanes = (u128::from(low) | u128::from(high) << 64).to_le_bytes();
     // SAFETY: the compiler puts two vectors there.
-    unsafe { write(operands, 4, num::i8x16_shuffle(read(operands, 2), read(operands, 0), lanes)) };
+    unsafe {
+        write(
+            operands,
+            4,
+            num::i8x16_shuffle(read(operands, 2), read(operands, 0), lanes),
+        )
+    };
     OK
 }
 
@@ -339,7 +353,11 @@ unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _
         let Some(range) = checked_range(start, count, memory.def.length_bytes as u64) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        memory.def.base.add(range.start).write_bytes(*p.add(1) as u8, range.len());
+        memory
+            .def
+            .base
+            .add(range.start)
+            .write_bytes(*p.add(1) as u8, range.len());
     }
     OK
 }
@@ -363,7 +381,12 @@ unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src:
     OK
 }
 
-unsafe extern "C" fn memory_init(cx: *mut VmContext, p: *mut u64, segment: u64, memory: u64) -> u64 {
+unsafe extern "C" fn memory_init(
+    cx: *mut VmContext,
+    p: *mut u64,
+    segment: u64,
+    memory: u64,
+) -> u64 {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let instance = instance(cx);
@@ -390,8 +413,12 @@ unsafe extern "C" fn table_get(cx: *mut VmContext, p: *mut u64, table: u64, _: u
     unsafe {
         let table = instance(cx).tables[table as usize].as_ref();
         let at = index(p, 0, table.ty.table64);
-        let element = usize::try_from(at).ok().and_then(|at| table.elements().get(at));
-        let Some(&element) = element else { return TrapCode::TableOutOfBounds as u64 };
+        let element = usize::try_from(at)
+            .ok()
+            .and_then(|at| table.elements().get(at));
+        let Some(&element) = element else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
         *p = element;
     }
     OK
@@ -402,8 +429,12 @@ unsafe extern "C" fn table_set(cx: *mut VmContext, p: *mut u64, table: u64, _: u
     unsafe {
         let table = instance(cx).tables[table as usize].as_mut();
         let at = index(p, 1, table.ty.table64);
-        let element = usize::try_from(at).ok().and_then(|at| table.elements_mut().get_mut(at));
-        let Some(element) = element else { return TrapCode::TableOutOfBounds as u64 };
+        let element = usize::try_from(at)
+            .ok()
+            .and_then(|at| table.elements_mut().get_mut(at));
+        let Some(element) = element else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
         *element = *p;
     }
     OK
@@ -426,7 +457,9 @@ unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: 
         let table = instance(cx).tables[table as usize].as_mut();
         let is_64 = table.ty.table64;
         let range = checked_range(index(p, 2, is_64), index(p, 0, is_64), table.len());
-        let Some(range) = range else { return TrapCode::TableOutOfBounds as u64 };
+        let Some(range) = range else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
         table.elements_mut()[range].fill(*p.add(1));
     }
     OK

@@ -43,7 +43,9 @@ impl CodeMemory {
             core::ptr::copy_nonoverlapping(code.as_ptr(), chunk.write.as_ptr().add(at), code.len());
             chunk.execute.as_ptr().add(at).cast_const()
         };
-        chunk.used_bytes = (at + code.len()).next_multiple_of(ALIGN).min(chunk.length_bytes);
+        chunk.used_bytes = (at + code.len())
+            .next_multiple_of(ALIGN)
+            .min(chunk.length_bytes);
         synchronize(chunk.write.as_ptr().wrapping_add(at), address, code.len());
         Ok(address)
     }
@@ -52,11 +54,16 @@ impl CodeMemory {
 impl Chunk {
     fn new(length_bytes: usize) -> io::Result<Chunk> {
         let check = |result: isize| {
-            if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+            if result < 0 {
+                Err(io::Error::last_os_error())
+            } else {
+                Ok(result)
+            }
         };
         // SAFETY: creates an anonymous file of our own; the name is a C string.
         unsafe {
-            let file = check(libc::memfd_create(c"zwasm-code".as_ptr(), libc::MFD_CLOEXEC) as isize)?;
+            let file =
+                check(libc::memfd_create(c"zwasm-code".as_ptr(), libc::MFD_CLOEXEC) as isize)?;
             let file = file as i32;
             let sized = check(libc::ftruncate(file, length_bytes as libc::off_t) as isize);
             let map = |protection| {
@@ -71,7 +78,7 @@ impl Chunk {
                 if address == libc::MAP_FAILED {
                     return Err(io::Error::last_os_error());
                 }
-                Ok(NonNull::new(address.cast()).expect("the kernel never maps address zero"))
+                Ok(NonNull::new(address.cast::<u8>()).expect("the kernel never maps address zero"))
             };
             let mapped = sized.and_then(|_| {
                 let write = map(libc::PROT_READ | libc::PROT_WRITE)?;
@@ -117,7 +124,13 @@ fn synchronize(written: *const u8, executable: *const u8, length_bytes: usize) {
     // SAFETY: both ranges are mapped; cleaning caches changes no memory. The data cache is cleaned
     // by the written addresses, the instruction cache invalidated by the executable ones.
     unsafe {
-        __clear_cache(written.cast_mut().cast(), written.add(length_bytes).cast_mut().cast());
-        __clear_cache(executable.cast_mut().cast(), executable.add(length_bytes).cast_mut().cast());
+        __clear_cache(
+            written.cast_mut().cast(),
+            written.add(length_bytes).cast_mut().cast(),
+        );
+        __clear_cache(
+            executable.cast_mut().cast(),
+            executable.add(length_bytes).cast_mut().cast(),
+        );
     }
 }

@@ -151,7 +151,11 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
     let range = module.info.bodies[defined as usize].clone();
     let features = module.engine.features();
     let bytes = &module.bytes[range.clone()];
-    let body = FunctionBody::new(BinaryReader::new_features(bytes, range.start as u64, features));
+    let body = FunctionBody::new(BinaryReader::new_features(
+        bytes,
+        range.start as u64,
+        features,
+    ));
     let config = module.engine.config();
     let env = Env {
         info: &module.info,
@@ -206,14 +210,21 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     if outermost {
         store.native_limit = 0;
     }
-    if status == 0 { Ok(()) } else { Err(describe(store, status)) }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(describe(store, status))
+    }
 }
 
 /// The error behind a status, with a backtrace.
 fn describe(store: &mut StoreOpaque, status: u32) -> Error {
     let trace = store.native_trace.take().unwrap_or_default();
     if status == STATUS_HOST_ERROR || status == STATUS_EXCEPTION {
-        let mut error = store.pending_error.take().expect("set by whoever ended the run");
+        let mut error = store
+            .pending_error
+            .take()
+            .expect("set by whoever ended the run");
         error.set_backtrace(trace);
         return error;
     }
@@ -283,4 +294,3 @@ unsafe extern "C" fn host_call(
         STATUS_HOST_ERROR
     }
 }
-

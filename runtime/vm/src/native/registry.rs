@@ -38,7 +38,10 @@ impl NativeCode {
     pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
         let offset = self.offset(pc);
         let at = self.sites.partition_point(|site| site.offset < offset);
-        self.sites[at..].iter().take_while(|site| site.offset == offset).find_map(|site| site.trap)
+        self.sites[at..]
+            .iter()
+            .take_while(|site| site.offset == offset)
+            .find_map(|site| site.trap)
     }
 
     /// The module offset of the operator that `pc`, or the call before it, belongs to.
@@ -53,11 +56,17 @@ impl NativeCode {
 static REGISTRY: RwLock<BTreeMap<usize, Arc<NativeCode>>> = RwLock::new(BTreeMap::new());
 
 pub(crate) fn register(code: Arc<NativeCode>) {
-    REGISTRY.write().expect("no panic while locked").insert(code.start, code);
+    REGISTRY
+        .write()
+        .expect("no panic while locked")
+        .insert(code.start, code);
 }
 
 pub(crate) fn unregister(start: usize) {
-    REGISTRY.write().expect("no panic while locked").remove(&start);
+    REGISTRY
+        .write()
+        .expect("no panic while locked")
+        .remove(&start);
 }
 
 pub(crate) fn find(pc: usize) -> Option<Arc<NativeCode>> {

@@ -12,8 +12,13 @@ use core::mem::MaybeUninit;
 use std::sync::Once;
 use zwasm_jit::baseline::helpers::RAISE;
 
-const SIGNALS: [i32; 5] =
-    [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP];
+const SIGNALS: [i32; 5] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+];
 
 struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
 // SAFETY: written once before the handler can run, then only read.
@@ -55,8 +60,12 @@ unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *m
 /// Sends a faulting thread to the `raise` stub; false when the fault is not the guest's.
 fn divert(machine: &mut libc::ucontext_t) -> bool {
     let pc = registers::pc(machine);
-    let Some(code) = registry::find(pc) else { return false };
-    let Some(trap) = code.trap_at(pc) else { return false };
+    let Some(code) = registry::find(pc) else {
+        return false;
+    };
+    let Some(trap) = code.trap_at(pc) else {
+        return false;
+    };
     let cx = registers::context(machine) as *mut VmContext;
     // SAFETY: in guest code the context register holds the running instance's context.
     let raise = unsafe {
@@ -74,7 +83,10 @@ fn divert(machine: &mut libc::ucontext_t) -> bool {
 /// # Safety
 /// The arguments are the kernel's.
 unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    let index = SIGNALS.iter().position(|&s| s == signal).expect("we handle only these");
+    let index = SIGNALS
+        .iter()
+        .position(|&s| s == signal)
+        .expect("we handle only these");
     // SAFETY: written when the handler was installed.
     let previous = unsafe { (*PREVIOUS.0.get())[index].assume_init_ref() };
     match previous.sa_sigaction {

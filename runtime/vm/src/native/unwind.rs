@@ -4,8 +4,8 @@
 //! context 8 bytes below. The walk ends at the first return address that is no function's: the
 //! entry stub's.
 
-use super::registry::{self, NativeCode};
 use super::STATUS_EXCEPTION;
+use super::registry::{self, NativeCode};
 use crate::backtrace::{Frame, WasmBacktrace};
 use crate::error::Error;
 use crate::store::StoreOpaque;
@@ -89,7 +89,9 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
             .filter(|range| range.start <= offset && offset < range.end)
             .flat_map(|range| &range.clauses)
             .find(|clause| {
-                clause.tag.is_none_or(|tag| instance.tags[tag as usize] == exception.tag)
+                clause
+                    .tag
+                    .is_none_or(|tag| instance.tags[tag as usize] == exception.tag)
             });
         let Some(clause) = clause else { continue };
         // SAFETY: the frame has room for the payload below that point.
@@ -113,9 +115,13 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
             }
         }
         let limits = &store.limits;
-        limits.resume_pc.set((code.start + clause.target as usize) as u64);
+        limits
+            .resume_pc
+            .set((code.start + clause.target as usize) as u64);
         limits.resume_frame.set(fp as u64);
-        limits.resume_stack.set(fp as u64 - u64::from(code.frame_bytes));
+        limits
+            .resume_stack
+            .set(fp as u64 - u64::from(code.frame_bytes));
         return STATUS_RESUME as u32;
     }
     exception.pinned.set(true);
@@ -125,4 +131,3 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
     store.pending_error = Some(Error::exception(exn, WasmBacktrace::default()));
     STATUS_EXCEPTION
 }
-
