@@ -1,1 +1,17 @@
-//! Machine code for x86_64 and ARM64 from validated WebAssembly functions.
+//! Machine code from validated WebAssembly functions, for x86_64 and ARM64.
+//!
+//! What comes in is a validated function body and the decoded module around it; what goes out is
+//! position-independent code with its side tables: bytes, trap sites, return addresses. Nothing
+//! here maps memory, runs code or knows the runtime's types; every address that code needs comes
+//! from the VM context, whose layout is `zwasm_core::vmctx`.
+//!
+//! Both instruction sets are always compiled, so that golden tests of either run on any host.
+
+#![forbid(unsafe_code)]
+
+pub mod abi;
+pub mod baseline;
+pub mod isa;
+pub mod masm;
+pub mod moves;
+pub mod stubs;

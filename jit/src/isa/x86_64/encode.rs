@@ -1,0 +1,424 @@
+//! The instruction formats of x86_64.
+//!
+//! An instruction is an [`Op`] (prefix, opcode map, opcode) applied to a register field and an
+//! [`Rm`]. Everything is emitted in its shortest form: no REX prefix where none is needed, 8-bit
+//! displacements and immediates where they fit, 8-bit branches to places already known. This is why
+//! the encoder is ours: dynasm's macros, given registers that are only known at run time, emit
+//! every prefix and every displacement byte. Buffer, labels and relocations are dynasm's.
+
+use dynasmrt::relocations::{Relocation, RelocationKind, RelocationSize};
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+
+use super::masm::X64Masm;
+use super::regs::{RAX, RSP};
+use crate::masm::{Gpr, Mem, Width};
+
+/// What comes before the opcode.
+#[derive(Clone, Copy)]
+enum Map {
+    Primary,
+    Secondary,
+    ThreeA,
+}
+
+/// The fixed part of an instruction.
+#[derive(Clone, Copy)]
+pub(super) struct Op {
+    /// A mandatory or operand-size prefix, 0 for none.
+    prefix: u8,
+    map: Map,
+    code: u8,
+}
+
+impl Op {
+    /// A one-byte opcode.
+    pub(super) const fn one(code: u8) -> Op {
+        Op {
+            prefix: 0,
+            map: Map::Primary,
+            code,
+        }
+    }
+
+    /// An opcode after `0F`.
+    pub(super) const fn two(code: u8) -> Op {
+        Op {
+            prefix: 0,
+            map: Map::Secondary,
+            code,
+        }
+    }
+
+    /// An opcode after `0F 3A`.
+    pub(super) const fn three_a(code: u8) -> Op {
+        Op {
+            prefix: 0x66,
+            map: Map::ThreeA,
+            code,
+        }
+    }
+
+    /// The same with a prefix.
+    pub(super) const fn with(self, prefix: u8) -> Op {
+        Op { prefix, ..self }
+    }
+}
+
+/// The operand that may be in memory.
+#[derive(Clone, Copy)]
+pub(super) enum Rm {
+    /// A register of the operation's size.
+    Reg(u8),
+    /// The low byte of a register.
+    Byte(u8),
+    /// Memory.
+    Mem(Mem),
+    /// The 32-bit entry of a table: `base + 4 * index`; the base needs no displacement byte.
+    Entry { base: Gpr, index: Gpr },
+    /// A constant behind the code.
+    Constant(DynamicLabel),
+}
+
+impl From<Gpr> for Rm {
+    fn from(register: Gpr) -> Rm {
+        Rm::Reg(register.0)
+    }
+}
+
+/// The condition code of branches, `setcc` and `cmovcc`, by its encoding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cc {
+    Overflow = 0x0,
+    NotOverflow = 0x1,
+    Below = 0x2,
+    AboveEqual = 0x3,
+    Equal = 0x4,
+    NotEqual = 0x5,
+    BelowEqual = 0x6,
+    Above = 0x7,
+    Sign = 0x8,
+    NotSign = 0x9,
+    Parity = 0xa,
+    NotParity = 0xb,
+    Less = 0xc,
+    GreaterEqual = 0xd,
+    LessEqual = 0xe,
+    Greater = 0xf,
+}
+
+impl Cc {
+    /// The condition that holds exactly when this one does not.
+    pub(super) const fn negate(self) -> Cc {
+        match self {
+            Cc::Overflow => Cc::NotOverflow,
+            Cc::NotOverflow => Cc::Overflow,
+            Cc::Below => Cc::AboveEqual,
+            Cc::AboveEqual => Cc::Below,
+            Cc::Equal => Cc::NotEqual,
+            Cc::NotEqual => Cc::Equal,
+            Cc::BelowEqual => Cc::Above,
+            Cc::Above => Cc::BelowEqual,
+            Cc::Sign => Cc::NotSign,
+            Cc::NotSign => Cc::Sign,
+            Cc::Parity => Cc::NotParity,
+            Cc::NotParity => Cc::Parity,
+            Cc::Less => Cc::GreaterEqual,
+            Cc::GreaterEqual => Cc::Less,
+            Cc::LessEqual => Cc::Greater,
+            Cc::Greater => Cc::LessEqual,
+        }
+    }
+}
+
+/// The operations that share one pattern of opcodes.
+#[derive(Clone, Copy)]
+pub(super) enum Group {
+    Add = 0,
+    Or = 1,
+    And = 4,
+    Sub = 5,
+    Xor = 6,
+    Cmp = 7,
+}
+
+/// The shifts, by their number in the opcode.
+#[derive(Clone, Copy)]
+pub(super) enum Shift {
+    Rol = 0,
+    Ror = 1,
+    Shl = 4,
+    Shr = 5,
+    Sar = 7,
+}
+
+/// The operations with one operand that share opcode `F7`.
+#[derive(Clone, Copy)]
+pub(super) enum Unary {
+    Not = 2,
+    Neg = 3,
+    Div = 6,
+    Idiv = 7,
+}
+
+const fn is_wide(width: Width) -> bool {
+    match width {
+        Width::W32 => false,
+        Width::W64 => true,
+    }
+}
+
+/// The 8-bit form of a constant, if it has one.
+fn short(value: i32) -> Option<i8> {
+    i8::try_from(value).ok()
+}
+
+impl X64Masm {
+    /// Emits `op`, with `reg` in the register field.
+    pub(super) fn emit(&mut self, op: Op, width: Width, reg: u8, rm: impl Into<Rm>) {
+        self.emit_checked(op, is_wide(width), false, reg, rm.into());
+    }
+
+    /// As `emit`, the register field being the low byte of a register.
+    pub(super) fn emit_byte(&mut self, op: Op, reg: u8, rm: Rm) {
+        self.emit_checked(op, false, true, reg, rm);
+    }
+
+    fn emit_checked(&mut self, op: Op, wide: bool, byte: bool, reg: u8, rm: Rm) {
+        let rm = match rm {
+            Rm::Mem(mem) => Rm::Mem(cheaper_base(mem)),
+            rm @ (Rm::Reg(_) | Rm::Byte(_) | Rm::Entry { .. } | Rm::Constant(_)) => rm,
+        };
+        // Without a REX prefix, byte registers 4 to 7 would be ah, ch, dh and bh.
+        let mut needs_rex = byte && reg >= 4;
+        let mut rex = 0x40 | u8::from(wide) << 3 | (reg >> 3) << 2;
+        match rm {
+            Rm::Reg(register) => rex |= register >> 3,
+            Rm::Byte(register) => {
+                rex |= register >> 3;
+                needs_rex |= register >= 4;
+            }
+            Rm::Mem(mem) => {
+                rex |= mem.base.0 >> 3;
+                rex |= mem.index.map_or(0, |index| (index.0 >> 3) << 1);
+            }
+            Rm::Entry { base, index } => rex |= base.0 >> 3 | (index.0 >> 3) << 1,
+            Rm::Constant(_) => {}
+        }
+        if op.prefix != 0 {
+            self.asm.push(op.prefix);
+        }
+        if rex != 0x40 || needs_rex {
+            self.asm.push(rex);
+        }
+        match op.map {
+            Map::Primary => {}
+            Map::Secondary => self.asm.push(0x0f),
+            Map::ThreeA => {
+                self.asm.push(0x0f);
+                self.asm.push(0x3a);
+            }
+        }
+        self.asm.push(op.code);
+        match rm {
+            Rm::Reg(register) | Rm::Byte(register) => self.modrm(3, reg, register),
+            Rm::Mem(mem) => self.memory(reg, mem),
+            Rm::Entry { base, index } => {
+                self.modrm(0, reg, 4);
+                self.modrm(2, index.0, base.0);
+            }
+            Rm::Constant(label) => {
+                self.modrm(0, reg, 5);
+                self.relocation_32(label);
+            }
+        }
+    }
+
+    fn modrm(&mut self, mode: u8, reg: u8, rm: u8) {
+        self.asm.push(mode << 6 | (reg & 7) << 3 | rm & 7);
+    }
+
+    fn memory(&mut self, reg: u8, mem: Mem) {
+        let base = mem.base.0;
+        // Mode 0 with base 5 (rbp, r13) means something else.
+        let mode = match short(mem.displacement) {
+            Some(0) if base & 7 != 5 => 0,
+            Some(_) => 1,
+            None => 2,
+        };
+        match mem.index {
+            Some(index) => {
+                assert!(index != RSP, "the stack pointer cannot be an index");
+                self.modrm(mode, reg, 4);
+                self.modrm(0, index.0, base);
+            }
+            // Base 4 (rsp, r12) takes an index byte; index 4 is none.
+            None if base & 7 == 4 => {
+                self.modrm(mode, reg, 4);
+                self.modrm(0, 4, base);
+            }
+            None => self.modrm(mode, reg, base),
+        }
+        match mode {
+            0 => {}
+            1 => self.asm.push_i8(mem.displacement as i8),
+            _ => self.asm.push_i32(mem.displacement),
+        }
+    }
+
+    /// Emits a VEX instruction of the shift family: `prefix` 1 is `66`, 2 `F3`, 3 `F2`; `map` 2 is
+    /// `0F 38`, 3 is `0F 3A`.
+    pub(super) fn vex(
+        &mut self,
+        prefix: u8,
+        map: u8,
+        code: u8,
+        width: Width,
+        reg: Gpr,
+        rm: Gpr,
+        third: u8,
+    ) {
+        self.asm.push(0xc4);
+        let inverted = (!reg.0 & 8) << 4 | 0x40 | (!rm.0 & 8) << 2;
+        self.asm.push(inverted | map);
+        let wide = u8::from(is_wide(width)) << 7;
+        self.asm.push(wide | (!third & 15) << 3 | prefix);
+        self.asm.push(code);
+        self.modrm(3, reg.0, rm.0);
+    }
+
+    /// `dst op= src`, or a comparison.
+    pub(super) fn group(&mut self, group: Group, width: Width, dst: Gpr, src: Gpr) {
+        self.emit(Op::one((group as u8) << 3 | 1), width, src.0, dst);
+    }
+
+    /// `dst op= value`, or a comparison.
+    pub(super) fn group_imm(&mut self, group: Group, width: Width, dst: Gpr, value: i32) {
+        if let Some(value) = short(value) {
+            self.emit(Op::one(0x83), width, group as u8, dst);
+            self.asm.push_i8(value);
+            return;
+        }
+        if dst == RAX {
+            if is_wide(width) {
+                self.asm.push(0x48);
+            }
+            self.asm.push((group as u8) << 3 | 5);
+        } else {
+            self.emit(Op::one(0x81), width, group as u8, dst);
+        }
+        self.asm.push_i32(value);
+    }
+
+    /// Sets the flags of `a & a`, which are those of a comparison with 0.
+    pub(super) fn test(&mut self, width: Width, a: Gpr) {
+        self.emit(Op::one(0x85), width, a.0, a);
+    }
+
+    /// `dst op= count`.
+    pub(super) fn shift_imm(&mut self, shift: Shift, width: Width, dst: Gpr, count: u8) {
+        if count == 1 {
+            self.emit(Op::one(0xd1), width, shift as u8, dst);
+        } else {
+            self.emit(Op::one(0xc1), width, shift as u8, dst);
+            self.asm.push(count);
+        }
+    }
+
+    /// `dst op= cl`.
+    pub(super) fn shift_cl(&mut self, shift: Shift, width: Width, dst: Gpr) {
+        self.emit(Op::one(0xd3), width, shift as u8, dst);
+    }
+
+    /// `dst = op dst`, or a division of `rdx:rax` by `dst`.
+    pub(super) fn unary(&mut self, op: Unary, width: Width, dst: Gpr) {
+        self.emit(Op::one(0xf7), width, op as u8, dst);
+    }
+
+    /// `dst = src`, also when that changes nothing.
+    pub(super) fn mov_always(&mut self, width: Width, dst: Gpr, src: Gpr) {
+        self.emit(Op::one(0x8b), width, dst.0, src);
+    }
+
+    /// `dst = 0`, without waiting for what it held; sets the flags.
+    pub(super) fn zero(&mut self, dst: Gpr) {
+        self.group(Group::Xor, Width::W32, dst, dst);
+    }
+
+    /// `dst = address`.
+    pub(super) fn lea(&mut self, width: Width, dst: Gpr, mem: Mem) {
+        self.emit(Op::one(0x8d), width, dst.0, Rm::Mem(mem));
+    }
+
+    /// `dst = condition`, the low byte only.
+    pub(super) fn set(&mut self, cc: Cc, dst: Gpr) {
+        self.emit(Op::two(0x90 | cc as u8), Width::W32, 0, Rm::Byte(dst.0));
+    }
+
+    /// `if condition { dst = src }`.
+    pub(super) fn cmov(&mut self, cc: Cc, width: Width, dst: Gpr, src: Gpr) {
+        self.emit(Op::two(0x40 | cc as u8), width, dst.0, src);
+    }
+
+    /// Goes to a label, in two bytes if it is bound and near.
+    pub(super) fn jump_near_or_far(&mut self, cc: Option<Cc>, target: DynamicLabel) {
+        // The displacement counts from behind the two-byte form.
+        let here = self.asm.offset().0 as i64 + 2;
+        let distance = match self.asm.labels().resolve_dynamic(target) {
+            Ok(bound) => i8::try_from(bound.0 as i64 - here).ok(),
+            Err(_) => None,
+        };
+        match (cc, distance) {
+            (Some(cc), Some(_)) => self.jump_short(cc, target),
+            (None, Some(distance)) => {
+                self.asm.push(0xeb);
+                self.asm.push_i8(distance);
+            }
+            (Some(cc), None) => {
+                self.asm.push(0x0f);
+                self.asm.push(0x80 | cc as u8);
+                self.relocation_32(target);
+            }
+            (None, None) => {
+                self.asm.push(0xe9);
+                self.relocation_32(target);
+            }
+        }
+    }
+
+    /// Branches to a label that is known to be within 127 bytes.
+    pub(super) fn jump_short(&mut self, cc: Cc, target: DynamicLabel) {
+        self.asm.push(0x70 | cc as u8);
+        self.relocation_8(target);
+    }
+
+    /// Goes to a label that is known to be within 127 bytes.
+    pub(super) fn jump_always_short(&mut self, target: DynamicLabel) {
+        self.asm.push(0xeb);
+        self.relocation_8(target);
+    }
+
+    fn relocation_32(&mut self, target: DynamicLabel) {
+        self.asm.push_i32(0);
+        let kind = X64Relocation::from_size(RelocationKind::Relative, RelocationSize::DWord);
+        self.asm.dynamic_relocation(target, 0, 4, 0, kind);
+    }
+
+    fn relocation_8(&mut self, target: DynamicLabel) {
+        self.asm.push_i8(0);
+        let kind = X64Relocation::from_size(RelocationKind::Relative, RelocationSize::Byte);
+        self.asm.dynamic_relocation(target, 0, 1, 0, kind);
+    }
+}
+
+/// The same address without the displacement byte that base 5 (rbp, r13) costs, if possible.
+fn cheaper_base(mem: Mem) -> Mem {
+    match mem.index {
+        Some(index) if mem.displacement == 0 && mem.base.0 & 7 == 5 && index.0 & 7 != 5 => Mem {
+            base: index,
+            index: Some(mem.base),
+            displacement: 0,
+        },
+        Some(_) | None => mem,
+    }
+}

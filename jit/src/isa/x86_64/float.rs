@@ -1,0 +1,395 @@
+//! Float arithmetic and conversions on x86_64.
+//!
+//! Scalar instructions merge into the upper half of their destination, so those that do not read
+//! it otherwise would wait for whatever wrote it last: [`X64Masm::clear_before`] breaks that.
+//! Sequences that need a second register use `xmm14`, which is never an operand. Masks are made
+//! from all ones by shifting rather than loaded.
+
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+
+use super::encode::{Cc, Group, Op, Rm, Shift};
+use super::masm::{X64Masm, scalar};
+use super::regs::{RCX, RDX, XMM_PRIVATE};
+use crate::masm::{
+    FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr, Masm, ToInt, Width,
+};
+
+/// The prefix of the packed instructions of a precision.
+const fn packed(width: FloatWidth) -> u8 {
+    match width {
+        FloatWidth::F32 => 0,
+        FloatWidth::F64 => 0x66,
+    }
+}
+
+/// Opcodes after `0F`.
+const AND: u8 = 0x54;
+const OR: u8 = 0x56;
+const XOR: u8 = 0x57;
+const ADD: u8 = 0x58;
+const MUL: u8 = 0x59;
+const SUB: u8 = 0x5c;
+const MIN: u8 = 0x5d;
+const DIV: u8 = 0x5e;
+const MAX: u8 = 0x5f;
+
+/// What a float comparison comes to: `ucomis` with the operands as given or swapped, then a
+/// condition that is false when the comparison is unordered; equality takes two.
+enum Comparison {
+    Flags { swapped: bool, cc: Cc },
+    Equal,
+    NotEqual,
+}
+
+const fn comparison(cond: FloatCond) -> Comparison {
+    match cond {
+        FloatCond::Eq => Comparison::Equal,
+        FloatCond::Ne => Comparison::NotEqual,
+        FloatCond::Lt => Comparison::Flags {
+            swapped: true,
+            cc: Cc::Above,
+        },
+        FloatCond::Gt => Comparison::Flags {
+            swapped: false,
+            cc: Cc::Above,
+        },
+        FloatCond::Le => Comparison::Flags {
+            swapped: true,
+            cc: Cc::AboveEqual,
+        },
+        FloatCond::Ge => Comparison::Flags {
+            swapped: false,
+            cc: Cc::AboveEqual,
+        },
+    }
+}
+
+impl X64Masm {
+    fn scalar_op(&mut self, code: u8, width: FloatWidth, dst: Fpr, src: Fpr) {
+        self.emit(
+            Op::two(code).with(scalar(width)),
+            Width::W32,
+            dst.0,
+            Rm::Reg(src.0),
+        );
+    }
+
+    /// A bitwise operation on the whole register; the form for singles is the shortest.
+    fn bitwise(&mut self, code: u8, dst: Fpr, src: Fpr) {
+        self.emit(Op::two(code), Width::W32, dst.0, Rm::Reg(src.0));
+    }
+
+    fn copy(&mut self, dst: Fpr, src: Fpr) {
+        self.float_mov(FloatPart::V128, dst, src);
+    }
+
+    /// Clears the destination of a scalar instruction that only reads `src`.
+    fn clear_before(&mut self, dst: Fpr, src: Fpr) {
+        if dst != src {
+            self.bitwise(XOR, dst, dst);
+        }
+    }
+
+    /// `dst` is all ones, shifted right (magnitude bits) or left (sign bit).
+    fn mask(&mut self, width: FloatWidth, dst: Fpr, right: bool) {
+        self.vector_imm(dst, u64::MAX, u64::MAX);
+        let count = match (right, width) {
+            (true, FloatWidth::F32 | FloatWidth::F64) => 1,
+            (false, FloatWidth::F32) => 31,
+            (false, FloatWidth::F64) => 63,
+        };
+        self.shift_lanes(width, dst, right, count);
+    }
+
+    fn shift_lanes(&mut self, width: FloatWidth, dst: Fpr, right: bool, count: u8) {
+        let code = match width {
+            FloatWidth::F32 => 0x72,
+            FloatWidth::F64 => 0x73,
+        };
+        let direction = if right { 2 } else { 6 };
+        self.emit(
+            Op::two(code).with(0x66),
+            Width::W32,
+            direction,
+            Rm::Reg(dst.0),
+        );
+        self.asm.push(count);
+    }
+
+    /// Sets the flags of an unordered comparison.
+    fn unordered_compare(&mut self, width: FloatWidth, a: Fpr, b: Fpr) {
+        self.emit(
+            Op::two(0x2e).with(packed(width)),
+            Width::W32,
+            a.0,
+            Rm::Reg(b.0),
+        );
+    }
+
+    /// `dst = a op b`.
+    pub(super) fn float_binary(
+        &mut self,
+        op: FloatOp,
+        width: FloatWidth,
+        dst: Fpr,
+        a: Fpr,
+        b: Fpr,
+    ) {
+        match op {
+            FloatOp::Add => self.commutative_float(ADD, width, dst, a, b),
+            FloatOp::Mul => self.commutative_float(MUL, width, dst, a, b),
+            FloatOp::Sub => self.ordered_float(SUB, width, dst, a, b),
+            FloatOp::Div => self.ordered_float(DIV, width, dst, a, b),
+            // Zeros of either sign compare equal: the signs of both decide.
+            FloatOp::Min => self.extremum(MIN, OR, width, [dst, a, b]),
+            FloatOp::Max => self.extremum(MAX, AND, width, [dst, a, b]),
+            FloatOp::Copysign => {
+                // The sign is taken before the destination, which may be `b`, is written.
+                self.mask(width, XMM_PRIVATE, false);
+                self.bitwise(AND, XMM_PRIVATE, b);
+                self.copy(dst, a);
+                self.shift_lanes(width, dst, false, 1);
+                self.shift_lanes(width, dst, true, 1);
+                self.bitwise(OR, dst, XMM_PRIVATE);
+            }
+        }
+    }
+
+    fn commutative_float(&mut self, code: u8, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        if dst == b {
+            self.scalar_op(code, width, dst, a);
+        } else {
+            self.copy(dst, a);
+            self.scalar_op(code, width, dst, b);
+        }
+    }
+
+    fn ordered_float(&mut self, code: u8, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        let b = if dst == b && dst != a {
+            self.copy(XMM_PRIVATE, b);
+            XMM_PRIVATE
+        } else {
+            b
+        };
+        self.copy(dst, a);
+        self.scalar_op(code, width, dst, b);
+    }
+
+    /// `min` and `max`: the instruction is right for operands that differ; equal ones are combined
+    /// bit by bit, for the sign of zero; an addition makes a quiet NaN of unordered ones.
+    fn extremum(&mut self, code: u8, when_equal: u8, width: FloatWidth, [dst, a, b]: [Fpr; 3]) {
+        let differ = self.asm.new_dynamic_label();
+        let unordered = self.asm.new_dynamic_label();
+        let done = self.asm.new_dynamic_label();
+        let (target, other) = if dst == b && dst != a {
+            // Both are symmetric once NaN and zeros are taken care of.
+            (dst, a)
+        } else {
+            self.copy(dst, a);
+            (dst, b)
+        };
+        self.unordered_compare(width, target, other);
+        self.jump_short(Cc::NotEqual, differ);
+        self.jump_short(Cc::Parity, unordered);
+        self.bitwise(when_equal, target, other);
+        self.jump_always_short(done);
+        self.asm.dynamic_label(unordered);
+        self.scalar_op(ADD, width, target, other);
+        self.jump_always_short(done);
+        self.asm.dynamic_label(differ);
+        self.scalar_op(code, width, target, other);
+        self.asm.dynamic_label(done);
+    }
+
+    /// `dst = op a`.
+    pub(super) fn float_one_operand(
+        &mut self,
+        op: FloatUnary,
+        width: FloatWidth,
+        dst: Fpr,
+        a: Fpr,
+    ) {
+        match op {
+            FloatUnary::Abs => self.masked_float(AND, true, width, dst, a),
+            FloatUnary::Neg => self.masked_float(XOR, false, width, dst, a),
+            FloatUnary::Sqrt => {
+                self.clear_before(dst, a);
+                self.scalar_op(0x51, width, dst, a);
+            }
+            // Bit 3 suppresses the precision exception.
+            FloatUnary::Nearest => self.round(8, width, dst, a),
+            FloatUnary::Floor => self.round(9, width, dst, a),
+            FloatUnary::Ceil => self.round(10, width, dst, a),
+            FloatUnary::Trunc => self.round(11, width, dst, a),
+        }
+    }
+
+    fn masked_float(&mut self, code: u8, right: bool, width: FloatWidth, dst: Fpr, a: Fpr) {
+        if dst == a {
+            self.mask(width, XMM_PRIVATE, right);
+            self.bitwise(code, dst, XMM_PRIVATE);
+        } else {
+            self.mask(width, dst, right);
+            self.bitwise(code, dst, a);
+        }
+    }
+
+    fn round(&mut self, mode: u8, width: FloatWidth, dst: Fpr, a: Fpr) {
+        self.clear_before(dst, a);
+        let code = match width {
+            FloatWidth::F32 => 0x0a,
+            FloatWidth::F64 => 0x0b,
+        };
+        self.emit(Op::three_a(code), Width::W32, dst.0, Rm::Reg(a.0));
+        self.asm.push(mode);
+    }
+
+    /// `dst = a cond b`.
+    pub(super) fn float_compare_to_register(
+        &mut self,
+        cond: FloatCond,
+        width: FloatWidth,
+        dst: Gpr,
+        a: Fpr,
+        b: Fpr,
+    ) {
+        Self::check_operands(&[dst]);
+        match comparison(cond) {
+            Comparison::Flags { swapped, cc } => {
+                let (a, b) = if swapped { (b, a) } else { (a, b) };
+                self.zero(dst);
+                self.unordered_compare(width, a, b);
+                self.set(cc, dst);
+            }
+            Comparison::Equal => {
+                self.zero(RCX);
+                self.zero(dst);
+                self.unordered_compare(width, a, b);
+                self.set(Cc::NotParity, dst);
+                self.cmov(Cc::NotEqual, Width::W32, dst, RCX);
+            }
+            Comparison::NotEqual => {
+                self.imm(RCX, 1);
+                self.zero(dst);
+                self.unordered_compare(width, a, b);
+                self.set(Cc::Parity, dst);
+                self.cmov(Cc::NotEqual, Width::W32, dst, RCX);
+            }
+        }
+    }
+
+    /// Branches when `(a cond b) != negated`.
+    pub(super) fn float_branch(
+        &mut self,
+        cond: FloatCond,
+        negated: bool,
+        width: FloatWidth,
+        [a, b]: [Fpr; 2],
+        target: DynamicLabel,
+    ) {
+        match (comparison(cond), negated) {
+            (Comparison::Flags { swapped, cc }, negated) => {
+                let (a, b) = if swapped { (b, a) } else { (a, b) };
+                self.unordered_compare(width, a, b);
+                let cc = if negated { cc.negate() } else { cc };
+                self.jump_near_or_far(Some(cc), target);
+            }
+            (Comparison::Equal, false) | (Comparison::NotEqual, true) => {
+                let unordered = self.asm.new_dynamic_label();
+                self.unordered_compare(width, a, b);
+                self.jump_short(Cc::Parity, unordered);
+                self.jump_near_or_far(Some(Cc::Equal), target);
+                self.asm.dynamic_label(unordered);
+            }
+            (Comparison::Equal, true) | (Comparison::NotEqual, false) => {
+                self.unordered_compare(width, a, b);
+                self.jump_near_or_far(Some(Cc::Parity), target);
+                self.jump_near_or_far(Some(Cc::NotEqual), target);
+            }
+        }
+    }
+
+    /// Converts an integer.
+    pub(super) fn convert_from_int(
+        &mut self,
+        from: FromInt,
+        width: FloatWidth,
+        dst: Fpr,
+        src: Gpr,
+    ) {
+        Self::check_operands(&[src]);
+        self.bitwise(XOR, dst, dst);
+        let convert = Op::two(0x2a).with(scalar(width));
+        match from {
+            FromInt::I32S => self.emit(convert, Width::W32, dst.0, src),
+            // The upper half is clear: the value is the same as a signed 64-bit integer.
+            FromInt::I32U | FromInt::I64S => self.emit(convert, Width::W64, dst.0, src),
+            FromInt::I64U => {
+                let large = self.asm.new_dynamic_label();
+                let done = self.asm.new_dynamic_label();
+                self.test(Width::W64, src);
+                self.jump_short(Cc::Sign, large);
+                self.emit(convert, Width::W64, dst.0, src);
+                self.jump_always_short(done);
+                self.asm.dynamic_label(large);
+                // Half of it, odd if a bit got lost, rounds as the whole would; doubling is exact.
+                self.mov_always(Width::W64, RCX, src);
+                self.mov_always(Width::W32, RDX, src);
+                self.shift_imm(Shift::Shr, Width::W64, RCX, 1);
+                self.group_imm(Group::And, Width::W32, RDX, 1);
+                self.group(Group::Or, Width::W64, RCX, RDX);
+                self.emit(convert, Width::W64, dst.0, RCX);
+                self.scalar_op(ADD, width, dst, dst);
+                self.asm.dynamic_label(done);
+            }
+        }
+    }
+
+    /// Converts between the precisions.
+    pub(super) fn convert_float(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
+        self.clear_before(dst, src);
+        let from = match to {
+            FloatWidth::F32 => FloatWidth::F64,
+            FloatWidth::F64 => FloatWidth::F32,
+        };
+        self.scalar_op(0x5a, from, dst, src);
+    }
+
+    /// `dst = trunc(src)`, or to `slow`. The instructions answer the least integer when the value
+    /// does not fit; where that is a legal result, it is left to the slow path as well.
+    pub(super) fn truncate_or_leave(
+        &mut self,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        slow: DynamicLabel,
+    ) {
+        Self::check_operands(&[dst]);
+        let truncate = Op::two(0x2c).with(scalar(from));
+        match to {
+            ToInt::I32S | ToInt::I64S => {
+                let width = match to {
+                    ToInt::I32S | ToInt::I32U => Width::W32,
+                    ToInt::I64S | ToInt::I64U => Width::W64,
+                };
+                self.emit(truncate, width, dst.0, Rm::Reg(src.0));
+                // Only the least integer overflows here.
+                self.group_imm(Group::Cmp, width, dst, 1);
+                self.jump_near_or_far(Some(Cc::Overflow), slow);
+            }
+            ToInt::I32U => {
+                // Whatever does not fit has a bit in the upper half of the 64-bit result.
+                self.emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
+                self.mov_always(Width::W32, RCX, dst);
+                self.group(Group::Cmp, Width::W64, RCX, dst);
+                self.jump_near_or_far(Some(Cc::NotEqual), slow);
+            }
+            ToInt::I64U => {
+                self.emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
+                self.test(Width::W64, dst);
+                self.jump_near_or_far(Some(Cc::Sign), slow);
+            }
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! Integer arithmetic on x86_64.
+//!
+//! Two-operand instructions: the sequences below copy only where the destination is not the first
+//! operand, and never write the destination before the last read of an operand it may alias.
+//! Moves between the instruction that sets flags and the one that reads them use `mov`, which
+//! leaves flags alone, never `imm`, which may be an `xor`.
+
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+
+use super::encode::{Cc, Group, Op, Rm, Shift, Unary};
+use super::masm::X64Masm;
+use super::regs::{R11, RAX, RCX, RDX};
+use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, Operand, Width};
+
+const fn width_bits(width: Width) -> u8 {
+    match width {
+        Width::W32 => 32,
+        Width::W64 => 64,
+    }
+}
+
+/// `base + index`, both scaled by 1.
+const fn sum(base: Gpr, index: Gpr) -> Mem {
+    Mem {
+        base,
+        index: Some(index),
+        displacement: 0,
+    }
+}
+
+const fn condition(cond: Cond) -> Cc {
+    match cond {
+        Cond::Eq => Cc::Equal,
+        Cond::Ne => Cc::NotEqual,
+        Cond::LtS => Cc::Less,
+        Cond::LtU => Cc::Below,
+        Cond::GtS => Cc::Greater,
+        Cond::GtU => Cc::Above,
+        Cond::LeS => Cc::LessEqual,
+        Cond::LeU => Cc::BelowEqual,
+        Cond::GeS => Cc::GreaterEqual,
+        Cond::GeU => Cc::AboveEqual,
+    }
+}
+
+impl X64Masm {
+    /// `dst = a op b`.
+    pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        Self::check_operands(&[dst, a, b]);
+        match op {
+            AluOp::Add => {
+                if dst == a {
+                    self.group(Group::Add, width, dst, b);
+                } else if dst == b {
+                    self.group(Group::Add, width, dst, a);
+                } else {
+                    self.lea(width, dst, sum(a, b));
+                }
+            }
+            AluOp::Sub => {
+                if a == b {
+                    self.zero(dst);
+                } else if dst == b {
+                    self.unary(Unary::Neg, width, dst);
+                    self.group(Group::Add, width, dst, a);
+                } else {
+                    self.mov(width, dst, a);
+                    self.group(Group::Sub, width, dst, b);
+                }
+            }
+            AluOp::And => self.commutative(Group::And, width, dst, a, b),
+            AluOp::Or => self.commutative(Group::Or, width, dst, a, b),
+            AluOp::Xor => self.commutative(Group::Xor, width, dst, a, b),
+            AluOp::Mul => {
+                let other = if dst == b {
+                    a
+                } else {
+                    self.mov(width, dst, a);
+                    b
+                };
+                self.emit(Op::two(0xaf), width, dst.0, other);
+            }
+            AluOp::Shl => self.shift(Shift::Shl, width, dst, a, b),
+            AluOp::ShrS => self.shift(Shift::Sar, width, dst, a, b),
+            AluOp::ShrU => self.shift(Shift::Shr, width, dst, a, b),
+            AluOp::Rotl => self.shift(Shift::Rol, width, dst, a, b),
+            AluOp::Rotr => self.shift(Shift::Ror, width, dst, a, b),
+        }
+    }
+
+    fn commutative(&mut self, group: Group, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        if dst == b {
+            self.group(group, width, dst, a);
+        } else {
+            self.mov(width, dst, a);
+            self.group(group, width, dst, b);
+        }
+    }
+
+    fn shift(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: Gpr) {
+        if self.features.bmi2 {
+            let prefix = match shift {
+                Shift::Shl => Some(1),
+                Shift::Sar => Some(2),
+                Shift::Shr => Some(3),
+                Shift::Rol | Shift::Ror => None,
+            };
+            if let Some(prefix) = prefix {
+                self.vex(prefix, 2, 0xf7, width, dst, a, count.0);
+                return;
+            }
+        }
+        self.mov_always(Width::W32, RCX, count);
+        self.mov(width, dst, a);
+        self.shift_cl(shift, width, dst);
+    }
+
+    /// `dst = a op b`, in the cheapest way for `b`.
+    pub(super) fn alu_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        Self::check_operands(&[dst, a]);
+        match op {
+            AluOp::Add => self.add_constant(width, dst, a, b),
+            AluOp::Sub => match b.checked_neg() {
+                Some(negative) => self.add_constant(width, dst, a, negative),
+                None => {
+                    self.mov(width, dst, a);
+                    self.group_imm(Group::Sub, width, dst, b);
+                }
+            },
+            AluOp::And => self.and_constant(width, dst, a, b),
+            AluOp::Or => match b {
+                0 => self.mov(width, dst, a),
+                b => {
+                    self.mov(width, dst, a);
+                    self.group_imm(Group::Or, width, dst, b);
+                }
+            },
+            AluOp::Xor => {
+                self.mov(width, dst, a);
+                match b {
+                    0 => {}
+                    -1 => self.unary(Unary::Not, width, dst),
+                    b => self.group_imm(Group::Xor, width, dst, b),
+                }
+            }
+            AluOp::Mul => self.multiply_constant(width, dst, a, b),
+            AluOp::Shl => self.shift_constant(Shift::Shl, width, dst, a, b),
+            AluOp::ShrS => self.shift_constant(Shift::Sar, width, dst, a, b),
+            AluOp::ShrU => self.shift_constant(Shift::Shr, width, dst, a, b),
+            AluOp::Rotl => self.shift_constant(Shift::Rol, width, dst, a, b),
+            AluOp::Rotr => self.shift_constant(Shift::Ror, width, dst, a, b),
+        }
+    }
+
+    fn add_constant(&mut self, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        if b == 0 {
+            self.mov(width, dst, a);
+        } else if dst != a {
+            self.lea(width, dst, Mem::at(a, b));
+        } else if b == 128 {
+            // -128 has an 8-bit form.
+            self.group_imm(Group::Sub, width, dst, -128);
+        } else {
+            self.group_imm(Group::Add, width, dst, b);
+        }
+    }
+
+    fn and_constant(&mut self, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        match b {
+            0 => self.zero(dst),
+            -1 => self.mov(width, dst, a),
+            0xff => self.emit(Op::two(0xb6), Width::W32, dst.0, Rm::Byte(a.0)),
+            0xffff => self.emit(Op::two(0xb7), Width::W32, dst.0, a),
+            1.. => {
+                // The upper half comes out clear either way.
+                self.mov(Width::W32, dst, a);
+                self.group_imm(Group::And, Width::W32, dst, b);
+            }
+            ..-1 => {
+                self.mov(width, dst, a);
+                self.group_imm(Group::And, width, dst, b);
+            }
+        }
+    }
+
+    fn multiply_constant(&mut self, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        match b {
+            0 => self.zero(dst),
+            1 => self.mov(width, dst, a),
+            -1 => {
+                self.mov(width, dst, a);
+                self.unary(Unary::Neg, width, dst);
+            }
+            2 => self.alu_registers(AluOp::Add, width, dst, a, a),
+            b if b > 0 && b.count_ones() == 1 => {
+                self.mov(width, dst, a);
+                self.shift_imm(Shift::Shl, width, dst, b.trailing_zeros() as u8);
+            }
+            b => match i8::try_from(b) {
+                Ok(short) => {
+                    self.emit(Op::one(0x6b), width, dst.0, a);
+                    self.asm.push_i8(short);
+                }
+                Err(_) => {
+                    self.emit(Op::one(0x69), width, dst.0, a);
+                    self.asm.push_i32(b);
+                }
+            },
+        }
+    }
+
+    fn shift_constant(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: i32) {
+        let bits = width_bits(width);
+        let count = count as u8 & (bits - 1);
+        if count == 0 {
+            self.mov(width, dst, a);
+            return;
+        }
+        if dst != a && self.features.bmi2 {
+            let right = match shift {
+                Shift::Rol => Some(bits - count),
+                Shift::Ror => Some(count),
+                Shift::Shl | Shift::Shr | Shift::Sar => None,
+            };
+            if let Some(right) = right {
+                self.vex(3, 3, 0xf0, width, dst, a, 0);
+                self.asm.push(right);
+                return;
+            }
+        }
+        self.mov(width, dst, a);
+        self.shift_imm(shift, width, dst, count);
+    }
+
+    /// `dst = a op b`, the operands in this order.
+    pub(super) fn divide(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        [dst, a, b]: [Gpr; 3],
+        by_zero: DynamicLabel,
+        overflow: DynamicLabel,
+    ) {
+        Self::check_operands(&[dst, a, b]);
+        self.test(width, b);
+        self.jump_near_or_far(Some(Cc::Equal), by_zero);
+        let done = self.asm.new_dynamic_label();
+        let ordinary = self.asm.new_dynamic_label();
+        match op {
+            DivOp::DivS => {
+                self.group_imm(Group::Cmp, width, b, -1);
+                self.jump_short(Cc::NotEqual, ordinary);
+                // Only the least value overflows when negated.
+                self.mov_always(width, RCX, a);
+                self.unary(Unary::Neg, width, RCX);
+                self.jump_near_or_far(Some(Cc::Overflow), overflow);
+                self.asm.dynamic_label(ordinary);
+            }
+            DivOp::RemS => {
+                // The processor would fault on the least value; the result is 0 for all.
+                self.group_imm(Group::Cmp, width, b, -1);
+                self.jump_short(Cc::NotEqual, ordinary);
+                self.zero(dst);
+                self.jump_always_short(done);
+                self.asm.dynamic_label(ordinary);
+            }
+            DivOp::DivU | DivOp::RemU => self.asm.dynamic_label(ordinary),
+        }
+        let divisor = if b == RAX {
+            self.mov_always(width, RCX, RAX);
+            RCX
+        } else {
+            b
+        };
+        self.mov(width, RAX, a);
+        match op {
+            DivOp::DivS | DivOp::RemS => {
+                match width {
+                    Width::W32 => {}
+                    Width::W64 => self.asm.push(0x48),
+                }
+                self.asm.push(0x99);
+                self.unary(Unary::Idiv, width, divisor);
+            }
+            DivOp::DivU | DivOp::RemU => {
+                self.zero(RDX);
+                self.unary(Unary::Div, width, divisor);
+            }
+        }
+        let result = match op {
+            DivOp::DivS | DivOp::DivU => RAX,
+            DivOp::RemS | DivOp::RemU => RDX,
+        };
+        self.mov(width, dst, result);
+        self.asm.dynamic_label(done);
+    }
+
+    /// `dst = op a`.
+    pub(super) fn count_or_extend(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
+        Self::check_operands(&[dst, a]);
+        match op {
+            IntUnary::Clz => {
+                if self.features.lzcnt {
+                    self.count(Op::two(0xbd).with(0xf3), width, dst, a);
+                } else {
+                    // The highest bit's number, inverted; 2 * bits - 1 becomes bits.
+                    let highest = i32::from(width_bits(width)) - 1;
+                    self.imm(RCX, highest as u64 * 2 + 1);
+                    self.emit(Op::two(0xbd), width, dst.0, a);
+                    self.cmov(Cc::Equal, width, dst, RCX);
+                    self.group_imm(Group::Xor, Width::W32, dst, highest);
+                }
+            }
+            IntUnary::Ctz => {
+                if self.features.bmi1 {
+                    self.count(Op::two(0xbc).with(0xf3), width, dst, a);
+                } else {
+                    self.imm(RCX, width_bits(width).into());
+                    self.emit(Op::two(0xbc), width, dst.0, a);
+                    self.cmov(Cc::Equal, width, dst, RCX);
+                }
+            }
+            IntUnary::Popcnt => {
+                if self.features.popcnt {
+                    self.count(Op::two(0xb8).with(0xf3), width, dst, a);
+                } else {
+                    self.count_ones_by_halves(width, dst, a);
+                }
+            }
+            IntUnary::Extend8S => self.emit(Op::two(0xbe), width, dst.0, Rm::Byte(a.0)),
+            IntUnary::Extend16S => self.emit(Op::two(0xbf), width, dst.0, a),
+            IntUnary::Extend32S => match width {
+                Width::W32 => self.mov(width, dst, a),
+                Width::W64 => self.emit(Op::one(0x63), width, dst.0, a),
+            },
+        }
+    }
+
+    /// A counting instruction; some processors make it wait for the destination.
+    fn count(&mut self, op: Op, width: Width, dst: Gpr, a: Gpr) {
+        if dst != a {
+            self.zero(dst);
+        }
+        self.emit(op, width, dst.0, a);
+    }
+
+    /// Sums of 1, 2 and 4 bits side by side, then of all bytes by a multiplication.
+    fn count_ones_by_halves(&mut self, width: Width, dst: Gpr, a: Gpr) {
+        // Constants of 64 bits go through r11, which `a` may be: it is copied first.
+        self.mov_always(width, RCX, a);
+        self.mov_always(width, RDX, RCX);
+        self.shift_imm(Shift::Shr, width, RDX, 1);
+        self.masked(width, RDX, 0x5555_5555_5555_5555);
+        self.group(Group::Sub, width, RCX, RDX);
+        self.mov_always(width, RDX, RCX);
+        self.shift_imm(Shift::Shr, width, RDX, 2);
+        self.masked(width, RCX, 0x3333_3333_3333_3333);
+        self.masked(width, RDX, 0x3333_3333_3333_3333);
+        self.group(Group::Add, width, RCX, RDX);
+        self.mov_always(width, RDX, RCX);
+        self.shift_imm(Shift::Shr, width, RDX, 4);
+        self.group(Group::Add, width, RCX, RDX);
+        self.masked(width, RCX, 0x0f0f_0f0f_0f0f_0f0f);
+        match width {
+            Width::W32 => {
+                self.emit(Op::one(0x69), width, dst.0, RCX);
+                self.asm.push_i32(0x0101_0101);
+            }
+            Width::W64 => {
+                self.imm(R11, 0x0101_0101_0101_0101);
+                self.emit(Op::two(0xaf), width, RCX.0, R11);
+                self.mov_always(width, dst, RCX);
+            }
+        }
+        self.shift_imm(Shift::Shr, width, dst, width_bits(width) - 8);
+    }
+
+    fn masked(&mut self, width: Width, dst: Gpr, mask: u64) {
+        match width {
+            Width::W32 => self.group_imm(Group::And, width, dst, mask as i32),
+            Width::W64 => {
+                self.imm(R11, mask);
+                self.group(Group::And, width, dst, R11);
+            }
+        }
+    }
+
+    /// Sets the flags of `a - b` and says which condition is `cond`.
+    pub(super) fn flags(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Cc {
+        match b {
+            Operand::Reg(b) => self.group(Group::Cmp, width, a, b),
+            Operand::Imm(0) => self.test(width, a),
+            Operand::Imm(b) => self.group_imm(Group::Cmp, width, a, b),
+        }
+        condition(cond)
+    }
+
+    /// `dst = a cond b`.
+    pub(super) fn compare_to_register(
+        &mut self,
+        cond: Cond,
+        width: Width,
+        dst: Gpr,
+        a: Gpr,
+        b: Operand,
+    ) {
+        if dst == a || b == Operand::Reg(dst) {
+            let cc = self.flags(cond, width, a, b);
+            self.set(cc, dst);
+            self.emit(Op::two(0xb6), Width::W32, dst.0, Rm::Byte(dst.0));
+        } else {
+            self.zero(dst);
+            let cc = self.flags(cond, width, a, b);
+            self.set(cc, dst);
+        }
+    }
+
+    /// `dst = condition ? x : y`, all 64 bits, the operands in this order.
+    pub(super) fn select_by_flags(&mut self, cc: Cc, [dst, x, y]: [Gpr; 3]) {
+        if dst == x {
+            self.cmov(cc.negate(), Width::W64, dst, y);
+        } else {
+            self.mov(Width::W64, dst, y);
+            self.cmov(cc, Width::W64, dst, x);
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The macro-assembler of x86_64: its buffer, moves, memory accesses and control flow.
+//!
+//! Constants of floats and vectors and the tables of `jump_table` lie behind the code and are
+//! addressed from the instruction pointer, so that a function is one relocatable block of bytes.
+//! Arithmetic is in [`super::int`] and [`super::float`].
+
+use std::collections::HashMap;
+
+use dynasmrt::x64::X64Relocation;
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
+use zwasm_core::TrapCode;
+
+use super::encode::{Cc, Group, Op, Rm};
+use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
+use crate::masm::{
+    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FrameSize,
+    FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, ToInt, Width,
+};
+
+/// Instructions beyond the baseline that the processor has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// `lzcnt`.
+    pub lzcnt: bool,
+    /// `tzcnt`.
+    pub bmi1: bool,
+    /// `shlx`, `shrx`, `sarx`, `rorx`.
+    pub bmi2: bool,
+    /// `popcnt`.
+    pub popcnt: bool,
+}
+
+/// Generates x86_64 code.
+pub struct X64Masm {
+    pub(super) asm: VecAssembler<X64Relocation>,
+    pub(super) features: Features,
+    /// Frame sizes to be written at the end: offset, bytes.
+    frames: Vec<(u32, u32)>,
+    constants: Vec<(u128, DynamicLabel)>,
+    constant_labels: HashMap<u128, DynamicLabel>,
+    tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
+}
+
+/// The prefix of the scalar instructions of a precision.
+pub(super) const fn scalar(width: FloatWidth) -> u8 {
+    match width {
+        FloatWidth::F32 => 0xf3,
+        FloatWidth::F64 => 0xf2,
+    }
+}
+
+/// Integers of the size of a float.
+const fn bits_width(width: FloatWidth) -> Width {
+    match width {
+        FloatWidth::F32 => Width::W32,
+        FloatWidth::F64 => Width::W64,
+    }
+}
+
+impl X64Masm {
+    /// An empty buffer for a processor with the given instructions.
+    #[must_use]
+    pub fn with_features(features: Features) -> X64Masm {
+        X64Masm {
+            asm: VecAssembler::new(0),
+            features,
+            frames: Vec::new(),
+            constants: Vec::new(),
+            constant_labels: HashMap::new(),
+            tables: Vec::new(),
+        }
+    }
+
+    /// `rcx` and `rdx` are overwritten within operations.
+    pub(super) fn check_operands(operands: &[Gpr]) {
+        debug_assert!(
+            operands
+                .iter()
+                .all(|&operand| operand != RCX && operand != RDX && operand != RSP),
+            "rcx, rdx and rsp are operands of moves only"
+        );
+    }
+
+    fn constant(&mut self, bits: u128) -> DynamicLabel {
+        if let Some(&label) = self.constant_labels.get(&bits) {
+            return label;
+        }
+        let label = self.asm.new_dynamic_label();
+        self.constants.push((bits, label));
+        self.constant_labels.insert(bits, label);
+        label
+    }
+
+    /// Appends the constants: those of 16 bytes first, so that padding occurs once.
+    fn append_constants(&mut self) {
+        let constants = std::mem::take(&mut self.constants);
+        let (small, large): (Vec<_>, Vec<_>) = constants
+            .into_iter()
+            .partition(|&(bits, _)| bits >> 64 == 0);
+        if !large.is_empty() {
+            self.asm.align(16, 0xcc);
+        }
+        for (bits, label) in large {
+            self.asm.dynamic_label(label);
+            self.asm.extend(bits.to_le_bytes());
+        }
+        if !small.is_empty() {
+            self.asm.align(8, 0xcc);
+        }
+        for (bits, label) in small {
+            self.asm.dynamic_label(label);
+            self.asm.extend((bits as u64).to_le_bytes());
+        }
+    }
+
+    /// Appends the tables: offsets of the targets from the start of the table.
+    fn append_tables(&mut self) {
+        for (label, targets) in std::mem::take(&mut self.tables) {
+            self.asm.align(4, 0xcc);
+            let start = self.asm.offset().0 as i32;
+            self.asm.dynamic_label(label);
+            for target in targets {
+                let bound = self.asm.labels().resolve_dynamic(target);
+                let bound = bound.expect("every target of a table is bound").0 as i32;
+                self.asm.push_i32(bound - start);
+            }
+        }
+    }
+}
+
+impl Masm for X64Masm {
+    type Label = DynamicLabel;
+
+    const FILE: &'static RegisterFile = &FILE;
+
+    fn new() -> X64Masm {
+        X64Masm::with_features(Features::default())
+    }
+
+    fn label(&mut self) -> DynamicLabel {
+        self.asm.new_dynamic_label()
+    }
+
+    fn bind(&mut self, label: DynamicLabel) {
+        self.asm.dynamic_label(label);
+    }
+
+    fn offset(&self) -> u32 {
+        self.asm.offset().0 as u32
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.append_constants();
+        self.append_tables();
+        let mut code = self.asm.finalize().expect("every label is bound once");
+        for (offset, size_bytes) in self.frames {
+            let at = offset as usize;
+            code[at..at + 4].copy_from_slice(&size_bytes.to_le_bytes());
+        }
+        code
+    }
+
+    fn enter(&mut self) -> FrameSize {
+        self.asm.push(0x55);
+        self.mov_always(Width::W64, RBP, RSP);
+        // The 32-bit form, whatever the size will be.
+        self.emit(Op::one(0x81), Width::W64, Group::Sub as u8, RSP);
+        let at = FrameSize(self.offset());
+        self.asm.push_i32(0);
+        at
+    }
+
+    fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32) {
+        assert!(
+            size_bytes % 16 == 0 && size_bytes <= i32::MAX as u32,
+            "a frame is a multiple of 16 bytes and below 2 GiB"
+        );
+        self.frames.push((at.0, size_bytes));
+    }
+
+    fn leave(&mut self) {
+        self.mov_always(Width::W64, RSP, RBP);
+        self.asm.push(0x5d);
+        self.ret();
+    }
+
+    fn here(&mut self, dst: Gpr) {
+        // lea dst, [rip - 7]: the instruction is seven bytes long.
+        self.asm.push(0x48 | (dst.0 >> 3) << 2);
+        self.asm.push(0x8d);
+        self.asm.push((dst.0 & 7) << 3 | 0b101);
+        self.asm.push_i32(-7);
+    }
+
+    fn leave_to(&mut self, mem: Mem) {
+        self.mov_always(Width::W64, RSP, RBP);
+        self.asm.push(0x5d);
+        self.jump_to(mem);
+    }
+
+    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
+        self.load(LoadOp::U64, R11, Mem::at(FILE.context, limits_offset));
+        let limit = Rm::Mem(Mem::at(R11, limit_offset));
+        self.emit(
+            Op::one((Group::Cmp as u8) << 3 | 3),
+            Width::W64,
+            RSP.0,
+            limit,
+        );
+        self.jump_near_or_far(Some(Cc::Below), slow);
+    }
+
+    fn imm(&mut self, dst: Gpr, value: u64) {
+        if value == 0 {
+            self.zero(dst);
+        } else if let Ok(value) = u32::try_from(value) {
+            if dst.0 >= 8 {
+                self.asm.push(0x41);
+            }
+            self.asm.push(0xb8 | dst.0 & 7);
+            self.asm.push_u32(value);
+        } else if let Ok(value) = i32::try_from(value.cast_signed()) {
+            self.emit(Op::one(0xc7), Width::W64, 0, dst);
+            self.asm.push_i32(value);
+        } else {
+            self.asm.push(0x48 | dst.0 >> 3);
+            self.asm.push(0xb8 | dst.0 & 7);
+            self.asm.push_u64(value);
+        }
+    }
+
+    fn mov(&mut self, width: Width, dst: Gpr, src: Gpr) {
+        // The upper half of a 32-bit value is clear already.
+        if dst != src {
+            self.mov_always(width, dst, src);
+        }
+    }
+
+    fn float_mov(&mut self, part: FloatPart, dst: Fpr, src: Fpr) {
+        match part {
+            // Scalar moves between registers would merge with what the destination held.
+            FloatPart::F32 | FloatPart::F64 | FloatPart::V128 => {
+                if dst != src {
+                    self.emit(Op::two(0x28), Width::W32, dst.0, Rm::Reg(src.0));
+                }
+            }
+        }
+    }
+
+    fn float_from_bits(&mut self, width: FloatWidth, dst: Fpr, src: Gpr) {
+        self.emit(Op::two(0x6e).with(0x66), bits_width(width), dst.0, src);
+    }
+
+    fn float_to_bits(&mut self, width: FloatWidth, dst: Gpr, src: Fpr) {
+        self.emit(Op::two(0x7e).with(0x66), bits_width(width), src.0, dst);
+    }
+
+    fn vector_imm(&mut self, dst: Fpr, low: u64, high: u64) {
+        let bits = u128::from(high) << 64 | u128::from(low);
+        if bits == 0 {
+            self.emit(Op::two(0x57), Width::W32, dst.0, Rm::Reg(dst.0));
+        } else if bits == u128::MAX {
+            self.emit(Op::two(0x76).with(0x66), Width::W32, dst.0, Rm::Reg(dst.0));
+        } else {
+            let constant = Rm::Constant(self.constant(bits));
+            let op = if high == 0 {
+                Op::two(0x10).with(scalar(FloatWidth::F64))
+            } else {
+                Op::two(0x10)
+            };
+            self.emit(op, Width::W32, dst.0, constant);
+        }
+    }
+
+    fn load(&mut self, op: LoadOp, dst: Gpr, mem: Mem) {
+        let (code, width) = match op {
+            LoadOp::U8 => (Op::two(0xb6), Width::W32),
+            LoadOp::U16 => (Op::two(0xb7), Width::W32),
+            LoadOp::U32 => (Op::one(0x8b), Width::W32),
+            LoadOp::U64 => (Op::one(0x8b), Width::W64),
+            LoadOp::S8To32 => (Op::two(0xbe), Width::W32),
+            LoadOp::S16To32 => (Op::two(0xbf), Width::W32),
+            LoadOp::S8To64 => (Op::two(0xbe), Width::W64),
+            LoadOp::S16To64 => (Op::two(0xbf), Width::W64),
+            LoadOp::S32To64 => (Op::one(0x63), Width::W64),
+        };
+        self.emit(code, width, dst.0, Rm::Mem(mem));
+    }
+
+    fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem) {
+        let mem = Rm::Mem(mem);
+        match op {
+            StoreOp::B1 => self.emit_byte(Op::one(0x88), src.0, mem),
+            StoreOp::B2 => self.emit(Op::one(0x89).with(0x66), Width::W32, src.0, mem),
+            StoreOp::B4 => self.emit(Op::one(0x89), Width::W32, src.0, mem),
+            StoreOp::B8 => self.emit(Op::one(0x89), Width::W64, src.0, mem),
+        }
+    }
+
+    fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem) {
+        self.emit(float_access(part, 0x10), Width::W32, dst.0, Rm::Mem(mem));
+    }
+
+    fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem) {
+        self.emit(float_access(part, 0x11), Width::W32, src.0, Rm::Mem(mem));
+    }
+
+    fn address(&mut self, dst: Gpr, mem: Mem) {
+        match mem {
+            Mem {
+                base,
+                index: None,
+                displacement: 0,
+            } => self.mov(Width::W64, dst, base),
+            mem => self.lea(Width::W64, dst, mem),
+        }
+    }
+
+    fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        match b {
+            Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
+            Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
+        }
+    }
+
+    fn div(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        dst: Gpr,
+        a: Gpr,
+        b: Gpr,
+        by_zero: DynamicLabel,
+        overflow: DynamicLabel,
+    ) {
+        self.divide(op, width, [dst, a, b], by_zero, overflow);
+    }
+
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
+        self.count_or_extend(op, width, dst, a);
+    }
+
+    fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        self.compare_to_register(cond, width, dst, a, b);
+    }
+
+    fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: DynamicLabel) {
+        let cc = self.flags(cond, width, a, b);
+        self.jump_near_or_far(Some(cc), target);
+    }
+
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
+        let cc = self.flags(cond, width, a, b);
+        self.select_by_flags(cc, [dst, x, y]);
+    }
+
+    fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        self.float_binary(op, width, dst, a, b);
+    }
+
+    fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
+        self.float_one_operand(op, width, dst, a);
+    }
+
+    fn float_compare(&mut self, cond: FloatCond, width: FloatWidth, dst: Gpr, a: Fpr, b: Fpr) {
+        self.float_compare_to_register(cond, width, dst, a, b);
+    }
+
+    fn float_branch_if(
+        &mut self,
+        cond: FloatCond,
+        negated: bool,
+        width: FloatWidth,
+        a: Fpr,
+        b: Fpr,
+        target: DynamicLabel,
+    ) {
+        self.float_branch(cond, negated, width, [a, b], target);
+    }
+
+    fn float_from_int(&mut self, from: FromInt, width: FloatWidth, dst: Fpr, src: Gpr) {
+        self.convert_from_int(from, width, dst, src);
+    }
+
+    fn float_convert(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
+        self.convert_float(to, dst, src);
+    }
+
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
+        self.truncate_or_leave(to, from, dst, src, slow);
+    }
+
+    fn jump(&mut self, target: DynamicLabel) {
+        self.jump_near_or_far(None, target);
+    }
+
+    fn jump_table(&mut self, index: Gpr, targets: &[DynamicLabel]) {
+        Self::check_operands(&[index]);
+        let table = self.asm.new_dynamic_label();
+        self.tables.push((table, targets.to_vec()));
+        self.emit(Op::one(0x8d), Width::W64, RCX.0, Rm::Constant(table));
+        let entry = Rm::Entry { base: RCX, index };
+        self.emit(Op::one(0x63), Width::W64, RDX.0, entry);
+        self.group(Group::Add, Width::W64, RCX, RDX);
+        self.emit(Op::one(0xff), Width::W32, 4, RCX);
+    }
+
+    fn trap(&mut self, _code: TrapCode) {
+        // Which trap it is comes from the side table of trap sites.
+        self.asm.extend([0x0f, 0x0b]);
+    }
+
+    fn call(&mut self, mem: Mem) {
+        self.emit(Op::one(0xff), Width::W32, 2, Rm::Mem(mem));
+    }
+
+    fn jump_to(&mut self, mem: Mem) {
+        self.emit(Op::one(0xff), Width::W32, 4, Rm::Mem(mem));
+    }
+
+    fn ret(&mut self) {
+        self.asm.push(0xc3);
+    }
+}
+
+/// The move between memory and a float register whose unaligned vector form has opcode `code`.
+const fn float_access(part: FloatPart, code: u8) -> Op {
+    match part {
+        FloatPart::F32 => Op::two(code).with(scalar(FloatWidth::F32)),
+        FloatPart::F64 => Op::two(code).with(scalar(FloatWidth::F64)),
+        FloatPart::V128 => Op::two(code),
+    }
+}

@@ -1,0 +1,430 @@
+//! The macro-assembler: what a lowering may ask of an instruction set.
+//!
+//! Operations are enums without wildcard arms in the backends, so a missing encoding does not
+//! compile. Three-operand forms throughout; a backend with two-operand instructions copies.
+//!
+//! Invariant, on both instruction sets: a 32-bit value in a general register has its upper half
+//! clear. Backends only use 32-bit instructions that guarantee it, and every operation that takes
+//! `Width::W32` may rely on it.
+//!
+//! Aliasing: a destination may be the same register as any source, unless a method says otherwise.
+//!
+//! What survives an operation: every register of the allocatable sets but the destination. Scratch
+//! registers may be operands and destinations like others; an operation may overwrite those that
+//! are not its destination, after reading them. Moves may not: `imm`, `mov`, `load`, `store`,
+//! `address`, `vector_imm` and the `float_` forms of these change their destination only, so that
+//! operands and arguments can be set up one after the other. They are also the only operations
+//! that take argument and result registers outside of the other sets.
+//!
+//! Code is position-independent, may be followed by constants and is to be placed at a multiple of
+//! 16 bytes.
+
+use zwasm_core::TrapCode;
+
+/// A general register, by its hardware number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Gpr(pub u8);
+
+/// A float and vector register, by its hardware number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub struct Fpr(pub u8);
+
+/// The registers of an instruction set and what each is for.
+#[derive(Debug)]
+pub struct RegisterFile {
+    /// The pinned VM context; callees preserve it.
+    pub context: Gpr,
+    /// The pinned base of memory 0; callees preserve it.
+    pub memory_base: Gpr,
+    /// The frame pointer.
+    pub frame: Gpr,
+    /// The stack pointer.
+    pub stack: Gpr,
+    /// Free for the backend inside of one operation, and for the lowering between two.
+    pub scratch: [Gpr; 2],
+    /// As `scratch`, for floats.
+    pub float_scratch: Fpr,
+    /// What C code expects back from a call, of the registers that wasm code changes.
+    pub c_saved: &'static [Gpr],
+    /// The same for floats: their low 64 bits.
+    pub c_float_saved: &'static [Fpr],
+    /// Preserved by callees: for locals that live across calls.
+    pub saved: &'static [Gpr],
+    /// Not preserved: for temporaries first, then for locals of functions without calls.
+    pub temporary: &'static [Gpr],
+    /// Float registers, none preserved.
+    pub float_temporary: &'static [Fpr],
+    /// Integer arguments in order.
+    pub arguments: &'static [Gpr],
+    /// Float and vector arguments in order.
+    pub float_arguments: &'static [Fpr],
+    /// The first integer result. Not allocatable: it is one of the scratch registers, or an
+    /// argument register that is no temporary.
+    pub result: Gpr,
+    /// Holds the function reference across argument set-up: a temporary that is no argument.
+    pub callee: Gpr,
+    /// The first float or vector result.
+    pub float_result: Fpr,
+}
+
+/// The width of an integer operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Width {
+    /// 32 bits; results have a clear upper half.
+    W32,
+    /// 64 bits.
+    W64,
+}
+
+/// The width of a float operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatWidth {
+    /// Single precision.
+    F32,
+    /// Double precision.
+    F64,
+}
+
+/// How much of a float register is moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatPart {
+    /// The low 32 bits.
+    F32,
+    /// The low 64 bits.
+    F64,
+    /// All 128 bits.
+    V128,
+}
+
+/// The second operand of an integer operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operand {
+    /// A register.
+    Reg(Gpr),
+    /// A constant, sign-extended to the operation's width.
+    Imm(i32),
+}
+
+/// A memory operand: `base + index + displacement`, in 64 bits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mem {
+    /// Base register.
+    pub base: Gpr,
+    /// Index register, unscaled.
+    pub index: Option<Gpr>,
+    /// Displacement in bytes.
+    pub displacement: i32,
+}
+
+impl Mem {
+    /// `base + displacement`.
+    #[must_use]
+    pub const fn at(base: Gpr, displacement: i32) -> Mem {
+        Mem {
+            base,
+            index: None,
+            displacement,
+        }
+    }
+}
+
+/// Integer operations that cannot trap.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AluOp {
+    Add,
+    Sub,
+    And,
+    Or,
+    Xor,
+    Mul,
+    Shl,
+    ShrS,
+    ShrU,
+    Rotl,
+    Rotr,
+}
+
+/// Integer divisions.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DivOp {
+    DivS,
+    DivU,
+    RemS,
+    RemU,
+}
+
+/// Integer operations with one operand.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum IntUnary {
+    Clz,
+    Ctz,
+    Popcnt,
+    Extend8S,
+    Extend16S,
+    Extend32S,
+}
+
+/// Integer comparisons.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cond {
+    Eq,
+    Ne,
+    LtS,
+    LtU,
+    GtS,
+    GtU,
+    LeS,
+    LeU,
+    GeS,
+    GeU,
+}
+
+impl Cond {
+    /// The comparison that holds exactly when this one does not.
+    #[must_use]
+    pub const fn negate(self) -> Cond {
+        match self {
+            Cond::Eq => Cond::Ne,
+            Cond::Ne => Cond::Eq,
+            Cond::LtS => Cond::GeS,
+            Cond::LtU => Cond::GeU,
+            Cond::GtS => Cond::LeS,
+            Cond::GtU => Cond::LeU,
+            Cond::LeS => Cond::GtS,
+            Cond::LeU => Cond::GtU,
+            Cond::GeS => Cond::LtS,
+            Cond::GeU => Cond::LtU,
+        }
+    }
+
+    /// The comparison of the swapped operands.
+    #[must_use]
+    pub const fn swap(self) -> Cond {
+        match self {
+            Cond::Eq => Cond::Eq,
+            Cond::Ne => Cond::Ne,
+            Cond::LtS => Cond::GtS,
+            Cond::LtU => Cond::GtU,
+            Cond::GtS => Cond::LtS,
+            Cond::GtU => Cond::LtU,
+            Cond::LeS => Cond::GeS,
+            Cond::LeU => Cond::GeU,
+            Cond::GeS => Cond::LeS,
+            Cond::GeU => Cond::LeU,
+        }
+    }
+}
+
+/// Float comparisons; all but `Ne` are false on NaN.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatCond {
+    Eq,
+    Ne,
+    Lt,
+    Gt,
+    Le,
+    Ge,
+}
+
+/// Float operations with two operands.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Min,
+    Max,
+    Copysign,
+}
+
+/// Float operations with one operand.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloatUnary {
+    Abs,
+    Neg,
+    Sqrt,
+    Ceil,
+    Floor,
+    Trunc,
+    Nearest,
+}
+
+/// Conversions from integers to floats.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FromInt {
+    I32S,
+    I32U,
+    I64S,
+    I64U,
+}
+
+/// Truncations from floats to integers.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ToInt {
+    I32S,
+    I32U,
+    I64S,
+    I64U,
+}
+
+/// What a load reads and how it widens.
+#[allow(missing_docs, reason = "named after the instructions")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoadOp {
+    U8,
+    U16,
+    U32,
+    U64,
+    S8To32,
+    S16To32,
+    S8To64,
+    S16To64,
+    S32To64,
+}
+
+/// How much of a register is stored, in bytes.
+#[allow(missing_docs, reason = "named after the sizes")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreOp {
+    B1,
+    B2,
+    B4,
+    B8,
+}
+
+/// Generates machine code of one instruction set.
+pub trait Masm: Sized {
+    /// A place in the code.
+    type Label: Copy;
+
+    /// The instruction set's registers.
+    const FILE: &'static RegisterFile;
+
+    /// An empty buffer.
+    fn new() -> Self;
+    /// A new unbound label.
+    fn label(&mut self) -> Self::Label;
+    /// Binds a label here.
+    fn bind(&mut self, label: Self::Label);
+    /// The number of bytes so far.
+    fn offset(&self) -> u32;
+    /// The code, with all labels resolved.
+    fn finish(self) -> Vec<u8>;
+
+    /// `push frame; frame = stack; stack -= size`, the size to be given later.
+    fn enter(&mut self) -> FrameSize;
+    /// Gives the size of the frame, a multiple of 16.
+    fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32);
+    /// Undoes `enter` and returns.
+    fn leave(&mut self);
+    /// Undoes `enter` and goes to the address stored at `mem`, whose base is not the frame pointer.
+    fn leave_to(&mut self, mem: Mem);
+    /// Goes to `slow` when the stack pointer (after `enter`) is below the 64-bit limit that lies
+    /// `limit_offset` bytes into the structure whose address lies `limits_offset` bytes into the
+    /// context. Unsigned comparison; clobbers a scratch register.
+    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: Self::Label);
+
+    /// `dst = value`.
+    fn imm(&mut self, dst: Gpr, value: u64);
+    /// `dst = src`.
+    fn mov(&mut self, width: Width, dst: Gpr, src: Gpr);
+    /// `dst = src`.
+    fn float_mov(&mut self, part: FloatPart, dst: Fpr, src: Fpr);
+    /// Copies bits from a general register.
+    fn float_from_bits(&mut self, width: FloatWidth, dst: Fpr, src: Gpr);
+    /// Copies bits to a general register.
+    fn float_to_bits(&mut self, width: FloatWidth, dst: Gpr, src: Fpr);
+    /// `dst = bits`.
+    fn vector_imm(&mut self, dst: Fpr, low: u64, high: u64);
+
+    /// A load.
+    fn load(&mut self, op: LoadOp, dst: Gpr, mem: Mem);
+    /// A store.
+    fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem);
+    /// A float load; the upper bits of the register are clear or undefined.
+    fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem);
+    /// A float store.
+    fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem);
+    /// `dst = address`.
+    fn address(&mut self, dst: Gpr, mem: Mem);
+
+    /// `dst =` the address of this very instruction.
+    fn here(&mut self, dst: Gpr);
+
+    /// `dst = a op b`. Shift counts are taken modulo the width.
+    fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
+    /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
+    fn div(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        dst: Gpr,
+        a: Gpr,
+        b: Gpr,
+        by_zero: Self::Label,
+        overflow: Self::Label,
+    );
+    /// `dst = op a`.
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr);
+    /// `dst = a cond b`.
+    fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    /// Branches when `a cond b`.
+    fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: Self::Label);
+    /// `dst = a cond b ? x : y`.
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr);
+
+    /// `dst = a op b`.
+    fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr);
+    /// `dst = op a`.
+    fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr);
+    /// `dst = a cond b`.
+    fn float_compare(&mut self, cond: FloatCond, width: FloatWidth, dst: Gpr, a: Fpr, b: Fpr);
+    /// Branches when `(a cond b) != negated`.
+    fn float_branch_if(
+        &mut self,
+        cond: FloatCond,
+        negated: bool,
+        width: FloatWidth,
+        a: Fpr,
+        b: Fpr,
+        target: Self::Label,
+    );
+    /// Converts an integer.
+    fn float_from_int(&mut self, from: FromInt, width: FloatWidth, dst: Fpr, src: Gpr);
+    /// `f32.demote_f64` or `f64.promote_f32`, to the given width.
+    fn float_convert(&mut self, to: FloatWidth, dst: Fpr, src: Fpr);
+
+    /// `dst = trunc(src)`. Branches to `slow`, leaving `src` as it is, whenever the value is NaN or
+    /// might not fit; it may do so for a few values that fit.
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: Self::Label);
+
+    /// Goes to a label.
+    fn jump(&mut self, target: Self::Label);
+    /// Goes to the target that `index` selects; it is in range. Clobbers the scratch registers.
+    fn jump_table(&mut self, index: Gpr, targets: &[Self::Label]);
+    /// An instruction that faults.
+    fn trap(&mut self, code: TrapCode);
+    /// Calls the address stored at `mem`.
+    fn call(&mut self, mem: Mem);
+    /// Goes to the address stored at `mem`.
+    fn jump_to(&mut self, mem: Mem);
+    /// Returns to the address at the top of the stack (x86_64) or in the link register (ARM64),
+    /// without touching the frame pointer.
+    fn ret(&mut self);
+}
+
+/// Where the size of a frame is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameSize(pub u32);
