@@ -140,6 +140,7 @@ struct Compiler<'m, M: Masm> {
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
+    scan: scan::Scan,
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
@@ -182,6 +183,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
+            scan,
         }
     }
 
@@ -261,7 +263,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.overflow = Some(overflow);
         self.masm.check_stack(
             vmctx::context::offset::limits as i32,
-            vmctx::limits::offset::stack_limit as i32,
+            vmctx::limits::offset::native_stack_limit as i32,
             overflow,
         );
         self.masm
@@ -270,6 +272,9 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
         self.receive_parameters();
+        if self.scan.has_tail_calls {
+            self.poll_interrupt();
+        }
     }
 
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.

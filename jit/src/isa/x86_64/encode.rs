@@ -268,6 +268,7 @@ impl X64Masm {
 
     /// Emits a VEX instruction of the shift family: `prefix` 1 is `66`, 2 `F3`, 3 `F2`; `map` 2 is
     /// `0F 38`, 3 is `0F 3A`.
+    #[allow(clippy::too_many_arguments, reason = "the fields of one format")]
     pub(super) fn vex(
         &mut self,
         prefix: u8,
