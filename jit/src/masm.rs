@@ -352,6 +352,7 @@ pub trait Masm: Sized {
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     fn div(
         &mut self,
         op: DivOp,

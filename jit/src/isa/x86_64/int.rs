@@ -7,7 +7,7 @@
 
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-use super::encode::{Cc, Group, Op, Rm, Shift, Unary};
+use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
 use super::regs::{R11, RAX, RCX, RDX};
 use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, Operand, Width};
@@ -99,14 +99,14 @@ impl X64Masm {
 
     fn shift(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: Gpr) {
         if self.features.bmi2 {
-            let prefix = match shift {
-                Shift::Shl => Some(1),
-                Shift::Sar => Some(2),
-                Shift::Shr => Some(3),
+            let op = match shift {
+                Shift::Shl => Some(Vex::SHLX),
+                Shift::Sar => Some(Vex::SARX),
+                Shift::Shr => Some(Vex::SHRX),
                 Shift::Rol | Shift::Ror => None,
             };
-            if let Some(prefix) = prefix {
-                self.vex(prefix, 2, 0xf7, width, dst, a, count.0);
+            if let Some(op) = op {
+                self.vex(op, width, dst, a, count.0);
                 return;
             }
         }
@@ -223,7 +223,7 @@ impl X64Masm {
                 Shift::Shl | Shift::Shr | Shift::Sar => None,
             };
             if let Some(right) = right {
-                self.vex(3, 3, 0xf0, width, dst, a, 0);
+                self.vex(Vex::RORX, width, dst, a, 0);
                 self.asm.push(right);
                 return;
             }

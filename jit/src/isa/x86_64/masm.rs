@@ -172,7 +172,7 @@ impl Masm for X64Masm {
 
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32) {
         assert!(
-            size_bytes % 16 == 0 && size_bytes <= i32::MAX as u32,
+            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
             "a frame is a multiple of 16 bytes and below 2 GiB"
         );
         self.frames.push((at.0, size_bytes));
