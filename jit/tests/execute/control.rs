@@ -1,8 +1,10 @@
 //! Frames, jumps, tables, calls and the stack check.
 
-use zwasm_jit::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 
-use super::harness::{Changes, Code, Host, Kept, POINTERS_OFFSET, State, hosts, operands};
+use super::harness::{
+    Changes, Code, Host, Kept, POINTERS_OFFSET, State, far_host, hosts, operands,
+};
 
 #[test]
 fn jump_tables_reach_every_target() {
@@ -25,7 +27,7 @@ fn jump_tables_reach_every_target() {
 #[test]
 fn jumps_go_both_ways_near_and_far() {
     let counter = Host::FILE.temporary[0];
-    for host in hosts() {
+    for host in hosts().into_iter().chain([far_host as fn() -> Host]) {
         for padding in [0, 20, 500, 5000] {
             let code = Code::snippet(host, |m, exits| {
                 let (head, body) = (m.label(), m.label());
@@ -35,13 +37,7 @@ fn jumps_go_both_ways_near_and_far() {
                 for _ in 0..padding {
                     m.imm(Host::FILE.scratch[0], 0x0123_4567_89ab_cdef);
                 }
-                m.alu(
-                    zwasm_jit::masm::AluOp::Sub,
-                    Width::W32,
-                    counter,
-                    counter,
-                    Operand::Imm(1),
-                );
+                m.alu(AluOp::Sub, Width::W32, counter, counter, Operand::Imm(1));
                 m.bind(body);
                 m.branch_if(Cond::Ne, Width::W32, counter, Operand::Imm(0), head);
                 m.jump(exits[2]);
@@ -56,8 +52,7 @@ fn jumps_go_both_ways_near_and_far() {
 #[test]
 fn far_branches() {
     let a = Host::FILE.temporary[0];
-    let far = *hosts().last().unwrap();
-    let code = Code::snippet(far, |m, exits| {
+    let code = Code::snippet(far_host, |m, exits| {
         m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(5), exits[1]);
         m.branch_if(Cond::LtU, Width::W64, a, Operand::Imm(0), exits[2]);
         m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(0), exits[2]);
@@ -135,7 +130,7 @@ fn large_frames() {
                 m.call(Mem::at(file.context, POINTERS_OFFSET));
                 m.mov(Width::W64, dst, file.result);
                 m.alu(
-                    zwasm_jit::masm::AluOp::Sub,
+                    AluOp::Sub,
                     Width::W64,
                     stack,
                     stack,

@@ -1,6 +1,7 @@
 //! Executable memory, the state that snippets run on, and the code around them.
 
 use std::ffi::c_void;
+use std::sync::LazyLock;
 
 use zwasm_jit::masm::{FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
 
@@ -35,10 +36,18 @@ pub(crate) fn hosts() -> Vec<fn() -> Host> {
     hosts
 }
 
-/// The macro-assemblers to test: with near and with far branches.
+/// The macro-assemblers to test.
 #[cfg(target_arch = "aarch64")]
 pub(crate) fn hosts() -> Vec<fn() -> Host> {
-    vec![Host::new, || Host::with_far_branches(true)]
+    vec![Host::new]
+}
+
+/// The macro-assembler for functions of any size.
+pub(crate) fn far_host() -> Host {
+    #[cfg(target_arch = "x86_64")]
+    return Host::new();
+    #[cfg(target_arch = "aarch64")]
+    return Host::with_far_branches(true);
 }
 
 /// What a snippet finds in its registers and leaves there, by hardware number.
@@ -94,34 +103,43 @@ impl State {
     }
 }
 
-/// Registers that a snippet may name, but for the context.
-pub(crate) fn general_registers() -> Vec<Gpr> {
-    let file = Host::FILE;
-    let mut registers = allocatable();
-    registers.extend(file.scratch);
-    registers
-}
-
 /// Registers that operations preserve.
-fn allocatable() -> Vec<Gpr> {
+static ALLOCATABLE: LazyLock<Vec<Gpr>> = LazyLock::new(|| {
     let file = Host::FILE;
     let mut registers = vec![file.memory_base];
     registers.extend(file.saved);
     registers.extend(file.temporary);
     registers
-}
+});
+
+/// Those and the scratch registers: all that a snippet may name, but for the context.
+static GENERAL: LazyLock<Vec<Gpr>> = LazyLock::new(|| {
+    let mut registers = ALLOCATABLE.clone();
+    registers.extend(Host::FILE.scratch);
+    registers
+});
+
+/// All float registers that a snippet may name, the scratch register last.
+static FLOAT: LazyLock<Vec<Fpr>> = LazyLock::new(|| {
+    let mut registers = Host::FILE.float_temporary.to_vec();
+    registers.push(Host::FILE.float_scratch);
+    registers
+});
 
 /// The registers whose combinations are tested: one of each kind, both scratch registers, and on
 /// x86_64 ones whose encodings are irregular.
 pub(crate) fn operands() -> Vec<Gpr> {
     let file = Host::FILE;
-    vec![
+    let mut registers = vec![
         file.temporary[0],
         *file.saved.last().unwrap(),
-        file.saved[file.saved.len() / 2],
         file.scratch[0],
         file.scratch[1],
-    ]
+    ];
+    if cfg!(target_arch = "x86_64") {
+        registers.push(file.saved[file.saved.len() / 2]);
+    }
+    registers
 }
 
 /// As `operands`, for floats.
@@ -133,12 +151,6 @@ pub(crate) fn float_operands() -> Vec<Fpr> {
         *file.float_temporary.last().unwrap(),
         file.float_scratch,
     ]
-}
-
-fn float_registers() -> Vec<Fpr> {
-    let mut registers = Host::FILE.float_temporary.to_vec();
-    registers.push(Host::FILE.float_scratch);
-    registers
 }
 
 /// Code in executable memory.
@@ -209,20 +221,20 @@ impl Code {
         let frame_size = (kept.len() + kept_floats.len()).next_multiple_of(2) * 8;
         m.set_frame_size(frame, frame_size as u32);
         m.mov(Width::W64, file.context, file.arguments[0]);
-        for register in float_registers() {
+        for &register in FLOAT.iter() {
             m.float_load(FloatPart::V128, register, float_slot(register));
         }
-        for register in general_registers() {
+        for &register in GENERAL.iter() {
             m.load(LoadOp::U64, register, general_slot(register));
         }
         let exits = [m.label(), m.label(), m.label(), m.label()];
         body(m, &exits);
         for (number, &exit) in exits.iter().enumerate() {
             m.bind(exit);
-            for register in general_registers() {
+            for &register in GENERAL.iter() {
                 m.store(StoreOp::B8, register, general_slot(register));
             }
-            for register in float_registers() {
+            for &register in FLOAT.iter() {
                 m.float_store(FloatPart::V128, register, float_slot(register));
             }
             m.imm(file.scratch[0], number as u64);
@@ -258,24 +270,20 @@ impl Code {
     /// Runs a snippet and checks that it changes nothing but `changed` and what `kept` allows.
     pub(crate) fn check(&self, state: &State, changed: Changes, kept: Kept) -> State {
         let after = self.run(state);
-        let mut registers = allocatable();
-        if kept == Kept::Everything {
-            registers.extend(Host::FILE.scratch);
-        }
-        for register in registers {
-            if changed != Changes::General(register) {
-                let (before, after) = (state.get(register), after.get(register));
-                assert_eq!(before, after, "{register:?} was overwritten: {self:?}");
+        let (registers, floats): (&[Gpr], &[Fpr]) = match kept {
+            Kept::Allocatable => (&ALLOCATABLE, Host::FILE.float_temporary),
+            Kept::Everything => (&GENERAL, &FLOAT),
+        };
+        for &register in registers {
+            if state.get(register) != after.get(register) && changed != Changes::General(register) {
+                panic!("{register:?} was overwritten: {self:?}");
             }
         }
-        let mut registers = Host::FILE.float_temporary.to_vec();
-        if kept == Kept::Everything {
-            registers.push(Host::FILE.float_scratch);
-        }
-        for register in registers {
-            if changed != Changes::Float(register) {
-                let (before, after) = (state.get_float(register), after.get_float(register));
-                assert_eq!(before, after, "{register:?} was overwritten: {self:?}");
+        for &register in floats {
+            if state.get_float(register) != after.get_float(register)
+                && changed != Changes::Float(register)
+            {
+                panic!("{register:?} was overwritten: {self:?}");
             }
         }
         after

@@ -429,7 +429,7 @@ fn comparisons_and_branches_with_constants() {
 #[test]
 fn selections() {
     let all = operands();
-    let registers = [all[0], all[1], all[3]];
+    let registers = [all[0], all[1], all[2]];
     let combinations = 3_usize.pow(5);
     for host in hosts() {
         for cond in CONDS {
@@ -439,7 +439,7 @@ fn selections() {
                     let [dst, x, y, a, b] = [0, 1, 2, 3, 4].map(digit);
                     // The last register doubles as the case of a constant.
                     let constant = 1;
-                    let second = if b == all[3] && combination % 2 == 0 {
+                    let second = if b == all[2] && combination % 2 == 0 {
                         Operand::Imm(constant)
                     } else {
                         Operand::Reg(b)
