@@ -9,6 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod abi;
 pub mod baseline;
 pub mod isa;
 pub mod masm;
+pub mod moves;
+pub mod stubs;

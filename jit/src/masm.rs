@@ -44,6 +44,10 @@ pub struct RegisterFile {
     pub scratch: [Gpr; 2],
     /// As `scratch`, for floats.
     pub float_scratch: Fpr,
+    /// What C code expects back from a call, of the registers that wasm code changes.
+    pub c_saved: &'static [Gpr],
+    /// The same for floats: their low 64 bits.
+    pub c_float_saved: &'static [Fpr],
     /// Preserved by callees: for locals that live across calls.
     pub saved: &'static [Gpr],
     /// Not preserved: for temporaries first, then for locals of functions without calls.
@@ -54,8 +58,11 @@ pub struct RegisterFile {
     pub arguments: &'static [Gpr],
     /// Float and vector arguments in order.
     pub float_arguments: &'static [Fpr],
-    /// The first integer result.
+    /// The first integer result. Not allocatable: it is one of the scratch registers, or an
+    /// argument register that is no temporary.
     pub result: Gpr,
+    /// Holds the function reference across argument set-up: a temporary that is no argument.
+    pub callee: Gpr,
     /// The first float or vector result.
     pub float_result: Fpr,
 }
@@ -320,6 +327,8 @@ pub trait Masm: Sized {
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32);
     /// Undoes `enter` and returns.
     fn leave(&mut self);
+    /// Undoes `enter` and goes to the address stored at `mem`, whose base is not the frame pointer.
+    fn leave_to(&mut self, mem: Mem);
     /// Goes to `slow` when the stack pointer (after `enter`) is below the 64-bit limit that lies
     /// `limit_offset` bytes into the structure whose address lies `limits_offset` bytes into the
     /// context. Unsigned comparison; clobbers a scratch register.
@@ -349,8 +358,12 @@ pub trait Masm: Sized {
     /// `dst = address`.
     fn address(&mut self, dst: Gpr, mem: Mem);
 
+    /// `dst =` the address of this very instruction.
+    fn here(&mut self, dst: Gpr);
+
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     fn div(

@@ -6,9 +6,15 @@
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(zwasm_tail_dispatch)");
+    println!("cargo::rustc-check-cfg=cfg(zwasm_native)");
     println!("cargo::rerun-if-env-changed=ZWASM_LOOP_DISPATCH");
     println!("cargo::rerun-if-changed=build.rs");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
+    let os = var("CARGO_CFG_TARGET_OS");
+    // The hosts that have a backend.
+    if var("CARGO_CFG_TARGET_ARCH") == "x86_64" && os == "linux" {
+        println!("cargo::rustc-cfg=zwasm_native");
+    }
     let optimised = matches!(var("OPT_LEVEL").as_str(), "2" | "3");
     let in_registers = matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")
         && var("CARGO_CFG_TARGET_OS") != "windows";

@@ -1,1 +1,507 @@
-//! x
+//! The baseline compiler: one pass over the operators, no intermediate form.
+//!
+//! The operand stack is abstract: a value is a constant, lies in a register, is a local that has
+//! not been assigned since, or lies in the canonical frame slot of its height. The most used
+//! locals of a function (weighted by loop depth, counted in a scan before) live in registers all
+//! through it; the others in frame slots. Where control flow joins, values lie in canonical slots,
+//! so labels need no state.
+//!
+//! What an instruction set does in one or two instructions is emitted inline; everything else
+//! calls a helper of the runtime through the context, with its operands in canonical slots
+//! ([`helpers`]).
+//!
+//! Frame, downwards from the frame pointer: context, saved registers, locals and operand slots
+//! (slot *k* at `frame - base - 8 (k + 1)`), outgoing arguments.
+
+mod control;
+pub mod helpers;
+mod memory;
+mod numeric;
+mod scan;
+mod values;
+
+pub(crate) use values::{part_of, width_of};
+
+use crate::abi::{Abi, Place};
+use crate::masm::{FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use control::ControlFrame;
+use std::sync::Arc;
+use values::{Home, LocalState, Pending, Registers, Value};
+use wasmparser::{FunctionBody, Operator, OperatorsReader};
+use zwasm_core::module::ModuleInfo;
+use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
+
+/// What the compiler needs to know of the module and the runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct Env<'m> {
+    /// The decoded module.
+    pub info: &'m ModuleInfo,
+    /// Its types by type index.
+    pub types: &'m [Arc<FuncType>],
+    /// Converts a value type of a body to a canonical one.
+    pub val_type: fn(wasmparser::ValType, &ModuleInfo) -> ValType,
+    /// Whether memories are reserved with guard regions, so that 32-bit accesses need no check.
+    pub guarded: bool,
+    /// Whether to count fuel.
+    pub fuel: bool,
+}
+
+/// An instruction that may fault, or that a call returns to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Offset in the code, in bytes.
+    pub offset: u32,
+    /// Why it faults; `None` for return addresses.
+    pub trap: Option<TrapCode>,
+    /// Offset of the operator in the module, in bytes.
+    pub module_offset: u32,
+}
+
+/// The handlers of a `try_table`, in code offsets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatchRange {
+    /// First byte covered.
+    pub start: u32,
+    /// First byte behind.
+    pub end: u32,
+    /// In order of precedence.
+    pub clauses: Vec<CatchClause>,
+}
+
+/// One handler of a `try_table`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CatchClause {
+    /// The tag index, or any.
+    pub tag: Option<u32>,
+    /// Whether the exception itself follows the payload.
+    pub with_ref: bool,
+    /// Where execution goes on.
+    pub target: u32,
+    /// Where the payload begins: distance below the frame pointer, of its first slot.
+    pub payload_below_frame: u32,
+}
+
+/// The code of a function and its side tables.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    /// Position-independent machine code.
+    pub code: Vec<u8>,
+    /// Ascending by offset.
+    pub sites: Vec<Site>,
+    /// Innermost first.
+    pub catches: Vec<CatchRange>,
+    /// Distance from the frame pointer down to the stack pointer.
+    pub frame_bytes: u32,
+}
+
+/// Why reading a body cannot fail.
+const VALIDATED: &str = "the body was validated when the module was loaded";
+
+/// Compiles a function.
+#[must_use]
+pub fn compile<M: Masm>(env: Env<'_>, func: u32, body: &FunctionBody<'_>) -> Compiled {
+    let mut compiler = Compiler::<M>::new(env, func, body);
+    compiler.run(body);
+    compiler.finish()
+}
+
+/// A trap at the end of the function that branches lead to.
+struct TrapExit<L> {
+    label: L,
+    code: TrapCode,
+    module_offset: u32,
+}
+
+struct Compiler<'m, M: Masm> {
+    env: Env<'m>,
+    masm: M,
+    signature: Arc<FuncType>,
+    abi: Abi,
+    locals: Vec<LocalState>,
+    stack: Vec<Value>,
+    control: Vec<ControlFrame<M::Label>>,
+    registers: Registers,
+    /// A comparison that the next operator consumes.
+    pending: Option<Pending>,
+    /// Values of the stack that are locals.
+    pending_locals: u32,
+    next_slot: u32,
+    max_slot: u32,
+    outgoing_bytes: u32,
+    saved: Vec<Gpr>,
+    frame_size: FrameSize,
+    reachable: bool,
+    skipped_blocks: u32,
+    module_offset: u32,
+    sites: Vec<Site>,
+    trap_exits: Vec<TrapExit<M::Label>>,
+    raise: M::Label,
+    raise_used: bool,
+    overflow: Option<M::Label>,
+    clauses: Vec<control::PendingClause>,
+    catches: Vec<control::PendingRange>,
+}
+
+impl<'m, M: Masm> Compiler<'m, M> {
+    fn new(env: Env<'m>, func: u32, body: &FunctionBody<'_>) -> Self {
+        let signature = env.types[env.info.funcs[func as usize] as usize].clone();
+        let mut types: Vec<ValType> = signature.params().to_vec();
+        for group in body.get_locals_reader().expect(VALIDATED) {
+            let (count, ty) = group.expect(VALIDATED);
+            let ty = (env.val_type)(ty, env.info);
+            types.extend((0..count).map(|_| ty));
+        }
+        let reader = body.get_operators_reader().expect(VALIDATED);
+        let scan = scan::Scan::of(reader, types.len());
+        let (locals, registers, saved, slots) = values::place_locals::<M>(&types, &scan);
+        let mut masm = M::new();
+        let raise = masm.label();
+        Compiler {
+            env,
+            masm,
+            abi: Abi::of(&signature, M::FILE),
+            signature,
+            locals,
+            stack: Vec::new(),
+            control: Vec::new(),
+            registers,
+            pending: None,
+            pending_locals: 0,
+            next_slot: slots,
+            max_slot: slots,
+            outgoing_bytes: 0,
+            saved,
+            frame_size: FrameSize(0),
+            reachable: true,
+            skipped_blocks: 0,
+            module_offset: 0,
+            sites: Vec::new(),
+            trap_exits: Vec::new(),
+            raise,
+            raise_used: false,
+            overflow: None,
+            clauses: Vec::new(),
+            catches: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, body: &FunctionBody<'_>) {
+        self.prologue();
+        self.push_function_frame();
+        let mut reader: OperatorsReader<'_> = body.get_operators_reader().expect(VALIDATED);
+        let mut offset = reader.original_position();
+        let mut next = Some(reader.read().expect(VALIDATED));
+        while let Some(op) = next {
+            self.module_offset = offset as u32;
+            offset = reader.original_position();
+            next = (!reader.eof()).then(|| reader.read().expect(VALIDATED));
+            if self.reachable {
+                self.operator(&op, next.as_ref());
+            } else {
+                self.skip(&op);
+            }
+        }
+        debug_assert!(
+            self.control.is_empty(),
+            "the last `end` closes the function"
+        );
+    }
+
+    fn operator(&mut self, op: &Operator<'_>, next: Option<&Operator<'_>>) {
+        let next = Next::of(next);
+        if self.control_operator(op)
+            || self.memory_operator(op, next)
+            || self.numeric_operator(op, next)
+            || self.helper_operator(op)
+        {
+            return;
+        }
+        unreachable!("validation with the engine's features rejects {op:?}");
+    }
+
+    /// An operator in unreachable code: only block structure counts.
+    fn skip(&mut self, op: &Operator<'_>) {
+        match op {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => self.skipped_blocks += 1,
+            Operator::End if self.skipped_blocks > 0 => self.skipped_blocks -= 1,
+            Operator::End => self.end(),
+            Operator::Else if self.skipped_blocks == 0 => self.else_(),
+            _ => {}
+        }
+    }
+
+    // --- frame ---
+
+    /// Bytes between the frame pointer and slot 0's upper end.
+    fn slots_base(&self) -> u32 {
+        8 + 8 * self.saved.len() as u32
+    }
+
+    /// The memory of a value's lowest byte, whose first slot is `slot`.
+    fn slot_mem(&self, slot: u32, ty: ValType) -> Mem {
+        let below = self.slots_base() + 8 * (slot + ty.slots());
+        Mem::at(M::FILE.frame, -(below as i32))
+    }
+
+    fn context_mem(offset: u32) -> Mem {
+        Mem::at(M::FILE.context, offset as i32)
+    }
+
+    fn saved_mem(index: usize) -> Mem {
+        Mem::at(M::FILE.frame, -(16 + 8 * index as i32))
+    }
+
+    fn prologue(&mut self) {
+        let file = M::FILE;
+        self.frame_size = self.masm.enter();
+        let overflow = self.masm.label();
+        self.overflow = Some(overflow);
+        self.masm.check_stack(
+            vmctx::context::offset::limits as i32,
+            vmctx::limits::offset::stack_limit as i32,
+            overflow,
+        );
+        self.masm
+            .store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
+        for (i, &register) in self.saved.clone().iter().enumerate() {
+            self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
+        }
+        self.receive_parameters();
+    }
+
+    /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
+    fn receive_parameters(&mut self) {
+        let params = self.abi.params.clone();
+        let mut gprs = Vec::new();
+        let mut fprs = Vec::new();
+        for (i, place) in params.iter().enumerate() {
+            let LocalState { ty, home, slot, .. } = self.locals[i];
+            match (*place, home) {
+                (Place::Gpr(src), Home::Gpr(dst)) => gprs.push((dst, src)),
+                (Place::Fpr(src), Home::Fpr(dst)) => fprs.push((dst, src)),
+                (Place::Gpr(src), _) => self.store_gpr(src, ty, self.slot_mem(slot, ty)),
+                (Place::Fpr(src), _) => {
+                    let part = values::part_of(ty);
+                    let mem = self.slot_mem(slot, ty);
+                    self.masm.float_store(part, src, mem);
+                }
+                (Place::Stack(_), _) => {}
+            }
+        }
+        let masm = &mut self.masm;
+        crate::moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
+            masm.mov(Width::W64, dst, src)
+        });
+        crate::moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
+            masm.float_mov(crate::masm::FloatPart::V128, dst, src);
+        });
+        for (i, place) in params.iter().enumerate() {
+            if let Place::Stack(at) = *place {
+                self.load_stack_parameter(i, at);
+            }
+        }
+        self.zero_locals(params.len());
+    }
+
+    fn load_stack_parameter(&mut self, index: usize, at: u32) {
+        let LocalState { ty, home, slot, .. } = self.locals[index];
+        let source = Mem::at(M::FILE.frame, 16 + at as i32);
+        match home {
+            Home::Gpr(dst) => self.load_gpr(dst, ty, source),
+            Home::Fpr(dst) => self.masm.float_load(values::part_of(ty), dst, source),
+            Home::Slot => {
+                let target = self.slot_mem(slot, ty);
+                self.copy_memory(ty, source, target);
+            }
+        }
+    }
+
+    fn zero_locals(&mut self, params: usize) {
+        let scratch = M::FILE.scratch[0];
+        let mut zero_ready = false;
+        for index in params..self.locals.len() {
+            let LocalState { ty, home, slot, .. } = self.locals[index];
+            match home {
+                Home::Gpr(register) => self.masm.imm(register, 0),
+                Home::Fpr(register) => self.masm.vector_imm(register, 0, 0),
+                Home::Slot => {
+                    if !zero_ready {
+                        self.masm.imm(scratch, 0);
+                        zero_ready = true;
+                    }
+                    for part in 0..ty.slots() {
+                        let mem = self.slot_mem(slot + part, ValType::I64);
+                        self.masm.store(StoreOp::B8, scratch, mem);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Copies a value between two places in memory.
+    fn copy_memory(&mut self, ty: ValType, from: Mem, to: Mem) {
+        if ty == ValType::V128 {
+            let scratch = M::FILE.float_scratch;
+            self.masm
+                .float_load(crate::masm::FloatPart::V128, scratch, from);
+            self.masm
+                .float_store(crate::masm::FloatPart::V128, scratch, to);
+        } else {
+            let scratch = M::FILE.scratch[0];
+            self.load_gpr(scratch, ty, from);
+            self.store_gpr(scratch, ty, to);
+        }
+    }
+
+    fn load_gpr(&mut self, dst: Gpr, ty: ValType, mem: Mem) {
+        let op = if values::width_of(ty) == Width::W32 {
+            LoadOp::U32
+        } else {
+            LoadOp::U64
+        };
+        self.masm.load(op, dst, mem);
+    }
+
+    /// Stores 8 bytes: the upper half of a 32-bit value is clear, and whole slots may be read back.
+    fn store_gpr(&mut self, src: Gpr, _ty: ValType, mem: Mem) {
+        self.masm.store(StoreOp::B8, src, mem);
+    }
+
+    fn epilogue(&mut self) {
+        self.restore_saved();
+        self.masm.leave();
+    }
+
+    fn restore_saved(&mut self) {
+        for (i, &register) in self.saved.clone().iter().enumerate() {
+            self.masm.load(LoadOp::U64, register, Self::saved_mem(i));
+        }
+    }
+
+    // --- traps ---
+
+    /// A label whose code traps.
+    fn trap_label(&mut self, code: TrapCode) -> M::Label {
+        let label = self.masm.label();
+        self.trap_exits.push(TrapExit {
+            label,
+            code,
+            module_offset: self.module_offset,
+        });
+        label
+    }
+
+    /// Records that the next instruction may fault.
+    fn may_fault(&mut self, code: TrapCode) {
+        self.sites.push(Site {
+            offset: self.masm.offset(),
+            trap: Some(code),
+            module_offset: self.module_offset,
+        });
+    }
+
+    /// Records the return address of a call just emitted.
+    fn returns_here(&mut self) {
+        self.sites.push(Site {
+            offset: self.masm.offset(),
+            trap: None,
+            module_offset: self.module_offset,
+        });
+    }
+
+    fn finish(mut self) -> Compiled {
+        if let Some(overflow) = self.overflow {
+            self.masm.bind(overflow);
+            self.may_fault(TrapCode::StackOverflow);
+            self.masm.trap(TrapCode::StackOverflow);
+        }
+        for exit in core::mem::take(&mut self.trap_exits) {
+            self.masm.bind(exit.label);
+            self.sites.push(Site {
+                offset: self.masm.offset(),
+                trap: Some(exit.code),
+                module_offset: exit.module_offset,
+            });
+            self.masm.trap(exit.code);
+        }
+        self.masm.bind(self.raise);
+        if self.raise_used {
+            self.record_place();
+            self.load_helpers(M::FILE.scratch[1]);
+            self.masm
+                .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
+        }
+        let frame = self.slots_base() + 8 * self.max_slot + self.outgoing_bytes;
+        let frame_bytes = frame.next_multiple_of(16);
+        self.masm.set_frame_size(self.frame_size, frame_bytes);
+        let catches = control::resolve(&self.catches, &self.clauses);
+        self.sites.sort_by_key(|site| site.offset);
+        Compiled {
+            code: self.masm.finish(),
+            sites: self.sites,
+            catches,
+            frame_bytes,
+        }
+    }
+
+    /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the
+    /// result register.
+    fn record_place(&mut self) {
+        let state = M::FILE.scratch[1];
+        let limits = Self::context_mem(vmctx::context::offset::limits);
+        self.masm.load(LoadOp::U64, state, limits);
+        let field = |offset: u32| Mem::at(state, offset as i32);
+        let frame_field = field(vmctx::limits::offset::trap_fp);
+        self.masm.store(StoreOp::B8, M::FILE.frame, frame_field);
+        let pc = M::FILE.callee;
+        self.masm.here(pc);
+        self.masm
+            .store(StoreOp::B8, pc, field(vmctx::limits::offset::trap_pc));
+    }
+
+    fn load_helpers(&mut self, dst: Gpr) {
+        let mem = Self::context_mem(vmctx::context::offset::helpers);
+        self.masm.load(LoadOp::U64, dst, mem);
+    }
+}
+
+/// What the following operator does with the result of this one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    /// Assigns it to a local.
+    Local(u32),
+    /// Branches on it, or selects by it, or negates it.
+    Condition,
+    /// Something else.
+    Other,
+}
+
+impl Next {
+    fn of(op: Option<&Operator<'_>>) -> Next {
+        match op {
+            Some(Operator::LocalSet { local_index } | Operator::LocalTee { local_index }) => {
+                Next::Local(*local_index)
+            }
+            Some(
+                Operator::BrIf { .. }
+                | Operator::If { .. }
+                | Operator::Select
+                | Operator::TypedSelect { .. }
+                | Operator::I32Eqz,
+            ) => Next::Condition,
+            _ => Next::Other,
+        }
+    }
+}
+
+/// An integer constant that an instruction can hold.
+fn immediate(bits: u64, width: Width) -> Option<Operand> {
+    let value = match width {
+        Width::W32 => i64::from(bits as i32),
+        Width::W64 => bits as i64,
+    };
+    i32::try_from(value).ok().map(Operand::Imm)
+}

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 ///
 /// `zwasm FILE [ARGS]...` is short for `zwasm run FILE [ARGS]...`.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(name = "zwasm", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -29,6 +29,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a module.
+    #[command(after_help = run::EXAMPLES)]
     Run(run::Options),
     /// Runs spec scripts (`.wast` files).
     Wast(script::Options),
@@ -37,6 +38,10 @@ enum Command {
     /// Checks that modules are valid.
     Validate(inspect::ValidateOptions),
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: the guest's own, 134 for a trap or an uncaught exception, 1 when zwasm cannot run the \
+module, 2 for wrong usage.";
 
 /// What a command ends with, when nothing went wrong on our side.
 type Outcome = anyhow::Result<ExitCode>;

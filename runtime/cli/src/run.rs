@@ -13,6 +13,18 @@ use zwasm_wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder};
 /// The exit code of a trap: that of a process that aborted.
 const TRAP_EXIT: u8 = 134;
 
+/// Shown below the options.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zwasm app.wasm one two                      run `_start` with two arguments
+  zwasm run --dir data::/data app.wasm        the guest sees ./data as /data
+  zwasm run --invoke add lib.wat 2 3          call one export, print its results
+  zwasm run --timeout 2s --max-memory 512M --stats app.wasm
+
+Options of zwasm stand before FILE; everything after it belongs to the guest.
+Exit codes: the guest's own, 134 for a trap or an uncaught exception, 1 when zwasm cannot run the \
+module, 2 for wrong usage.";
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
@@ -23,15 +35,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
-    /// Load another module first and let imports find its exports under NAME
+    /// Load another module first and let imports find its exports under NAME; can be repeated, and
+    /// later modules may import from earlier ones
     #[arg(long, value_name = "NAME=FILE", value_parser = preload)]
     preload: Vec<(String, PathBuf)>,
 
-    /// Give the guest a directory, under its own name or another
+    /// Give the guest a directory with everything in it, to read and write, under its own name or
+    /// another; can be repeated
     #[arg(long, value_name = "HOST[::GUEST]", value_parser = directory)]
     dir: Vec<(PathBuf, String)>,
 
-    /// Set an environment variable of the guest; without `=VALUE` it is inherited
+    /// Set an environment variable of the guest; without `=VALUE` it is inherited; can be repeated.
+    /// Nothing else is inherited
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     env: Vec<(String, String)>,
 
@@ -39,7 +54,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     argv0: Option<String>,
 
-    /// Stop the guest after this many operators
+    /// Stop the guest after this many operators: the same place on every run and machine
     #[arg(long, value_name = "N")]
     fuel: Option<u64>,
 

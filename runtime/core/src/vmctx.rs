@@ -62,6 +62,14 @@ vm_struct! {
         trap_fp,
         /// First free slot of the interpreter's value stack, kept across host calls.
         stack_top,
+        /// Native code: the frame of the innermost entry from the host.
+        entry_frame,
+        /// Native code: where a caught exception goes on.
+        resume_pc,
+        /// Its frame pointer.
+        resume_frame,
+        /// Its stack pointer.
+        resume_stack,
     }
 }
 

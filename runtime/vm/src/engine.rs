@@ -2,6 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::interp::code::CodeRegistry;
+#[cfg(zwasm_native)]
+use crate::native::NativeEngine;
 use core::fmt;
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -14,17 +16,26 @@ pub enum Tier {
     /// The portable interpreter: functions are translated to register bytecode on first call.
     #[default]
     Interp,
+    /// The baseline JIT: functions are compiled to machine code, in one pass, on first call.
+    #[cfg(zwasm_native)]
+    Baseline,
 }
 
 impl Tier {
     /// Every tier of this build, from the slowest to the fastest.
-    pub const ALL: &'static [Tier] = &[Tier::Interp];
+    pub const ALL: &'static [Tier] = &[
+        Tier::Interp,
+        #[cfg(zwasm_native)]
+        Tier::Baseline,
+    ];
 
     /// The tier's name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Tier::Interp => "interp",
+            #[cfg(zwasm_native)]
+            Tier::Baseline => "baseline",
         }
     }
 }
@@ -182,6 +193,8 @@ pub(crate) struct EngineInner {
     pub(crate) config: Config,
     pub(crate) types: TypeRegistry,
     pub(crate) code: CodeRegistry,
+    #[cfg(zwasm_native)]
+    native: Option<NativeEngine>,
 }
 
 impl Default for Engine {
@@ -207,6 +220,11 @@ impl Engine {
                 config: config.clone(),
                 types: TypeRegistry::default(),
                 code: CodeRegistry::default(),
+                #[cfg(zwasm_native)]
+                native: match config.tier {
+                    Tier::Interp => None,
+                    Tier::Baseline => Some(NativeEngine::new()?),
+                },
             }),
         })
     }
@@ -221,6 +239,12 @@ impl Engine {
     #[must_use]
     pub fn tier(&self) -> Tier {
         self.inner.config.tier
+    }
+
+    /// What native tiers need; `None` for the interpreter.
+    #[cfg(zwasm_native)]
+    pub(crate) fn native(&self) -> Option<&NativeEngine> {
+        self.inner.native.as_ref()
     }
 
     pub(crate) fn inner(&self) -> &EngineInner {

@@ -2,6 +2,8 @@
 //! mistake of the embedder apart.
 
 use crate::backtrace::WasmBacktrace;
+use crate::store::exn::Hold;
+use crate::store::handle::StoreId;
 use core::fmt;
 use std::error::Error as StdError;
 use zwasm_core::TrapCode;
@@ -26,6 +28,9 @@ pub(crate) enum Kind {
     Usage(String),
     Exception {
         exn: u64,
+        /// The store it belongs to: elsewhere its number means nothing.
+        store: StoreId,
+        _hold: Hold,
         backtrace: WasmBacktrace,
     },
     Host {
@@ -124,8 +129,13 @@ impl Error {
         Error::new(Kind::Usage(message.into()))
     }
 
-    pub(crate) fn exception(exn: u64, backtrace: WasmBacktrace) -> Error {
-        Error::new(Kind::Exception { exn, backtrace })
+    pub(crate) fn exception(exn: u64, store: StoreId, hold: Hold) -> Error {
+        Error::new(Kind::Exception {
+            exn,
+            store,
+            _hold: hold,
+            backtrace: WasmBacktrace::default(),
+        })
     }
 
     pub(crate) fn kind(&self) -> &Kind {

@@ -356,6 +356,10 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
     unsafe {
         (*cx).limits = &raw const *store.limits;
         (*cx).entries = inner.code.entries();
+        #[cfg(zwasm_native)]
+        if let Some(native) = store.engine().native() {
+            (*cx).helpers = native.helpers();
+        }
         for (i, func) in imported_funcs.iter().enumerate() {
             *VmContext::at(cx, info.offsets.imported_funcs + i as u32 * 8) = func.as_ptr();
         }

@@ -32,6 +32,8 @@ mod interp;
 mod linker;
 mod memory;
 mod module;
+#[cfg(zwasm_native)]
+mod native;
 mod resource;
 mod store;
 mod sys;

@@ -6,15 +6,15 @@
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::{Buffer, GuestMemory};
+use crate::host::{self, FileAdvice};
 use crate::sock;
 use crate::stdio::slices;
 use crate::table::{Kind, OpenFile, Table};
 use crate::types::{Fdflags, Fdstat, Rights};
 use crate::wait::wait_for;
 use rustix::event::PollFlags;
-use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom};
+use rustix::fs::{FallocateFlags, OFlags, SeekFrom};
 use rustix::io::retry_on_intr;
-use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// Fills `buffers` in order with what `read` gives at each distance from the start.
@@ -345,20 +345,12 @@ impl WasiCtx {
         size_bytes: u64,
         advice: u32,
     ) -> Result<(), Errno> {
-        let advice = match advice {
-            0 => Advice::Normal,
-            1 => Advice::Sequential,
-            2 => Advice::Random,
-            3 => Advice::WillNeed,
-            4 => Advice::DontNeed,
-            5 => Advice::NoReuse,
-            _ => return Err(Errno::Inval),
-        };
+        let advice = FileAdvice::from_number(advice).ok_or(Errno::Inval)?;
         let file = self.table.file(fd, Rights::FD_ADVISE)?;
         if i64::try_from(offset).is_err() || i64::try_from(size_bytes).is_err() {
             return Err(Errno::Inval);
         }
-        rustix::fs::fadvise(&file.file, offset, NonZeroU64::new(size_bytes), advice)?;
+        host::advise(file.file.as_fd(), offset, size_bytes, advice)?;
         Ok(())
     }
 
@@ -399,7 +391,7 @@ impl WasiCtx {
     /// # Errors
     /// [`Errno::Badf`], [`Errno::Inval`] for a stream, [`Errno::Notcapable`], those of the host.
     pub fn fd_datasync(&mut self, _: &mut GuestMemory<'_>, fd: u32) -> Result<(), Errno> {
-        self.sync(fd, Rights::FD_DATASYNC, |fd| rustix::fs::fdatasync(fd))
+        self.sync(fd, Rights::FD_DATASYNC, host::datasync)
     }
 
     /// `fd_sync`.

@@ -18,17 +18,19 @@
 //! to the standard output of the process and reading and writing regular files, which wait for the
 //! host as long as the host takes.
 //!
+//! Hosts: Unix; `host/` holds what Linux has and others lack.
+//!
 //! Deliberately absent: `wasi_unstable`, the preview before this one, whose structures differ; and
-//! hosts other
-//! than Linux, whose directory positions and random numbers are used as they are.
+//! Windows.
 #![forbid(unsafe_code)]
-#![cfg(target_os = "linux")]
+#![cfg(unix)]
 
 mod clock;
 mod ctx;
 mod errno;
 mod file;
 mod guest;
+mod host;
 mod linker;
 mod metadata;
 mod path;

@@ -3,7 +3,7 @@
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
-use rustix::rand::{GetRandomFlags, getrandom};
+use crate::host::random;
 
 /// How much is filled between two looks at the interrupt.
 const CHUNK_SIZE_BYTES: usize = 1 << 20;
@@ -26,7 +26,7 @@ impl WasiCtx {
                 return Ok(());
             }
             let size_bytes = rest.len().min(CHUNK_SIZE_BYTES);
-            match getrandom(&mut rest[..size_bytes], GetRandomFlags::empty()) {
+            match random(&mut rest[..size_bytes]) {
                 Ok(count) => filled += count,
                 Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

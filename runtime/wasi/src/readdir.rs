@@ -1,19 +1,15 @@
 //! Listing directories.
 //!
-//! A cookie is the host's own position in the directory, so listing can go on at any entry, in any
-//! order, after any change to the directory, and nothing is kept in memory between calls. `..` is
-//! listed with the inode of the directory itself: what is above it is not the guest's business.
+//! What a cookie is, the host decides (`host/`). `..` is listed with the inode of the directory
+//! itself: what is above it is not the guest's business.
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
+use crate::host::list;
 use crate::table::Kind;
 use crate::types::{DirPerms, Dirent, Filetype, Rights};
-use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom};
-use std::mem::MaybeUninit;
-
-/// How much of a directory is read from the host at a time.
-const HOST_BUFFER_SIZE_BYTES: usize = 4096;
+use rustix::fs::{AtFlags, FileType};
 
 /// Copies what fits of `bytes` to the start of `room`; returns the rest of the room.
 fn fill<'r>(room: &'r mut [u8], bytes: &[u8]) -> &'r mut [u8] {
@@ -50,33 +46,27 @@ impl WasiCtx {
         };
         dir.permissions.need_dir(DirPerms::READ)?;
         let inode = rustix::fs::fstat(&dir.dir)?.st_ino;
-        let reader = dir.reader()?;
-        rustix::fs::seek(reader, SeekFrom::Start(cookie)).map_err(|_| Errno::Inval)?;
-
         let mut room = memory.bytes_mut(pointer, size_bytes)?;
-        let mut host_buffer = [const { MaybeUninit::uninit() }; HOST_BUFFER_SIZE_BYTES];
-        let mut entries = RawDir::new(reader, &mut host_buffer);
-        while !room.is_empty() {
-            let Some(entry) = entries.next() else { break };
-            let entry = entry?;
-            let name = entry.file_name();
-            let mut filetype = entry.file_type();
+        list(dir, cookie, |reader, entry| {
+            let mut filetype = entry.filetype;
             if filetype == FileType::Unknown {
                 // Not every file system tells. The entry may also be gone by now.
-                if let Ok(stat) = rustix::fs::statat(reader, name, AtFlags::SYMLINK_NOFOLLOW) {
+                let flags = AtFlags::SYMLINK_NOFOLLOW;
+                if let Ok(stat) = rustix::fs::statat(reader, entry.name, flags) {
                     filetype = FileType::from_raw_mode(stat.st_mode);
                 }
             }
-            let name = name.to_bytes();
+            let name = entry.name.to_bytes();
             let dirent = Dirent {
-                next_cookie: entry.next_entry_cookie(),
-                inode: if name == b".." { inode } else { entry.ino() },
+                next_cookie: entry.next_cookie,
+                inode: if name == b".." { inode } else { entry.inode },
                 name_size_bytes: name.len() as u32,
                 filetype: Filetype::from(filetype),
             };
-            room = fill(room, &dirent.encode());
-            room = fill(room, name);
-        }
+            let rest = fill(std::mem::take(&mut room), &dirent.encode());
+            room = fill(rest, name);
+            !room.is_empty()
+        })?;
         let unused = room.len() as u32;
         memory.write_u32(used_pointer, size_bytes - unused)
     }

@@ -5,12 +5,13 @@
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::{Buffer, GuestMemory};
+use crate::host::SEND_FLAGS;
 use crate::table::{Descriptor, Kind};
 use crate::types::{Fdflags, Riflags, Rights, Sdflags};
 use crate::wait::wait_for;
 use rustix::event::PollFlags;
 use rustix::io::{FdFlags, retry_on_intr};
-use rustix::net::{RecvFlags, SendFlags, Shutdown};
+use rustix::net::{RecvFlags, Shutdown};
 use std::os::fd::BorrowedFd;
 
 /// Receives into `buffers`: into the first one only, unless all are to be filled.
@@ -67,7 +68,7 @@ pub(crate) fn transmit(
     let bytes = memory.buffer(buffer)?;
     loop {
         wait_for(memory, socket, PollFlags::OUT, nonblocking)?;
-        match retry_on_intr(|| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL)) {
+        match retry_on_intr(|| rustix::net::send(socket, bytes, SEND_FLAGS)) {
             Ok(count) => return Ok(count as u32),
             Err(rustix::io::Errno::AGAIN) if !nonblocking => {}
             Err(error) => return Err(error.into()),

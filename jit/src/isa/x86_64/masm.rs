@@ -184,6 +184,20 @@ impl Masm for X64Masm {
         self.ret();
     }
 
+    fn here(&mut self, dst: Gpr) {
+        // lea dst, [rip - 7]: the instruction is seven bytes long.
+        self.asm.push(0x48 | (dst.0 >> 3) << 2);
+        self.asm.push(0x8d);
+        self.asm.push((dst.0 & 7) << 3 | 0b101);
+        self.asm.push_i32(-7);
+    }
+
+    fn leave_to(&mut self, mem: Mem) {
+        self.mov_always(Width::W64, RSP, RBP);
+        self.asm.push(0x5d);
+        self.jump_to(mem);
+    }
+
     fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
         self.load(LoadOp::U64, R11, Mem::at(FILE.context, limits_offset));
         let limit = Rm::Mem(Mem::at(R11, limit_offset));

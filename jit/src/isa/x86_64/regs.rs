@@ -34,6 +34,8 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     stack: RSP,
     scratch: [RAX, R11],
     float_scratch: Fpr(15),
+    c_saved: &[RBX, R12, R13, R14, R15],
+    c_float_saved: &[],
     saved: &[RBX, R12, R13],
     temporary: &[RSI, RDI, R8, R9, R10],
     float_temporary: &[
@@ -64,5 +66,6 @@ pub(super) static FILE: RegisterFile = RegisterFile {
         Fpr(7),
     ],
     result: RAX,
+    callee: R10,
     float_result: Fpr(0),
 };

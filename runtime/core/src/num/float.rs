@@ -17,9 +17,9 @@ const ROUNDS_IN_HARDWARE: bool = cfg!(any(
 /// Generates the operations of one floating-point type.
 ///
 /// `$integral` is the magnitude from which on every value is integral: 2 to the power of the
-/// number of fraction bits.
+/// number of fraction bits. `$quiet` is the bit that makes a NaN a quiet one.
 macro_rules! float {
-    ($t:ident $integral:literal
+    ($t:ident $integral:literal $quiet:literal
      $eq:ident $ne:ident $lt:ident $gt:ident $le:ident $ge:ident
      $abs:ident $neg:ident $ceil:ident $floor:ident $trunc:ident $nearest:ident $sqrt:ident
      $add:ident $sub:ident $mul:ident $div:ident $min:ident $max:ident $copysign:ident
@@ -99,12 +99,14 @@ macro_rules! float {
         fn $adjust(a: $t, correction: impl Fn($t) -> $t) -> $t {
             let nearest = ((a.abs() + $integral) - $integral).copysign(a);
             let rounded = (nearest + correction(nearest)).copysign(a);
-            // The addition quiets a signalling NaN. There is one selection and no branch, so that the
-            // vector forms stay in vector registers.
+            // What is left is integral already, or a NaN to be quieted: by its bits, because the
+            // compiler takes an addition of zero for no operation. Selections and no branch, so
+            // that the vector forms stay in vector registers.
+            let quiet = if a.is_nan() { $quiet } else { 0 };
             if a.abs() < $integral {
                 rounded
             } else {
-                a + 0.0
+                $t::from_bits(a.to_bits() | quiet)
             }
         }
         #[inline(always)]
@@ -162,7 +164,7 @@ macro_rules! float {
 }
 
 float! {
-    f32 8388608.0
+    f32 8388608.0 0x0040_0000
     f32_eq f32_ne f32_lt f32_gt f32_le f32_ge
     f32_abs f32_neg f32_ceil f32_floor f32_trunc f32_nearest f32_sqrt
     f32_add f32_sub f32_mul f32_div f32_min f32_max f32_copysign
@@ -170,7 +172,7 @@ float! {
 }
 
 float! {
-    f64 4503599627370496.0
+    f64 4503599627370496.0 0x0008_0000_0000_0000
     f64_eq f64_ne f64_lt f64_gt f64_le f64_ge
     f64_abs f64_neg f64_ceil f64_floor f64_trunc f64_nearest f64_sqrt
     f64_add f64_sub f64_mul f64_div f64_min f64_max f64_copysign

@@ -193,6 +193,14 @@ fn rounding_to_integral() {
         assert_eq!(f32_nearest(infinity), infinity);
         assert_eq!(f32_floor(infinity), infinity);
     }
+    // The compiler must not know the operand, or it computes the result its own way.
+    let (a, b) = core::hint::black_box((SIGNALLING_32, SIGNALLING_64));
+    for round in [f32_ceil, f32_floor, f32_trunc, f32_nearest] {
+        assert!(is_quiet_32(round(f32::from_bits(a))));
+    }
+    for round in [f64_ceil, f64_floor, f64_trunc, f64_nearest] {
+        assert!(is_quiet_64(round(f64::from_bits(b))));
+    }
     assert!(is_quiet_32(f32_ceil(f32::from_bits(SIGNALLING_32))));
     assert!(is_quiet_64(f64_nearest(f64::from_bits(SIGNALLING_64))));
     assert_eq!(f32_trunc(f32::NAN).to_bits() & 0x7fff_ffff, 0x7fc0_0000);

@@ -133,6 +133,10 @@ pub(crate) fn invoke(
     // SAFETY: callers pass a function of this store.
     let record = unsafe { func.as_ref() };
     if record.host.is_null() {
+        #[cfg(zwasm_native)]
+        if store.engine().native().is_some() {
+            return crate::native::call(store, record, slots);
+        }
         crate::interp::call(store, record, slots)
     } else {
         // SAFETY: the store keeps its host functions alive.

@@ -4,9 +4,13 @@ use super::handlers::call::translate_first;
 use super::machine::{Handler, Ip};
 use super::translate;
 use crate::module::ModuleInner;
+#[cfg(zwasm_native)]
+use crate::native::registry::NativeCode;
 use crate::vmctx::VmContext;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
+#[cfg(zwasm_native)]
+use std::sync::Arc;
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 use zwasm_core::module::ModuleInfo;
@@ -93,6 +97,9 @@ pub(crate) struct ModuleCode {
     /// Boxed, because the registry points at them.
     #[allow(clippy::vec_box, reason = "the addresses must not change")]
     functions: Mutex<Vec<Box<FuncCode>>>,
+    /// Machine code, in native tiers.
+    #[cfg(zwasm_native)]
+    native: Mutex<Vec<Arc<NativeCode>>>,
     code_bytes: AtomicUsize,
     translation_ns: AtomicU64,
 }
@@ -112,6 +119,8 @@ impl ModuleCode {
         ModuleCode {
             entries,
             functions: Mutex::default(),
+            #[cfg(zwasm_native)]
+            native: Mutex::default(),
             code_bytes: AtomicUsize::new(0),
             translation_ns: AtomicU64::new(0),
         }
@@ -129,6 +138,8 @@ impl ModuleCode {
     /// The number of translated functions and the bytes of their code.
     pub(crate) fn stats(&self) -> (usize, usize) {
         let functions = self.functions.lock().expect("no panic while locked").len();
+        #[cfg(zwasm_native)]
+        let functions = functions + self.native.lock().expect("no panic while locked").len();
         (functions, self.code_bytes.load(Ordering::Relaxed))
     }
 
@@ -154,14 +165,49 @@ impl ModuleCode {
             .fetch_add(size_of_val(&*code.words), Ordering::Relaxed);
         functions.push(code);
         entry.code.store(ip.cast_mut(), Ordering::Release);
+        self.count_time(start);
+        ip
+    }
+
+    /// Makes every function begin with this code.
+    #[cfg(zwasm_native)]
+    pub(crate) fn start_with(&self, first: Ip) {
+        for entry in &self.entries {
+            entry.code.store(first.cast_mut(), Ordering::Relaxed);
+        }
+    }
+
+    /// Compiles a function to machine code unless another thread was faster.
+    #[cfg(zwasm_native)]
+    pub(crate) fn compile_native(&self, module: &ModuleInner, defined: u32) -> crate::Result<()> {
+        let mut functions = self.native.lock().expect("no panic while locked");
+        let entry = &self.entries[defined as usize];
+        let engine = module.engine.native().expect("only native tiers compile");
+        if entry.code() != engine.compile_stub() {
+            return Ok(());
+        }
+        let start = Instant::now();
+        let code = crate::native::compile(module, defined)?;
+        self.code_bytes
+            .fetch_add(code.length_bytes, Ordering::Relaxed);
+        entry.code.store(code.start as *mut u32, Ordering::Release);
+        functions.push(code);
+        self.count_time(start);
+        Ok(())
+    }
+
+    fn count_time(&self, start: Instant) {
         let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.translation_ns.fetch_add(elapsed, Ordering::Relaxed);
-        ip
     }
 
     pub(crate) fn unregister(&self, registry: &CodeRegistry) {
         for code in self.functions.lock().expect("no panic while locked").iter() {
             registry.unregister(code);
+        }
+        #[cfg(zwasm_native)]
+        for code in self.native.lock().expect("no panic while locked").iter() {
+            crate::native::registry::unregister(code.start);
         }
     }
 }

@@ -31,6 +31,8 @@ impl Outcome {
     pub(crate) const HOST_ERROR: Outcome = Outcome(0x100);
     /// An exception left the outermost frame; the store holds it.
     pub(crate) const EXCEPTION: Outcome = Outcome(0x101);
+    /// A host function panicked; the store holds the panic.
+    pub(crate) const HOST_PANIC: Outcome = Outcome(0x103);
     /// Loop dispatch only: go on with the registers saved in the store.
     #[cfg(not(zwasm_tail_dispatch))]
     pub(crate) const CONTINUE: Outcome = Outcome(0x102);

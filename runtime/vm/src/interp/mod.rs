@@ -37,6 +37,11 @@ pub(crate) struct Switch {
 /// Calls a wasm function with raw arguments in `slots`, where the results end up.
 pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
     store.ensure_value_stack()?;
+    // A leaf function does not look for interruptions itself: the host's calls must be enough.
+    if store.limits.interrupt.load(Ordering::Relaxed) != 0 {
+        store.limits.interrupt.store(0, Ordering::Relaxed);
+        return Err(Error::from(TrapCode::Interrupted));
+    }
     let here = native_stack_pointer();
     let outermost = store.native_limit == 0;
     if outermost {
@@ -75,15 +80,19 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     // SAFETY: as above; the run is over.
     let store = unsafe { &mut *store_pointer };
     let result = match outcome {
-        Outcome::DONE => Ok(()),
-        failure => Err(describe(store, failure)),
+        Outcome::DONE => Ok(Ok(())),
+        Outcome::HOST_PANIC => Err(store
+            .pending_panic
+            .take()
+            .expect("set by whoever ended the run")),
+        failure => Ok(Err(describe(store, failure))),
     };
     store.switches.truncate(switches);
     store.limits.stack_top.set(base);
     if outermost {
         store.native_limit = 0;
     }
-    result
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The error behind an outcome, with a backtrace.

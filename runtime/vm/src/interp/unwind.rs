@@ -170,10 +170,7 @@ pub(crate) unsafe fn unwind(
             store.switches.truncate(switches);
             Unwound::Caught { ip, fp, cx }
         }
-        None => {
-            store.exceptions.get(exn).pinned.set(true);
-            Unwound::Uncaught
-        }
+        None => Unwound::Uncaught,
     }
 }
 

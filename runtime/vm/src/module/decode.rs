@@ -46,6 +46,10 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     match Decoder::new(engine).run(&bytes) {
         Ok((info, types)) => {
             let code = ModuleCode::new(info.bodies.len());
+            #[cfg(zwasm_native)]
+            if let Some(native) = engine.native() {
+                code.start_with(native.compile_stub());
+            }
             Ok(ModuleInner {
                 engine: engine.clone(),
                 info,

@@ -1,17 +1,24 @@
 //! The exceptions of a store.
 
 use crate::tag::TagInst;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
+use std::sync::{Arc, Weak};
 
 /// A thrown exception: its tag and the raw slots of its values.
 #[derive(Debug)]
 pub(crate) struct Exception {
     pub(crate) tag: NonNull<TagInst>,
     pub(crate) payload: Box<[u64]>,
-    /// Whether the host holds it, in an error or a value: it is never collected then.
+    /// Whether the host was given it as a value: it is never collected then.
     pub(crate) pinned: Cell<bool>,
+    /// Alive while an error of the host holds it.
+    held: RefCell<Weak<()>>,
 }
+
+/// Keeps an exception from being collected.
+#[derive(Debug)]
+pub(crate) struct Hold(#[allow(dead_code, reason = "only its being alive counts")] Arc<()>);
 
 impl Exception {
     pub(crate) fn new(tag: NonNull<TagInst>, payload: Box<[u64]>) -> Exception {
@@ -19,7 +26,22 @@ impl Exception {
             tag,
             payload,
             pinned: Cell::new(false),
+            held: RefCell::new(Weak::new()),
         }
+    }
+
+    /// Keeps the exception alive for as long as the result lives.
+    pub(crate) fn hold(&self) -> Hold {
+        let mut held = self.held.borrow_mut();
+        Hold(held.upgrade().unwrap_or_else(|| {
+            let token = Arc::new(());
+            *held = Arc::downgrade(&token);
+            token
+        }))
+    }
+
+    fn belongs_to_host(&self) -> bool {
+        self.pinned.get() || self.held.borrow().strong_count() > 0
     }
 }
 
@@ -67,7 +89,8 @@ impl Exceptions {
     pub(crate) fn collect(&mut self, roots: impl Iterator<Item = u64>) {
         let mut marked = vec![false; self.slots.len()];
         let mut work: Vec<u64> = roots.collect();
-        let pinned = |slot: &Option<Exception>| slot.as_ref().is_some_and(|e| e.pinned.get());
+        let pinned =
+            |slot: &Option<Exception>| slot.as_ref().is_some_and(Exception::belongs_to_host);
         work.extend(
             self.slots
                 .iter()
@@ -112,5 +135,11 @@ mod tests {
         assert_eq!(exceptions.get(outer).payload[0], inner);
         let reused = exceptions.insert(exception(vec![]));
         assert_eq!(reused, garbage, "its number is free again");
+        let hold = exceptions.get(reused).hold();
+        exceptions.collect([outer].into_iter());
+        assert_eq!(exceptions.live, 3, "an error holds it");
+        drop(hold);
+        exceptions.collect([outer].into_iter());
+        assert_eq!(exceptions.live, 2);
     }
 }

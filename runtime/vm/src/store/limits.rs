@@ -19,6 +19,10 @@ pub(crate) struct StoreLimits {
     pub(crate) trap_pc: Cell<u64>,
     pub(crate) trap_fp: Cell<u64>,
     pub(crate) stack_top: Cell<u64>,
+    pub(crate) entry_frame: Cell<u64>,
+    pub(crate) resume_pc: Cell<u64>,
+    pub(crate) resume_frame: Cell<u64>,
+    pub(crate) resume_stack: Cell<u64>,
     /// The context of the instance that trapped.
     pub(crate) trap_context: Cell<u64>,
     /// Loop dispatch saves the machine's registers here between two handlers.

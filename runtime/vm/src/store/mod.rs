@@ -86,11 +86,19 @@ pub(crate) struct StoreOpaque {
     pub(crate) exceptions: Exceptions,
     /// The error of a host function on its way out through the guest.
     pub(crate) pending_error: Option<Error>,
+    /// The panic of a host function on its way out through the guest.
+    pub(crate) pending_panic: Option<Box<dyn Any + Send>>,
     /// Callers to go back to after a call into another instance.
     pub(crate) switches: Vec<crate::interp::Switch>,
     /// Lowest native stack address that nested calls may reach; 0 outside of any call.
     pub(crate) native_limit: usize,
     limiter: Option<LimiterCall>,
+    /// The backtrace of the native activation that just ended.
+    #[cfg(zwasm_native)]
+    pub(crate) native_trace: Option<crate::WasmBacktrace>,
+    /// Where native code enters host functions.
+    #[cfg(zwasm_native)]
+    host_entries: Vec<Box<crate::native::HostEntry>>,
 }
 
 impl<T: 'static> Store<T> {
@@ -111,9 +119,14 @@ impl<T: 'static> Store<T> {
             externs: Vec::new(),
             exceptions: Exceptions::default(),
             pending_error: None,
+            pending_panic: None,
             switches: Vec::new(),
             native_limit: 0,
             limiter: None,
+            #[cfg(zwasm_native)]
+            native_trace: None,
+            #[cfg(zwasm_native)]
+            host_entries: Vec::new(),
         };
         Store {
             inner: Box::new(StoreInner { opaque, data }),
@@ -375,12 +388,23 @@ impl StoreOpaque {
 
     /// Makes a function of this store from a host function.
     pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Func {
-        let record = FuncRef {
+        #[allow(unused_mut, reason = "native tiers fill in where machine code enters")]
+        let mut record = FuncRef {
             entry: core::ptr::null(),
             context: core::ptr::null_mut(),
             signature: u64::from(func.sig.0),
             host: Arc::as_ptr(&func),
         };
+        #[cfg(zwasm_native)]
+        if let Some(native) = self.engine.native() {
+            let ty = self.engine.inner().types.get(func.sig);
+            let entry = native
+                .host_entry(&func, &ty)
+                .expect("the host has memory for a stub");
+            record.entry = (&raw const *entry).cast();
+            record.context = native.host_context();
+            self.host_entries.push(entry);
+        }
         self.host_funcs.push(func);
         let pointer = self.host_refs.alloc(record);
         // SAFETY: the arena lives as long as the store.

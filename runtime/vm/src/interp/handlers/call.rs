@@ -24,6 +24,7 @@ use crate::table::TableInst;
 use crate::tag::TagInst;
 use crate::vmctx::{FuncRef, VmContext};
 use core::ptr::NonNull;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use zwasm_core::TrapCode;
 
 const H: usize = HANDLER_WORDS;
@@ -177,15 +178,27 @@ unsafe fn call_host(
         let saved_top = (*limits).stack_top.replace(top);
         let instance = (*cx).instance;
         let store = (*instance).store;
-        let result = host.call(HostCall {
+        let call = HostCall {
             store,
             caller: instance,
             slots: callee_fp,
-        });
+        };
+        // Handlers cannot unwind: a panic waits in the store until the run has ended.
+        let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
         (*limits).stack_top.set(saved_top);
         record_pc(limits, ip, fp, cx);
-        let Err(error) = result else { return Ok(()) };
-        if let crate::error::Kind::Exception { exn, .. } = error.kind() {
+        let error = match result {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                (*store).pending_panic = Some(panic);
+                return Err(Next::Stop(Outcome::HOST_PANIC));
+            }
+        };
+        // An exception of another store is an error like any other.
+        if let crate::error::Kind::Exception { exn, store: of, .. } = error.kind()
+            && *of == (*store).id()
+        {
             return Err(raise(&mut *store, *exn, ip, fp, cx));
         }
         (*store).pending_error = Some(error);
@@ -214,7 +227,8 @@ unsafe fn raise(store: &mut StoreOpaque, exn: u64, ip: Ip, fp: Fp, cx: *mut VmCo
                 acc64: 0.0,
             }),
             Unwound::Uncaught => {
-                store.pending_error = Some(Error::exception(exn, Default::default()));
+                let hold = store.exceptions.get(exn).hold();
+                store.pending_error = Some(Error::exception(exn, store.id(), hold));
                 Next::Stop(Outcome::EXCEPTION)
             }
         }

@@ -101,7 +101,8 @@ handler! {
         let last = *ip.add(H + X::WORDS);
         let chosen = index.min(last) as usize;
         let distance = *ip.add(H + X::WORDS + 1 + chosen) as i32 as isize;
-        if distance < 0 && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+        // A loop that is nothing but this instruction has distance 0.
+        if distance <= 0 && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
             return trap_at(ip, fp, cx, TrapCode::Interrupted);
         }
         dispatch!(ip.offset(distance), fp, cx, mem, len, acc, a32, a64)

@@ -1,0 +1,552 @@
+//! Operators that call the runtime.
+//!
+//! The calling convention of every helper is that of the platform's C: `(context, operands,
+//! immediate0, immediate1) -> status`, where `operands` is the address of the topmost operand's
+//! lowest byte. Frame slots grow downwards, so the operands lie upwards from there, the last one
+//! first; a vector takes two slots, its low half first. The results replace the operands, the
+//! first one highest. The status is 0, or what [`RAISE`] is to end or resume the activation with.
+//!
+//! The table that the context points to is the contract with the runtime: [`RAISE`], [`COMPILE`],
+//! [`HOST_CALL`], [`TRACE`], one entry per [`Helper`], then one per row of [`numeric_groups`].
+
+use super::Compiler;
+use super::memory::index_type;
+use super::values::Loc;
+use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use wasmparser::{MemArg, Operator};
+use zwasm_core::{V128, ValType};
+
+/// Entry 0 of the table: ends the activation with the status in the result register.
+pub const RAISE: u32 = 0;
+/// Entry 1: the runtime's compiler, `(context, entry)`.
+pub const COMPILE: u32 = 1;
+/// Entry 2: the runtime's way to host functions, `(context, slots, entry, frame) -> status`, the
+/// frame being that of the stub that calls it.
+pub const HOST_CALL: u32 = 2;
+/// Entry 3: takes the backtrace of an activation that is about to end, `(context, status) ->
+/// status`.
+pub const TRACE: u32 = 3;
+const FIRST_HELPER: u32 = 4;
+
+/// The status that makes [`RAISE`] go on where the store's limits say, for caught exceptions.
+pub const STATUS_RESUME: i32 = 0x200;
+
+/// Declares the helpers that are not numeric operators.
+macro_rules! helpers {
+    ($($name:ident, $doc:literal;)*) => {
+        /// A helper of the runtime.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Helper {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Helper {
+            /// All of them, in the order of the table.
+            pub const ALL: &'static [Helper] = &[$(Helper::$name,)*];
+
+            /// The entry in the table.
+            #[must_use]
+            pub const fn entry(self) -> u32 {
+                FIRST_HELPER + self as u32
+            }
+        }
+    };
+}
+
+helpers! {
+    MemoryGrow, "`memory.grow`; immediate 0: memory.";
+    MemoryFill, "`memory.fill`; immediate 0: memory.";
+    MemoryCopy, "`memory.copy`; immediates: destination, source.";
+    MemoryInit, "`memory.init`; immediates: segment, memory.";
+    DataDrop, "`data.drop`; immediate 0: segment.";
+    ElemDrop, "`elem.drop`; immediate 0: segment.";
+    TableGet, "`table.get`; immediate 0: table.";
+    TableSet, "`table.set`; immediate 0: table.";
+    TableGrow, "`table.grow`; immediate 0: table.";
+    TableFill, "`table.fill`; immediate 0: table.";
+    TableCopy, "`table.copy`; immediates: destination, source.";
+    TableInit, "`table.init`; immediates: segment, table.";
+    Throw, "`throw`; immediates: tag, payload slots.";
+    ThrowRef, "`throw_ref`.";
+}
+
+/// The value types behind the Rust types in the rows of the numeric tables.
+trait RowTypes {
+    const TYPES: &'static [ValType];
+}
+macro_rules! row_types {
+    ($($ty:ty => [$($val:ident),*];)*) => {
+        $(impl RowTypes for $ty {
+            const TYPES: &'static [ValType] = &[$(ValType::$val),*];
+        })*
+    };
+}
+row_types! {
+    i32 => [I32];
+    i64 => [I64];
+    f32 => [F32];
+    f64 => [F64];
+    V128 => [V128];
+    (i64, i64) => [I64, I64];
+}
+
+/// What the table says of an operator: its name, how many operands it has, and its results.
+#[derive(Clone, Copy, Debug)]
+pub struct NumericRow {
+    /// The name of the operator in `wasmparser::Operator`.
+    pub name: &'static str,
+    results: &'static [ValType],
+}
+
+/// Declares a group: its rows, and the position of an operator in it.
+macro_rules! group {
+    ($table:ident, $position:ident: $($name:ident $func:ident $args:tt -> $out:ty;)*) => {
+        const $table: &[NumericRow] = &[$(NumericRow {
+            name: stringify!($name),
+            results: <$out as RowTypes>::TYPES,
+        },)*];
+
+        fn $position(op: &Operator<'_>) -> Option<usize> {
+            #[allow(clippy::enum_variant_names, reason = "named after the operators")]
+            enum Position { $($name,)* }
+            match op {
+                $(Operator::$name { .. } => Some(Position::$name as usize),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+macro_rules! unary_rows {
+    ($($rows:tt)*) => { group! { UNARY, unary_position: $($rows)* } };
+}
+zwasm_core::for_each_unary!(unary_rows);
+
+macro_rules! unary_trapping_rows {
+    ($($rows:tt)*) => { group! { UNARY_TRAPPING, unary_trapping_position: $($rows)* } };
+}
+zwasm_core::for_each_unary_trapping!(unary_trapping_rows);
+
+macro_rules! v128_unary_rows {
+    ($($rows:tt)*) => { group! { V128_UNARY, v128_unary_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_unary!(v128_unary_rows);
+
+macro_rules! v128_binary_rows {
+    ($($rows:tt)*) => { group! { V128_BINARY, v128_binary_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_binary!(v128_binary_rows);
+
+macro_rules! v128_ternary_rows {
+    ($($rows:tt)*) => { group! { V128_TERNARY, v128_ternary_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_ternary!(v128_ternary_rows);
+
+macro_rules! v128_shift_rows {
+    ($($rows:tt)*) => { group! { V128_SHIFT, v128_shift_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_shift!(v128_shift_rows);
+
+macro_rules! v128_test_rows {
+    ($($rows:tt)*) => { group! { V128_TEST, v128_test_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_test!(v128_test_rows);
+
+macro_rules! v128_splat_rows {
+    ($($rows:tt)*) => { group! { V128_SPLAT, v128_splat_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_splat!(v128_splat_rows);
+
+macro_rules! v128_extract_lane_rows {
+    ($($rows:tt)*) => { group! { V128_EXTRACT_LANE, v128_extract_lane_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_extract_lane!(v128_extract_lane_rows);
+
+macro_rules! v128_replace_lane_rows {
+    ($($rows:tt)*) => { group! { V128_REPLACE_LANE, v128_replace_lane_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_replace_lane!(v128_replace_lane_rows);
+
+macro_rules! v128_shuffle_rows {
+    ($($rows:tt)*) => { group! { V128_SHUFFLE, v128_shuffle_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_shuffle!(v128_shuffle_rows);
+
+macro_rules! v128_load_extend_rows {
+    ($($rows:tt)*) => { group! { V128_LOAD_EXTEND, v128_load_extend_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_load_extend!(v128_load_extend_rows);
+
+macro_rules! v128_load_splat_rows {
+    ($($rows:tt)*) => { group! { V128_LOAD_SPLAT, v128_load_splat_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_load_splat!(v128_load_splat_rows);
+
+macro_rules! v128_load_zero_rows {
+    ($($rows:tt)*) => { group! { V128_LOAD_ZERO, v128_load_zero_position: $($rows)* } };
+}
+zwasm_core::for_each_v128_load_zero!(v128_load_zero_rows);
+
+macro_rules! wide_rows {
+    ($($rows:tt)*) => { group! { WIDE, wide_position: $($rows)* } };
+}
+zwasm_core::for_each_wide!(wide_rows);
+
+/// A group of numeric operators.
+struct Group {
+    rows: &'static [NumericRow],
+    position: fn(&Operator<'_>) -> Option<usize>,
+}
+
+/// The groups, in the order that numbers their operators in the table.
+const GROUPS: &[Group] = &[
+    Group {
+        rows: UNARY,
+        position: unary_position,
+    },
+    Group {
+        rows: UNARY_TRAPPING,
+        position: unary_trapping_position,
+    },
+    Group {
+        rows: V128_UNARY,
+        position: v128_unary_position,
+    },
+    Group {
+        rows: V128_BINARY,
+        position: v128_binary_position,
+    },
+    Group {
+        rows: V128_TERNARY,
+        position: v128_ternary_position,
+    },
+    Group {
+        rows: V128_SHIFT,
+        position: v128_shift_position,
+    },
+    Group {
+        rows: V128_TEST,
+        position: v128_test_position,
+    },
+    Group {
+        rows: V128_SPLAT,
+        position: v128_splat_position,
+    },
+    Group {
+        rows: V128_EXTRACT_LANE,
+        position: v128_extract_lane_position,
+    },
+    Group {
+        rows: V128_REPLACE_LANE,
+        position: v128_replace_lane_position,
+    },
+    Group {
+        rows: V128_SHUFFLE,
+        position: v128_shuffle_position,
+    },
+    Group {
+        rows: V128_LOAD_EXTEND,
+        position: v128_load_extend_position,
+    },
+    Group {
+        rows: V128_LOAD_SPLAT,
+        position: v128_load_splat_position,
+    },
+    Group {
+        rows: V128_LOAD_ZERO,
+        position: v128_load_zero_position,
+    },
+    Group {
+        rows: WIDE,
+        position: wide_position,
+    },
+];
+
+/// The names of the numeric operators that have an entry in the table, in order, by group.
+pub fn numeric_groups() -> impl Iterator<Item = &'static [NumericRow]> {
+    GROUPS.iter().map(|group| group.rows)
+}
+
+/// The entry and the row of a numeric operator.
+fn numeric_entry(op: &Operator<'_>) -> Option<(u32, NumericRow)> {
+    let mut first = FIRST_HELPER as usize + Helper::ALL.len();
+    for group in GROUPS {
+        if let Some(position) = (group.position)(op) {
+            return Some(((first + position) as u32, group.rows[position]));
+        }
+        first += group.rows.len();
+    }
+    None
+}
+
+/// How many operands a numeric operator takes from the stack.
+fn operand_count(op: &Operator<'_>) -> usize {
+    if matches!(op, Operator::I64Add128 | Operator::I64Sub128) {
+        4
+    } else if v128_ternary_position(op).is_some() {
+        3
+    } else if v128_binary_position(op).is_some()
+        || v128_shift_position(op).is_some()
+        || v128_replace_lane_position(op).is_some()
+        || v128_shuffle_position(op).is_some()
+        || wide_position(op).is_some()
+    {
+        2
+    } else {
+        1
+    }
+}
+
+impl<M: Masm> Compiler<'_, M> {
+    /// Every operator that no other part compiles inline.
+    pub(super) fn helper_operator(&mut self, op: &Operator<'_>) -> bool {
+        if self.vector_access(op) {
+            return true;
+        }
+        if let Some((entry, row)) = numeric_entry(op) {
+            self.call_helper(
+                entry,
+                operand_count(op),
+                numeric_immediates(op),
+                row.results,
+            );
+            return true;
+        }
+        self.runtime_operator(op)
+    }
+
+    fn runtime_operator(&mut self, op: &Operator<'_>) -> bool {
+        let info = self.env.info;
+        let memory_type = |index: u32| index_type(info.memories[index as usize].memory64);
+        let table = |index: u32| info.tables[index as usize].ty;
+        let pair = |a: u32, b: u32| [u64::from(a), u64::from(b)];
+        match *op {
+            Operator::MemoryGrow { mem } => {
+                self.call_runtime(Helper::MemoryGrow, 1, pair(mem, 0), &[memory_type(mem)]);
+            }
+            Operator::MemoryFill { mem } => {
+                self.call_runtime(Helper::MemoryFill, 3, pair(mem, 0), &[]);
+            }
+            Operator::MemoryCopy { dst_mem, src_mem } => {
+                self.call_runtime(Helper::MemoryCopy, 3, pair(dst_mem, src_mem), &[]);
+            }
+            Operator::MemoryInit { data_index, mem } => {
+                self.call_runtime(Helper::MemoryInit, 3, pair(data_index, mem), &[]);
+            }
+            Operator::DataDrop { data_index } => {
+                self.call_runtime(Helper::DataDrop, 0, pair(data_index, 0), &[]);
+            }
+            Operator::ElemDrop { elem_index } => {
+                self.call_runtime(Helper::ElemDrop, 0, pair(elem_index, 0), &[]);
+            }
+            Operator::TableGet { table: index } => {
+                let result = [ValType::Ref(table(index).element)];
+                self.call_runtime(Helper::TableGet, 1, pair(index, 0), &result);
+            }
+            Operator::TableSet { table: index } => {
+                self.call_runtime(Helper::TableSet, 2, pair(index, 0), &[]);
+            }
+            Operator::TableGrow { table: index } => {
+                let result = [index_type(table(index).table64)];
+                self.call_runtime(Helper::TableGrow, 2, pair(index, 0), &result);
+            }
+            Operator::TableFill { table: index } => {
+                self.call_runtime(Helper::TableFill, 3, pair(index, 0), &[]);
+            }
+            Operator::TableCopy {
+                dst_table,
+                src_table,
+            } => {
+                self.call_runtime(Helper::TableCopy, 3, pair(dst_table, src_table), &[]);
+            }
+            Operator::TableInit { elem_index, table } => {
+                self.call_runtime(Helper::TableInit, 3, pair(elem_index, table), &[]);
+            }
+            Operator::Throw { tag_index } => {
+                let ty = self.env.types[info.tags[tag_index as usize] as usize].clone();
+                let immediates = pair(tag_index, ty.param_slots());
+                self.call_runtime(Helper::Throw, ty.params().len(), immediates, &[]);
+                self.reachable = false;
+            }
+            Operator::ThrowRef => {
+                self.call_runtime(Helper::ThrowRef, 1, [0; 2], &[]);
+                self.reachable = false;
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn call_runtime(
+        &mut self,
+        helper: Helper,
+        operands: usize,
+        immediates: [u64; 2],
+        results: &[ValType],
+    ) {
+        self.call_helper(helper.entry(), operands, immediates, results);
+    }
+
+    /// Calls an entry of the table on the topmost values, and replaces them by the results.
+    fn call_helper(
+        &mut self,
+        entry: u32,
+        operands: usize,
+        immediates: [u64; 2],
+        results: &[ValType],
+    ) {
+        let file = M::FILE;
+        self.settle_registers(operands);
+        self.settle_top(operands);
+        self.spill_locals(true);
+        if entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry() {
+            self.record_place();
+        }
+        let [context, pointer, first, second] = file.arguments[..4] else {
+            unreachable!("C passes four arguments in registers everywhere")
+        };
+        let below = self.slots_base() + 8 * self.next_slot;
+        let top = Mem::at(file.frame, -(below as i32));
+        self.masm.address(pointer, top);
+        self.masm.mov(Width::W64, context, file.context);
+        self.masm.imm(first, immediates[0]);
+        self.masm.imm(second, immediates[1]);
+        self.load_helpers(file.callee);
+        self.masm.call(Mem::at(file.callee, entry as i32 * 8));
+        self.returns_here();
+        let raise = self.raise;
+        self.raise_used = true;
+        let status = file.result;
+        self.masm
+            .branch_if(Cond::Ne, Width::W32, status, Operand::Imm(0), raise);
+        self.spill_locals(false);
+        self.truncate(self.stack.len() - operands);
+        for &result in results {
+            self.push(result, Loc::Slot);
+        }
+    }
+
+    // --- vectors in memory ---
+
+    /// Vector loads and stores that widen, splat, zero or take one lane: a scalar access, and a
+    /// helper for the rest.
+    fn vector_access(&mut self, op: &Operator<'_>) -> bool {
+        use Operator as O;
+        let (raw, ty, memarg) = match op {
+            O::V128Load8x8S { memarg }
+            | O::V128Load8x8U { memarg }
+            | O::V128Load16x4S { memarg }
+            | O::V128Load16x4U { memarg }
+            | O::V128Load32x2S { memarg }
+            | O::V128Load32x2U { memarg }
+            | O::V128Load64Splat { memarg }
+            | O::V128Load64Zero { memarg } => (LoadOp::U64, ValType::I64, memarg),
+            O::V128Load8Splat { memarg } => (LoadOp::U8, ValType::I32, memarg),
+            O::V128Load16Splat { memarg } => (LoadOp::U16, ValType::I32, memarg),
+            O::V128Load32Splat { memarg } | O::V128Load32Zero { memarg } => {
+                (LoadOp::U32, ValType::I32, memarg)
+            }
+            O::V128Load8Lane { memarg, lane } => {
+                self.load_lane(
+                    LoadOp::U8,
+                    ValType::I32,
+                    memarg,
+                    &O::I8x16ReplaceLane { lane: *lane },
+                );
+                return true;
+            }
+            O::V128Load16Lane { memarg, lane } => {
+                self.load_lane(
+                    LoadOp::U16,
+                    ValType::I32,
+                    memarg,
+                    &O::I16x8ReplaceLane { lane: *lane },
+                );
+                return true;
+            }
+            O::V128Load32Lane { memarg, lane } => {
+                self.load_lane(
+                    LoadOp::U32,
+                    ValType::I32,
+                    memarg,
+                    &O::I32x4ReplaceLane { lane: *lane },
+                );
+                return true;
+            }
+            O::V128Load64Lane { memarg, lane } => {
+                self.load_lane(
+                    LoadOp::U64,
+                    ValType::I64,
+                    memarg,
+                    &O::I64x2ReplaceLane { lane: *lane },
+                );
+                return true;
+            }
+            O::V128Store8Lane { memarg, lane } => {
+                self.helper_operator(&O::I8x16ExtractLaneU { lane: *lane });
+                self.store(StoreOp::B1, memarg);
+                return true;
+            }
+            O::V128Store16Lane { memarg, lane } => {
+                self.helper_operator(&O::I16x8ExtractLaneU { lane: *lane });
+                self.store(StoreOp::B2, memarg);
+                return true;
+            }
+            O::V128Store32Lane { memarg, lane } => {
+                self.helper_operator(&O::I32x4ExtractLane { lane: *lane });
+                self.store(StoreOp::B4, memarg);
+                return true;
+            }
+            O::V128Store64Lane { memarg, lane } => {
+                self.helper_operator(&O::I64x2ExtractLane { lane: *lane });
+                self.store(StoreOp::B8, memarg);
+                return true;
+            }
+            _ => return false,
+        };
+        self.load(raw, ty, memarg, super::Next::Other);
+        let (entry, row) = numeric_entry(op).expect("the tables have every vector load");
+        self.call_helper(entry, 1, [0; 2], row.results);
+        true
+    }
+
+    /// Loads a lane: the vector waits in a register while its index below it is used.
+    fn load_lane(&mut self, raw: LoadOp, ty: ValType, memarg: &MemArg, replace: &Operator<'_>) {
+        let vector = self.pop_fpr();
+        self.load(raw, ty, memarg, super::Next::Other);
+        let lane = self.pop();
+        let reg = if vector.is_owned() {
+            vector.reg
+        } else {
+            let reg = self.alloc_fpr();
+            self.masm
+                .float_mov(crate::masm::FloatPart::V128, reg, vector.reg);
+            reg
+        };
+        self.push(ValType::V128, Loc::Fpr(reg));
+        self.push(ty, lane.loc);
+        self.helper_operator(replace);
+    }
+}
+
+/// The immediates of a numeric operator: lane numbers.
+fn numeric_immediates(op: &Operator<'_>) -> [u64; 2] {
+    macro_rules! lane {
+        ($($name:ident)*) => {
+            match op {
+                $(Operator::$name { lane } => [u64::from(*lane), 0],)*
+                Operator::I8x16Shuffle { lanes } => {
+                    let bits = u128::from_le_bytes(*lanes);
+                    [bits as u64, (bits >> 64) as u64]
+                }
+                _ => [0; 2],
+            }
+        };
+    }
+    lane! {
+        I8x16ExtractLaneS I8x16ExtractLaneU I16x8ExtractLaneS I16x8ExtractLaneU
+        I32x4ExtractLane I64x2ExtractLane F32x4ExtractLane F64x2ExtractLane
+        I8x16ReplaceLane I16x8ReplaceLane I32x4ReplaceLane I64x2ReplaceLane
+        F32x4ReplaceLane F64x2ReplaceLane
+    }
+}

@@ -1,0 +1,335 @@
+//! Loads, stores, globals, and the sizes of memories and tables.
+
+use super::values::{Held, Loc, part_of};
+use super::{Compiler, Next};
+use crate::masm::{AluOp, Cond, FloatPart, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use wasmparser::{MemArg, MemArgTarget, Operator};
+use zwasm_core::vmctx::{func_ref, memory, table};
+use zwasm_core::{RefType, TrapCode, ValType};
+
+impl<M: Masm> Compiler<'_, M> {
+    /// These operators; false for all others.
+    pub(super) fn memory_operator(&mut self, op: &Operator<'_>, next: Next) -> bool {
+        use LoadOp as L;
+        use StoreOp as S;
+        match op {
+            Operator::I32Load { memarg } => self.load(L::U32, ValType::I32, memarg, next),
+            Operator::I32Load8U { memarg } => self.load(L::U8, ValType::I32, memarg, next),
+            Operator::I32Load16U { memarg } => self.load(L::U16, ValType::I32, memarg, next),
+            Operator::I32Load8S { memarg } => self.load(L::S8To32, ValType::I32, memarg, next),
+            Operator::I32Load16S { memarg } => self.load(L::S16To32, ValType::I32, memarg, next),
+            Operator::I64Load { memarg } => self.load(L::U64, ValType::I64, memarg, next),
+            Operator::I64Load8U { memarg } => self.load(L::U8, ValType::I64, memarg, next),
+            Operator::I64Load16U { memarg } => self.load(L::U16, ValType::I64, memarg, next),
+            Operator::I64Load32U { memarg } => self.load(L::U32, ValType::I64, memarg, next),
+            Operator::I64Load8S { memarg } => self.load(L::S8To64, ValType::I64, memarg, next),
+            Operator::I64Load16S { memarg } => self.load(L::S16To64, ValType::I64, memarg, next),
+            Operator::I64Load32S { memarg } => self.load(L::S32To64, ValType::I64, memarg, next),
+            Operator::F32Load { memarg } => self.float_load(ValType::F32, memarg, next),
+            Operator::F64Load { memarg } => self.float_load(ValType::F64, memarg, next),
+            Operator::V128Load { memarg } => self.float_load(ValType::V128, memarg, next),
+            Operator::I32Store { memarg } | Operator::I64Store32 { memarg } => {
+                self.store(S::B4, memarg);
+            }
+            Operator::I64Store { memarg } => self.store(S::B8, memarg),
+            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
+                self.store(S::B1, memarg);
+            }
+            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
+                self.store(S::B2, memarg);
+            }
+            Operator::F32Store { memarg } => self.float_store(FloatPart::F32, memarg),
+            Operator::F64Store { memarg } => self.float_store(FloatPart::F64, memarg),
+            Operator::V128Store { memarg } => self.float_store(FloatPart::V128, memarg),
+            Operator::GlobalGet { global_index } => self.global_get(*global_index, next),
+            Operator::GlobalSet { global_index } => self.global_set(*global_index),
+            Operator::MemorySize { mem } => self.memory_size(*mem, next),
+            Operator::TableSize { table } => self.table_size(*table, next),
+            Operator::RefFunc { function_index } => self.ref_func(*function_index, next),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether accesses rely on guard regions: 32-bit indices into memory 0 with 64 KiB pages.
+    fn is_guarded(&self, memarg: &MemArg) -> bool {
+        let ty = &self.env.info.memories[memory_index(memarg) as usize];
+        self.env.guarded && memory_index(memarg) == 0 && !ty.memory64 && ty.page_size_log2 == 16
+    }
+
+    /// Takes the index and gives the operand of an access of `size` bytes, checked if need be. The
+    /// held register must be released after the access.
+    fn operand_address(&mut self, memarg: &MemArg, size: u32) -> (Mem, Option<Held>) {
+        if self.is_guarded(memarg) {
+            return self.guarded_address(memarg.offset);
+        }
+        self.checked_address(memarg, size)
+    }
+
+    fn guarded_address(&mut self, offset: u64) -> (Mem, Option<Held>) {
+        let base = M::FILE.memory_base;
+        let value = self.pop();
+        if let Loc::Const { low, .. } = value.loc
+            && let Ok(displacement) = i32::try_from(low + offset)
+        {
+            return (Mem::at(base, displacement), None);
+        }
+        let index = self.hold(value);
+        if let Ok(displacement) = i32::try_from(offset) {
+            let mem = Mem {
+                base,
+                index: Some(index.reg),
+                displacement,
+            };
+            return (mem, Some(index));
+        }
+        let scratch = M::FILE.scratch[0];
+        self.masm.imm(scratch, offset);
+        self.masm.alu(
+            AluOp::Add,
+            Width::W64,
+            scratch,
+            scratch,
+            Operand::Reg(index.reg),
+        );
+        self.release(index);
+        let mem = Mem {
+            base,
+            index: Some(scratch),
+            displacement: 0,
+        };
+        (mem, None)
+    }
+
+    /// An address computed and compared with the memory's current length.
+    fn checked_address(&mut self, memarg: &MemArg, size: u32) -> (Mem, Option<Held>) {
+        let out_of_bounds = self.trap_label(TrapCode::MemoryOutOfBounds);
+        let info = self.env.info;
+        let index = memory_index(memarg);
+        let is_64 = info.memories[index as usize].memory64;
+        let held = self.pop_gpr();
+        let end = self.hold_gpr();
+        let scratch = M::FILE.scratch[0];
+        // end = index + offset + size, where no sum may wrap.
+        self.masm.imm(scratch, memarg.offset);
+        self.masm.alu(
+            AluOp::Add,
+            Width::W64,
+            end.reg,
+            held.reg,
+            Operand::Reg(scratch),
+        );
+        let w64 = Width::W64;
+        if is_64 {
+            self.masm.branch_if(
+                Cond::LtU,
+                w64,
+                end.reg,
+                Operand::Reg(scratch),
+                out_of_bounds,
+            );
+        }
+        self.release(held);
+        let size_operand = Operand::Imm(size as i32);
+        self.masm
+            .alu(AluOp::Add, w64, end.reg, end.reg, size_operand);
+        if is_64 {
+            // A sum that wrapped is less than the size.
+            self.masm
+                .branch_if(Cond::LtU, w64, end.reg, size_operand, out_of_bounds);
+        }
+        let def = Self::context_mem(info.offsets.memories + index * 8);
+        self.masm.load(LoadOp::U64, scratch, def);
+        let base = self.hold_gpr();
+        let field = |offset: u32| Mem::at(scratch, offset as i32);
+        self.masm
+            .load(LoadOp::U64, base.reg, field(memory::offset::length_bytes));
+        self.masm.branch_if(
+            Cond::GtU,
+            w64,
+            end.reg,
+            Operand::Reg(base.reg),
+            out_of_bounds,
+        );
+        self.masm
+            .load(LoadOp::U64, base.reg, field(memory::offset::base));
+        self.masm
+            .alu(AluOp::Add, w64, base.reg, base.reg, Operand::Reg(end.reg));
+        self.release(end);
+        (Mem::at(base.reg, -(size as i32)), Some(base))
+    }
+
+    fn release_address(&mut self, held: Option<Held>) {
+        if let Some(held) = held {
+            self.release(held);
+        }
+    }
+
+    pub(super) fn load(&mut self, op: LoadOp, ty: ValType, memarg: &MemArg, next: Next) {
+        let (mem, held) = self.operand_address(memarg, load_size(op));
+        let operands: Vec<Held> = held.into_iter().collect();
+        let dst = self.result_gpr(next, &operands);
+        self.may_fault(TrapCode::MemoryOutOfBounds);
+        self.masm.load(op, dst, mem);
+        self.push(ty, Loc::Gpr(dst));
+    }
+
+    fn float_load(&mut self, ty: ValType, memarg: &MemArg, next: Next) {
+        let (mem, held) = self.operand_address(memarg, float_size(part_of(ty)));
+        let dst = self.result_fpr(next, &[]);
+        self.may_fault(TrapCode::MemoryOutOfBounds);
+        self.masm.float_load(part_of(ty), dst, mem);
+        self.release_address(held);
+        self.push(ty, Loc::Fpr(dst));
+    }
+
+    pub(super) fn store(&mut self, op: StoreOp, memarg: &MemArg) {
+        let value = self.pop_gpr();
+        let (mem, held) = self.operand_address(memarg, store_size(op));
+        self.may_fault(TrapCode::MemoryOutOfBounds);
+        self.masm.store(op, value.reg, mem);
+        self.release(value);
+        self.release_address(held);
+    }
+
+    fn float_store(&mut self, part: FloatPart, memarg: &MemArg) {
+        let value = self.pop_fpr();
+        let (mem, held) = self.operand_address(memarg, float_size(part));
+        self.may_fault(TrapCode::MemoryOutOfBounds);
+        self.masm.float_store(part, value.reg, mem);
+        self.release_float(value);
+        self.release_address(held);
+    }
+
+    // --- globals ---
+
+    /// The memory of a global's cell. Clobbers a scratch register for imported ones.
+    fn global_mem(&mut self, global: u32) -> Mem {
+        let info = self.env.info;
+        match global.checked_sub(info.imported_globals) {
+            Some(defined) => Self::context_mem(info.offsets.globals + defined * 16),
+            None => {
+                let scratch = M::FILE.scratch[0];
+                let pointer = Self::context_mem(info.offsets.imported_globals + global * 8);
+                self.masm.load(LoadOp::U64, scratch, pointer);
+                Mem::at(scratch, 0)
+            }
+        }
+    }
+
+    fn global_get(&mut self, global: u32, next: Next) {
+        let ty = self.env.info.globals[global as usize].ty.content;
+        let mem = self.global_mem(global);
+        if crate::abi::is_float(ty) {
+            let dst = self.result_fpr(next, &[]);
+            self.masm.float_load(part_of(ty), dst, mem);
+            self.push(ty, Loc::Fpr(dst));
+        } else {
+            let dst = self.result_gpr(next, &[]);
+            self.load_gpr(dst, ty, mem);
+            self.push(ty, Loc::Gpr(dst));
+        }
+    }
+
+    fn global_set(&mut self, global: u32) {
+        let ty = self.env.info.globals[global as usize].ty.content;
+        if crate::abi::is_float(ty) {
+            let value = self.pop_fpr();
+            let mem = self.global_mem(global);
+            self.masm.float_store(part_of(ty), value.reg, mem);
+            self.release_float(value);
+        } else {
+            let value = self.pop_gpr();
+            let mem = self.global_mem(global);
+            self.masm.store(StoreOp::B8, value.reg, mem);
+            self.release(value);
+        }
+    }
+
+    // --- sizes and references ---
+
+    fn memory_size(&mut self, index: u32, next: Next) {
+        let ty = self.env.info.memories[index as usize];
+        let dst = self.result_gpr(next, &[]);
+        let def = Self::context_mem(self.env.info.offsets.memories + index * 8);
+        self.masm.load(LoadOp::U64, dst, def);
+        self.masm.load(
+            LoadOp::U64,
+            dst,
+            Mem::at(dst, memory::offset::length_bytes as i32),
+        );
+        let shift = Operand::Imm(i32::from(ty.page_size_log2));
+        self.masm.alu(AluOp::ShrU, Width::W64, dst, dst, shift);
+        self.push(index_type(ty.memory64), Loc::Gpr(dst));
+    }
+
+    fn table_size(&mut self, index: u32, next: Next) {
+        let ty = self.env.info.tables[index as usize].ty;
+        let dst = self.result_gpr(next, &[]);
+        let def = Self::context_mem(self.env.info.offsets.tables + index * 8);
+        self.masm.load(LoadOp::U64, dst, def);
+        self.masm
+            .load(LoadOp::U64, dst, Mem::at(dst, table::offset::length as i32));
+        self.push(index_type(ty.table64), Loc::Gpr(dst));
+    }
+
+    fn ref_func(&mut self, func: u32, next: Next) {
+        let info = self.env.info;
+        let ty = ValType::Ref(RefType {
+            nullable: false,
+            heap: zwasm_core::HeapType::Concrete(info.func_sig(func)),
+        });
+        let dst = self.result_gpr(next, &[]);
+        match info.defined_func(func) {
+            None => {
+                let mem = Self::context_mem(info.offsets.imported_funcs + func * 8);
+                self.masm.load(LoadOp::U64, dst, mem);
+            }
+            Some(_) => {
+                let slot = info.func_ref_slots[func as usize];
+                let offset = info.offsets.func_refs + slot * func_ref::SIZE;
+                self.masm.address(dst, Self::context_mem(offset));
+            }
+        }
+        self.push(ty, Loc::Gpr(dst));
+    }
+}
+
+/// The memory that an access names.
+fn memory_index(memarg: &MemArg) -> u32 {
+    match memarg.target {
+        MemArgTarget::Memory(index) => index,
+        other => unreachable!("validation rejects {other:?}"),
+    }
+}
+
+/// The type of sizes and indices.
+pub(super) fn index_type(is_64: bool) -> ValType {
+    if is_64 { ValType::I64 } else { ValType::I32 }
+}
+
+fn load_size(op: LoadOp) -> u32 {
+    match op {
+        LoadOp::U8 | LoadOp::S8To32 | LoadOp::S8To64 => 1,
+        LoadOp::U16 | LoadOp::S16To32 | LoadOp::S16To64 => 2,
+        LoadOp::U32 | LoadOp::S32To64 => 4,
+        LoadOp::U64 => 8,
+    }
+}
+
+fn store_size(op: StoreOp) -> u32 {
+    match op {
+        StoreOp::B1 => 1,
+        StoreOp::B2 => 2,
+        StoreOp::B4 => 4,
+        StoreOp::B8 => 8,
+    }
+}
+
+fn float_size(part: FloatPart) -> u32 {
+    match part {
+        FloatPart::F32 => 4,
+        FloatPart::F64 => 8,
+        FloatPart::V128 => 16,
+    }
+}

@@ -1,0 +1,278 @@
+//! Code between the host and wasm functions.
+//!
+//! | stub | one per | entered by |
+//! |---|---|---|
+//! | [`entry`] | signature | the host, to call a wasm function |
+//! | [`host`] | signature | wasm code, to call a host function |
+//! | [`compile`] | engine | the first call of a function |
+//! | [`raise`] | engine | whatever ends or diverts an activation |
+//!
+//! Every frame keeps its context 8 bytes below the frame pointer, so that a host function finds
+//! its caller's, and a walk knows each frame's instance.
+
+use crate::abi::{Abi, Place, is_float};
+use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME, TRACE};
+use crate::baseline::{part_of, width_of};
+use crate::masm::{Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use zwasm_core::vmctx::{context, limits};
+use zwasm_core::{FuncType, ValType};
+
+/// The home of the context in every frame.
+const CONTEXT_AT: i32 = -8;
+
+/// Where the entry frame keeps the `index`th register that C code expects back.
+fn saved_mem<M: Masm>(index: usize) -> Mem {
+    Mem::at(M::FILE.frame, CONTEXT_AT - 8 - 8 * index as i32)
+}
+
+fn save_c_registers<M: Masm>(masm: &mut M) {
+    for (i, &register) in M::FILE.c_saved.iter().enumerate() {
+        masm.store(StoreOp::B8, register, saved_mem::<M>(i));
+    }
+    let first = M::FILE.c_saved.len();
+    for (i, &register) in M::FILE.c_float_saved.iter().enumerate() {
+        masm.float_store(FloatPart::F64, register, saved_mem::<M>(first + i));
+    }
+}
+
+fn restore_c_registers<M: Masm>(masm: &mut M) {
+    for (i, &register) in M::FILE.c_saved.iter().enumerate() {
+        masm.load(LoadOp::U64, register, saved_mem::<M>(i));
+    }
+    let first = M::FILE.c_saved.len();
+    for (i, &register) in M::FILE.c_float_saved.iter().enumerate() {
+        masm.float_load(FloatPart::F64, register, saved_mem::<M>(first + i));
+    }
+}
+
+/// Bytes below the frame pointer that the saved registers and the context take.
+fn saved_bytes<M: Masm>() -> u32 {
+    8 + 8 * (M::FILE.c_saved.len() + M::FILE.c_float_saved.len()) as u32
+}
+
+fn load_memory_base<M: Masm>(masm: &mut M) {
+    let mem = Mem::at(M::FILE.context, context::offset::memory0_base as i32);
+    masm.load(LoadOp::U64, M::FILE.memory_base, mem);
+}
+
+/// Copies between a slot of an array and a place of a signature.
+fn load_place<M: Masm>(masm: &mut M, ty: ValType, slot: Mem, place: Place, area: Mem) {
+    match place {
+        Place::Gpr(dst) => masm.load(load_op(ty), dst, slot),
+        Place::Fpr(dst) => masm.float_load(part_of(ty), dst, slot),
+        Place::Stack(at) => {
+            let to = Mem::at(area.base, area.displacement + at as i32);
+            copy(masm, ty, slot, to);
+        }
+    }
+}
+
+fn store_place<M: Masm>(masm: &mut M, ty: ValType, place: Place, area: Mem, slot: Mem) {
+    match place {
+        Place::Gpr(src) => masm.store(StoreOp::B8, src, slot),
+        Place::Fpr(src) => masm.float_store(part_of(ty), src, slot),
+        Place::Stack(at) => {
+            let from = Mem::at(area.base, area.displacement + at as i32);
+            copy(masm, ty, from, slot);
+        }
+    }
+}
+
+fn copy<M: Masm>(masm: &mut M, ty: ValType, from: Mem, to: Mem) {
+    if is_float(ty) {
+        let scratch = M::FILE.float_scratch;
+        masm.float_load(part_of(ty), scratch, from);
+        masm.float_store(part_of(ty), scratch, to);
+    } else {
+        let scratch = M::FILE.scratch[0];
+        masm.load(load_op(ty), scratch, from);
+        masm.store(StoreOp::B8, scratch, to);
+    }
+}
+
+fn load_op(ty: ValType) -> LoadOp {
+    match width_of(ty) {
+        Width::W32 => LoadOp::U32,
+        Width::W64 => LoadOp::U64,
+    }
+}
+
+/// The types with their first slot in an array of raw values.
+fn slots(types: &[ValType]) -> impl Iterator<Item = (ValType, i32)> + '_ {
+    types.iter().scan(0, |next, &ty| {
+        let slot = *next;
+        *next += ty.slots() as i32;
+        Some((ty, slot))
+    })
+}
+
+/// `extern "C" fn(context, entry, slots) -> status`: calls the wasm function of a signature with
+/// the raw arguments in `slots`, where the results end up. The status is 0, or what ended it.
+#[must_use]
+pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
+    let file = M::FILE;
+    let abi = Abi::of(ty, file);
+    let mut masm = M::new();
+    let frame_size = masm.enter();
+    save_c_registers(&mut masm);
+    let array = file.saved[0];
+    masm.mov(Width::W64, file.callee, file.arguments[1]);
+    masm.mov(Width::W64, array, file.arguments[2]);
+    masm.mov(Width::W64, file.context, file.arguments[0]);
+    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    load_memory_base(&mut masm);
+    let scratch = file.scratch[0];
+    masm.load(
+        LoadOp::U64,
+        scratch,
+        Mem::at(file.context, context::offset::limits as i32),
+    );
+    masm.store(
+        StoreOp::B8,
+        file.frame,
+        Mem::at(scratch, limits::offset::entry_frame as i32),
+    );
+    let area = Mem::at(file.stack, 0);
+    for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
+        load_place(&mut masm, ty, Mem::at(array, slot * 8), place, area);
+    }
+    masm.call(Mem::at(file.callee, 0));
+    for ((ty, slot), &place) in slots(ty.results()).zip(&abi.results) {
+        store_place(&mut masm, ty, place, area, Mem::at(array, slot * 8));
+    }
+    masm.imm(file.result, 0);
+    restore_c_registers(&mut masm);
+    masm.leave();
+    let size = saved_bytes::<M>() + abi.stack_bytes;
+    masm.set_frame_size(frame_size, size.next_multiple_of(16));
+    masm.finish()
+}
+
+/// Calls the host function whose entry the callee register holds, through the runtime's
+/// [`HOST_CALL`].
+#[must_use]
+pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
+    let file = M::FILE;
+    let abi = Abi::of(ty, file);
+    let mut masm = M::new();
+    let frame_size = masm.enter();
+    let scratch = file.scratch[0];
+    // The context register holds the host's; the caller's is in the caller's frame.
+    masm.load(LoadOp::U64, scratch, Mem::at(file.frame, 0));
+    masm.load(LoadOp::U64, file.context, Mem::at(scratch, CONTEXT_AT));
+    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    let count = ty.param_slots().max(ty.result_slots());
+    let base = CONTEXT_AT - 8 * count as i32;
+    let slot_mem = |slot: i32| Mem::at(file.frame, base + 8 * slot);
+    let area = Mem::at(file.frame, 16);
+    for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
+        store_place(&mut masm, ty, place, area, slot_mem(slot));
+    }
+    let [first, second, third, fourth] = file.arguments[..4] else {
+        unreachable!("C passes four arguments in registers everywhere")
+    };
+    masm.mov(Width::W64, third, file.callee);
+    masm.mov(Width::W64, fourth, file.frame);
+    masm.mov(Width::W64, first, file.context);
+    masm.address(second, slot_mem(0));
+    call_table(&mut masm, HOST_CALL);
+    let raise = masm.label();
+    masm.branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), raise);
+    for ((ty, slot), &place) in slots(ty.results()).zip(&abi.results) {
+        load_place(&mut masm, ty, slot_mem(slot), place, area);
+    }
+    masm.leave();
+    masm.bind(raise);
+    let table = Mem::at(file.context, context::offset::helpers as i32);
+    masm.load(LoadOp::U64, file.scratch[1], table);
+    masm.jump_to(Mem::at(file.scratch[1], RAISE as i32 * 8));
+    masm.set_frame_size(frame_size, (8 + 8 * count).next_multiple_of(16));
+    masm.finish()
+}
+
+/// Calls an entry of the runtime's table.
+fn call_table<M: Masm>(masm: &mut M, entry: u32) {
+    let target = M::FILE.callee;
+    masm.load(
+        LoadOp::U64,
+        target,
+        Mem::at(M::FILE.context, context::offset::helpers as i32),
+    );
+    masm.call(Mem::at(target, entry as i32 * 8));
+}
+
+/// Compiles the function whose entry the callee register holds, and enters it with all arguments
+/// as they are.
+#[must_use]
+pub fn compile<M: Masm>() -> Vec<u8> {
+    let file = M::FILE;
+    let mut masm = M::new();
+    let frame_size = masm.enter();
+    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    let gprs: Vec<Gpr> = file
+        .arguments
+        .iter()
+        .copied()
+        .chain([file.callee])
+        .collect();
+    let gpr_mem = |i: usize| Mem::at(file.frame, CONTEXT_AT - 8 - 8 * i as i32);
+    let vectors = CONTEXT_AT - 8 * gprs.len() as i32;
+    let fpr_mem = |i: usize| Mem::at(file.frame, vectors - 16 - 16 * i as i32);
+    for (i, &register) in gprs.iter().enumerate() {
+        masm.store(StoreOp::B8, register, gpr_mem(i));
+    }
+    for (i, &register) in file.float_arguments.iter().enumerate() {
+        masm.float_store(FloatPart::V128, register, fpr_mem(i));
+    }
+    masm.mov(Width::W64, file.arguments[1], file.callee);
+    masm.mov(Width::W64, file.arguments[0], file.context);
+    call_table(&mut masm, COMPILE);
+    for (i, &register) in gprs.iter().enumerate() {
+        masm.load(LoadOp::U64, register, gpr_mem(i));
+    }
+    for (i, &register) in file.float_arguments.iter().enumerate() {
+        masm.float_load(FloatPart::V128, register, fpr_mem(i));
+    }
+    masm.leave_to(Mem::at(file.callee, 0));
+    let size = 8 + 8 * gprs.len() as u32 + 16 * file.float_arguments.len() as u32;
+    masm.set_frame_size(frame_size, size.next_multiple_of(16));
+    masm.finish()
+}
+
+/// Ends the activation with the status in the result register; or, with [`STATUS_RESUME`], goes on
+/// in the frame that the store's limits name. The context register holds a context of the store.
+#[must_use]
+pub fn raise<M: Masm>() -> Vec<u8> {
+    let file = M::FILE;
+    let mut masm = M::new();
+    let [value, state] = file.scratch;
+    let resume = masm.label();
+    let limits_at = Mem::at(file.context, context::offset::limits as i32);
+    masm.load(LoadOp::U64, state, limits_at);
+    let status = Operand::Imm(STATUS_RESUME);
+    masm.branch_if(Cond::Eq, Width::W32, file.result, status, resume);
+    masm.mov(Width::W64, file.arguments[1], file.result);
+    masm.mov(Width::W64, file.arguments[0], file.context);
+    call_table(&mut masm, TRACE);
+    masm.load(LoadOp::U64, state, limits_at);
+    let entry_frame = Mem::at(state, limits::offset::entry_frame as i32);
+    masm.load(LoadOp::U64, file.frame, entry_frame);
+    restore_c_registers(&mut masm);
+    masm.leave();
+    masm.bind(resume);
+    masm.load(
+        LoadOp::U64,
+        file.frame,
+        Mem::at(state, limits::offset::resume_frame as i32),
+    );
+    masm.load(
+        LoadOp::U64,
+        value,
+        Mem::at(state, limits::offset::resume_stack as i32),
+    );
+    masm.mov(Width::W64, file.stack, value);
+    masm.load(LoadOp::U64, file.context, Mem::at(file.frame, CONTEXT_AT));
+    load_memory_base(&mut masm);
+    masm.jump_to(Mem::at(state, limits::offset::resume_pc as i32));
+    masm.finish()
+}

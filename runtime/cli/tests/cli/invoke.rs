@@ -1,0 +1,77 @@
+//! `--invoke`.
+
+use crate::run;
+
+const ADD: &str = r#"(module
+    (func (export "i32") (param i32) (result i32) (local.get 0))
+    (func (export "i64") (param i64) (result i64) (local.get 0))
+    (func (export "f32") (param f32) (result f32) (f32.neg (local.get 0)))
+    (func (export "f64") (param f64) (result f64) (f64.sqrt (local.get 0)))
+    (func (export "v128") (param v128) (result v128) (local.get 0))
+    (func (export "ref") (param externref funcref) (result i32 externref)
+      (ref.is_null (local.get 1)) (local.get 0))
+    (func (export "two") (param i32 i64) (result i64 i32) (local.get 1) (local.get 0))
+    (func (export "none"))
+    (memory (export "memory") 1))"#;
+
+#[test]
+fn arguments_and_results_of_every_type() {
+    for (name, args, output) in [
+        ("i32", &["-5"][..], "-5\n"),
+        ("i32", &["4294967295"], "-1\n"),
+        ("i32", &["0x10"], "16\n"),
+        ("i64", &["-9223372036854775808"], "-9223372036854775808\n"),
+        ("i64", &["18446744073709551615"], "-1\n"),
+        ("f32", &["1.5"], "-1.5\n"),
+        ("f32", &["-inf"], "inf\n"),
+        ("f64", &["2.25"], "1.5\n"),
+        ("f64", &["-1"], "NaN\n"),
+        (
+            "v128",
+            &["0x102030405060708090a0b0c0d0e0f10"],
+            "0x0102030405060708090a0b0c0d0e0f10\n",
+        ),
+        ("ref", &["null", "null"], "1\nnull\n"),
+        ("two", &["1", "-2"], "-2\n1\n"),
+        ("none", &[], ""),
+    ] {
+        let ran = run(ADD, &["--invoke", name], args);
+        assert_eq!(ran.succeeds(), output, "{name} {args:?}");
+    }
+}
+
+#[test]
+fn wrong_arguments_are_explained_in_one_line() {
+    for (name, args, words) in [
+        ("i32", &[][..], &["takes 1 argument", "got 0"][..]),
+        ("i32", &["1", "2"], &["takes 1 argument", "got 2"]),
+        ("i32", &["4294967296"], &["argument 1", "does not fit i32"]),
+        ("i32", &["five"], &["'five' is not an integer"]),
+        ("i32", &["1.5"], &["'1.5' is not an integer"]),
+        ("f64", &["x"], &["'x' is not a number"]),
+        ("v128", &["0xzz"], &["128-bit"]),
+        ("ref", &["1", "null"], &["externref"]),
+        (
+            "nothing",
+            &[],
+            &["no exported function 'nothing'", "i32, i64, f32"],
+        ),
+        ("memory", &[], &["no exported function 'memory'"]),
+    ] {
+        run(ADD, &["--invoke", name], args).fails_with_one_line(1, words);
+    }
+}
+
+#[test]
+fn a_module_without_start_function_asks_for_a_name() {
+    run(ADD, &[], &[]).fails_with_one_line(1, &["_start", "--invoke"]);
+    run("(module)", &[], &[]).succeeds();
+}
+
+#[test]
+fn a_reactor_is_initialised_before_the_call() {
+    let text = r#"(module (global $g (mut i32) (i32.const 0))
+        (func (export "_initialize") (global.set $g (i32.const 5)))
+        (func (export "get") (result i32) (global.get $g)))"#;
+    assert_eq!(run(text, &["--invoke", "get"], &[]).succeeds(), "5\n");
+}

@@ -1,0 +1,245 @@
+//! Options of `zwasm run`, and the other commands.
+
+use crate::{Files, command, corpus, finish, run, zwasm};
+
+/// Prints its arguments and environment, one per line, as the interface lays them out.
+const SHOW: &str = r#"(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_sizes_get" (func $env_sizes (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "environ_get" (func $env (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func $print (param $size i32) (local $i i32)
+      ;; Zero bytes end the strings: newlines are easier to read.
+      (loop $l
+        (if (i32.eqz (i32.load8_u (i32.add (i32.const 4096) (local.get $i))))
+          (then (i32.store8 (i32.add (i32.const 4096) (local.get $i)) (i32.const 10))))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $size))))
+      (i32.store (i32.const 0) (i32.const 4096))
+      (i32.store (i32.const 4) (local.get $size))
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+    (func (export "_start")
+      (drop (call $args_sizes (i32.const 0) (i32.const 4)))
+      (drop (call $args (i32.const 64) (i32.const 4096)))
+      (call $print (i32.load (i32.const 4)))
+      (drop (call $env_sizes (i32.const 0) (i32.const 4)))
+      (if (i32.load (i32.const 4)) (then
+        (drop (call $env (i32.const 64) (i32.const 4096)))
+        (call $print (i32.load (i32.const 4)))))))"#;
+
+#[test]
+fn a_committed_module_runs_with_and_without_the_word_run() {
+    let hello = corpus("wasm/hello.wasm");
+    let ran = zwasm(&["run", &hello]);
+    assert!(
+        ran.succeeds().starts_with("Hello, world!"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(zwasm(&[&hello]).succeeds(), ran.stdout);
+}
+
+#[test]
+fn arguments_name_and_environment_reach_the_guest_as_given() {
+    let ran = run(SHOW, &[], &["--dir", "-x", "a b", "--"]);
+    assert_eq!(ran.succeeds(), "file.wat\n--dir\n-x\na b\n--\n");
+    let ran = run(
+        SHOW,
+        &["--argv0", "me", "--env", "A=1", "--env", "B=x=y"],
+        &["z"],
+    );
+    assert_eq!(ran.succeeds(), "me\nz\nA=1\nB=x=y\n");
+    let files = Files::new();
+    let file = files.add("f.wat", SHOW);
+    let ran = finish(
+        command()
+            .env("OWN", "5")
+            .args(["run", "--env", "OWN", &file]),
+    );
+    assert_eq!(
+        ran.succeeds(),
+        "f.wat\nOWN=5\n",
+        "only what was named is inherited"
+    );
+    let ran = zwasm(&["run", "--env", "SURELY_NOT_SET_ANYWHERE", &file]);
+    assert_eq!(ran.code, 2);
+    ran.says(&["SURELY_NOT_SET_ANYWHERE"]);
+}
+
+/// Opens `input` in the first preopened directory and copies it to standard output.
+const CAT: &str = include_str!("../../../wasi/tests/guests/copy.wat");
+
+#[test]
+fn a_directory_is_given_under_its_own_name_or_another() {
+    let files = Files::new();
+    files.add("input", "from the host");
+    let dir = files.path().to_str().unwrap();
+    assert_eq!(run(CAT, &["--dir", dir], &[]).succeeds(), "from the host");
+    let mapped = format!("{dir}::/guest");
+    assert_eq!(
+        run(CAT, &["--dir", &mapped], &[]).succeeds(),
+        "from the host"
+    );
+    assert_ne!(run(CAT, &[], &[]).code, 0, "nothing is given by default");
+    run(CAT, &["--dir", "/surely/not/there"], &[])
+        .fails_with_one_line(1, &["cannot open the directory", "/surely/not/there"]);
+    assert_eq!(run(CAT, &["--dir", "::x"], &[]).code, 2);
+}
+
+#[test]
+fn preloaded_modules_resolve_imports_in_order() {
+    let files = Files::new();
+    let base = files.add(
+        "base.wat",
+        r#"(module (func (export "one") (result i32) (i32.const 1)))"#,
+    );
+    let middle = files.add(
+        "middle.wat",
+        r#"(module (import "base" "one" (func $one (result i32)))
+        (func (export "two") (result i32) (i32.add (call $one) (call $one))))"#,
+    );
+    let main = files.add(
+        "main.wat",
+        r#"(module (import "mid" "two" (func $two (result i32)))
+        (func (export "four") (result i32) (i32.mul (call $two) (call $two))))"#,
+    );
+    let base = format!("base={base}");
+    let middle = format!("mid={middle}");
+    let ran = zwasm(&[
+        "run",
+        "--preload",
+        &base,
+        "--preload",
+        &middle,
+        "--invoke",
+        "four",
+        &main,
+    ]);
+    assert_eq!(ran.succeeds(), "4\n");
+    zwasm(&["run", "--preload", &middle, "--invoke", "four", &main])
+        .fails_with_one_line(1, &["unknown import 'base'.'one'"]);
+    assert_eq!(zwasm(&["run", "--preload", "nothing", &main]).code, 2);
+}
+
+#[test]
+fn statistics_go_to_the_end_of_stderr() {
+    let hello = corpus("wasm/hello.wasm");
+    let ran = zwasm(&["run", "--stats=json", &hello]);
+    ran.succeeds();
+    let line = ran.stderr.lines().last().expect("a line");
+    let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    for field in [
+        "load_ns",
+        "compile_ns",
+        "instantiate_ns",
+        "run_ns",
+        "wasm_bytes",
+        "code_bytes",
+    ] {
+        assert!(
+            record[field].as_u64().is_some_and(|n| n > 0),
+            "{field} in {line}"
+        );
+    }
+    assert!(record["tier"].is_string());
+    let table = zwasm(&["run", "--stats", &hello]);
+    table.says(&["load and validate", "functions", "run"]);
+    // A guest that fails has statistics too.
+    let ran = run(
+        r#"(module (func (export "_start") unreachable))"#,
+        &["--stats=json"],
+        &[],
+    );
+    assert_eq!(ran.code, 134);
+    assert!(
+        ran.stderr.lines().last().unwrap().starts_with('{'),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn memories_above_the_limit_are_refused() {
+    let text = r#"(module (memory 16) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    let grow = |limit: &str, delta: &str| {
+        run(text, &["--max-memory", limit, "--invoke", "grow"], &[delta])
+    };
+    assert_eq!(grow("2M", "16").succeeds(), "16\n");
+    assert_eq!(grow("2M", "17").succeeds(), "-1\n");
+    grow("1023K", "0").fails_with_one_line(1, &["limits"]);
+    assert_eq!(grow("much", "0").code, 2);
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_with_a_hint() {
+    for args in [
+        &["run"][..],
+        &["run", "--nonsense", "x"],
+        &["--nonsense"],
+        &[],
+        &["run", "--timeout", "soon", "x"],
+        &["run", "--tier", "warp", "x"],
+        &["run", "--fuel", "-1", "x"],
+    ] {
+        let ran = zwasm(args);
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains("Usage") || ran.stderr.contains("--help"),
+            "{args:?}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn help_names_every_option_with_its_unit() {
+    let help = zwasm(&["run", "--help"]);
+    for word in [
+        "--invoke",
+        "--preload",
+        "--dir",
+        "--env",
+        "--argv0",
+        "--fuel",
+        "--timeout",
+        "--max-memory",
+        "--stats",
+        "500ms",
+        "512M",
+        "HOST[::GUEST]",
+        "Examples",
+    ] {
+        assert!(help.succeeds().contains(word), "no {word}");
+    }
+    assert!(zwasm(&["--help"]).succeeds().contains("Exit codes"));
+    assert!(zwasm(&["--version"]).succeeds().starts_with("zwasm "));
+}
+
+#[test]
+fn inspect_validate_and_wast() {
+    let hello = corpus("wasm/hello.wasm");
+    let ran = zwasm(&["inspect", &hello]);
+    assert!(
+        ran.succeeds()
+            .contains("wasi_snapshot_preview1.fd_write: function"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("_start: function"));
+    zwasm(&["validate", &hello]).succeeds();
+    let files = Files::new();
+    let bad = files.add("bad.wat", "(module (func (result i32)))");
+    let ran = zwasm(&["validate", &hello, &bad]);
+    assert_eq!(ran.code, 1);
+    ran.says(&["bad.wat", "type mismatch"]);
+    let script = files.add("ok.wast", r#"(module (func (export "f") (result i32) (i32.const 1))) (assert_return (invoke "f") (i32.const 1))"#);
+    assert!(
+        zwasm(&["wast", &script])
+            .succeeds()
+            .contains("1 failed")
+            .eq(&false)
+    );
+    let script = files.add("bad.wast", r#"(module (func (export "f") (result i32) (i32.const 1))) (assert_return (invoke "f") (i32.const 2))"#);
+    assert_eq!(zwasm(&["wast", &script]).code, 1);
+}

@@ -1,0 +1,527 @@
+//! The helper table: what machine code calls for operators that it does not do inline.
+//!
+//! The calling convention is described in `zwasm_jit::baseline::helpers`. Numeric helpers are one
+//! generic function per shape over the interpreter's operators, so the tiers cannot disagree.
+
+use super::unwind;
+use crate::instance::{InstanceData, checked_range};
+use crate::interp::handlers::ops::{self, Binary, Unary};
+use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
+use crate::store::StoreOpaque;
+use crate::store::exn::Exception;
+use crate::vmctx::VmContext;
+use zwasm_core::num::{self, V128};
+use zwasm_core::{FuncType, TrapCode};
+use zwasm_jit::baseline::helpers::{Helper, numeric_groups};
+
+type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> u64;
+
+/// Success.
+const OK: u64 = 0;
+
+/// The table: the given first entries, then one per helper, then one per numeric operator.
+pub(super) fn table(first: [usize; 4]) -> Box<[usize]> {
+    let mut table = first.to_vec();
+    table.extend(
+        Helper::ALL
+            .iter()
+            .map(|&helper| runtime_helper(helper) as usize),
+    );
+    let numeric = numeric_helpers();
+    let rows: Vec<&str> = numeric_groups().flatten().map(|row| row.name).collect();
+    let names: Vec<&str> = numeric.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        rows, names,
+        "the compiler and the runtime number operators alike"
+    );
+    table.extend(numeric.iter().map(|(_, call)| *call as usize));
+    table.into()
+}
+
+fn runtime_helper(helper: Helper) -> Call {
+    match helper {
+        Helper::MemoryGrow => memory_grow,
+        Helper::MemoryFill => memory_fill,
+        Helper::MemoryCopy => memory_copy,
+        Helper::MemoryInit => memory_init,
+        Helper::DataDrop => data_drop,
+        Helper::ElemDrop => elem_drop,
+        Helper::TableGet => table_get,
+        Helper::TableSet => table_set,
+        Helper::TableGrow => table_grow,
+        Helper::TableFill => table_fill,
+        Helper::TableCopy => table_copy,
+        Helper::TableInit => table_init,
+        Helper::Throw => throw,
+        Helper::ThrowRef => throw_ref,
+    }
+}
+
+// --- operands ---
+
+/// A value in operand slots.
+trait Slot: Copy {
+    const SLOTS: usize;
+}
+macro_rules! slot {
+    ($($ty:ty => $slots:literal;)*) => {
+        $(impl Slot for $ty { const SLOTS: usize = $slots; })*
+    };
+}
+slot! { i32 => 1; i64 => 1; f32 => 1; f64 => 1; u8 => 1; u16 => 1; u32 => 1; u64 => 1; V128 => 2; }
+
+/// Reads the operand that lies `above` slots above the topmost one's lowest byte.
+///
+/// # Safety
+/// An operand of the type lies there.
+unsafe fn read<T: Slot>(operands: *const u64, above: usize) -> T {
+    // SAFETY: forwarded; vectors are only 8-byte aligned.
+    unsafe { operands.add(above).cast::<T>().read_unaligned() }
+}
+
+/// Writes the only result, in place of operands of `taken` slots in total.
+///
+/// # Safety
+/// The frame has those slots, and those of the result.
+unsafe fn write<T: Slot>(operands: *mut u64, taken: usize, value: T) {
+    // SAFETY: forwarded. The upper half of a 32-bit value must be clear.
+    unsafe {
+        let at = operands.offset(taken as isize - T::SLOTS as isize);
+        if T::SLOTS == 1 {
+            at.write(0);
+        }
+        at.cast::<T>().write_unaligned(value);
+    }
+}
+
+fn status(result: Result<(), TrapCode>) -> u64 {
+    match result {
+        Ok(()) => OK,
+        Err(code) => code as u64,
+    }
+}
+
+// --- numeric operators ---
+
+unsafe extern "C" fn unary<O: Unary>(_: *mut VmContext, operands: *mut u64, _: u64, _: u64) -> u64
+where
+    O::In: Slot,
+    O::Out: Slot,
+{
+    // SAFETY: the compiler puts one operand there.
+    unsafe {
+        match O::eval(read(operands, 0)) {
+            Ok(value) => {
+                write::<O::Out>(operands, <O::In as Slot>::SLOTS, value);
+                OK
+            }
+            Err(code) => code as u64,
+        }
+    }
+}
+
+unsafe extern "C" fn binary<O: Binary>(_: *mut VmContext, operands: *mut u64, _: u64, _: u64) -> u64
+where
+    O::L: Slot,
+    O::R: Slot,
+    O::Out: Slot,
+{
+    // SAFETY: the compiler puts two operands there, the second one topmost.
+    unsafe {
+        let b: O::R = read(operands, 0);
+        let a: O::L = read(operands, <O::R as Slot>::SLOTS);
+        match O::eval(a, b) {
+            Ok(value) => {
+                let taken = <O::L as Slot>::SLOTS + <O::R as Slot>::SLOTS;
+                write::<O::Out>(operands, taken, value);
+                OK
+            }
+            Err(code) => code as u64,
+        }
+    }
+}
+
+unsafe extern "C" fn ternary<O: Ternary>(
+    _: *mut VmContext,
+    operands: *mut u64,
+    _: u64,
+    _: u64,
+) -> u64 {
+    // SAFETY: the compiler puts three vectors there.
+    unsafe {
+        let value = O::eval(read(operands, 4), read(operands, 2), read(operands, 0));
+        write(operands, 6, value);
+    }
+    OK
+}
+
+unsafe extern "C" fn extract_lane<O: ExtractLane>(
+    _: *mut VmContext,
+    operands: *mut u64,
+    lane: u64,
+    _: u64,
+) -> u64
+where
+    O::Out: Slot,
+{
+    // SAFETY: the compiler puts a vector there.
+    unsafe { write::<O::Out>(operands, 2, O::eval(read(operands, 0), lane as u8)) };
+    OK
+}
+
+unsafe extern "C" fn replace_lane<O: ReplaceLane>(
+    _: *mut VmContext,
+    operands: *mut u64,
+    lane: u64,
+    _: u64,
+) -> u64
+where
+    O::In: Slot,
+{
+    // SAFETY: the compiler puts a vector and a scalar there.
+    unsafe {
+        write(
+            operands,
+            3,
+            O::eval(read(operands, 1), lane as u8, read(operands, 0)),
+        )
+    };
+    OK
+}
+
+unsafe extern "C" fn shuffle(_: *mut VmContext, operands: *mut u64, low: u64, high: u64) -> u64 {
+    let lanes = (u128::from(low) | u128::from(high) << 64).to_le_bytes();
+    // SAFETY: the compiler puts two vectors there.
+    unsafe {
+        write(
+            operands,
+            4,
+            num::i8x16_shuffle(read(operands, 2), read(operands, 0), lanes),
+        )
+    };
+    OK
+}
+
+/// Writes the halves of a 128-bit result: the low one is the first result, hence higher.
+///
+/// # Safety
+/// As for [`write`].
+unsafe fn write_wide(operands: *mut u64, taken: usize, (low, high): (i64, i64)) {
+    // SAFETY: forwarded.
+    unsafe {
+        *operands.add(taken - 1) = low as u64;
+        *operands.add(taken - 2) = high as u64;
+    }
+}
+
+macro_rules! wide_helper {
+    ($name:ident, 4) => {{
+        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+            // SAFETY: the compiler puts four operands there.
+            unsafe {
+                let value = num::$name(read(p, 3), read(p, 2), read(p, 1), read(p, 0));
+                write_wide(p, 4, value);
+            }
+            OK
+        }
+        helper as Call
+    }};
+    ($name:ident, 2) => {{
+        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+            // SAFETY: the compiler puts two operands there.
+            unsafe { write_wide(p, 2, num::$name(read(p, 1), read(p, 0))) };
+            OK
+        }
+        helper as Call
+    }};
+}
+
+/// Loads of vectors leave what they read in a slot; this is the rest.
+macro_rules! load_rows {
+    ($($name:ident $func:ident ($raw:ty) -> V128;)*) => {
+        vec![$((stringify!($name), {
+            unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+                // SAFETY: the compiler puts what it loaded there.
+                unsafe { write(p, 1, num::$func(read::<$raw>(p, 0))) };
+                OK
+            }
+            helper as Call
+        }),)*]
+    };
+}
+
+/// Every numeric helper with the operator's name, in the order of the compiler's groups.
+fn numeric_helpers() -> Vec<(&'static str, Call)> {
+    macro_rules! rows {
+        ($shape:ident, $module:ident: $($name:ident $func:ident $args:tt -> $out:ty;)*) => {
+            vec![$((stringify!($name), $shape::<$module::$name> as Call),)*]
+        };
+    }
+    macro_rules! unary_rows {
+        ($($rows:tt)*) => { rows! { unary, ops: $($rows)* } };
+    }
+    macro_rules! binary_rows {
+        ($($rows:tt)*) => { rows! { binary, ops: $($rows)* } };
+    }
+    macro_rules! ternary_rows {
+        ($($rows:tt)*) => { rows! { ternary, simd: $($rows)* } };
+    }
+    macro_rules! extract_rows {
+        ($($rows:tt)*) => { rows! { extract_lane, simd: $($rows)* } };
+    }
+    macro_rules! replace_rows {
+        ($($rows:tt)*) => { rows! { replace_lane, simd: $($rows)* } };
+    }
+    [
+        zwasm_core::for_each_unary!(unary_rows),
+        zwasm_core::for_each_unary_trapping!(unary_rows),
+        zwasm_core::for_each_v128_unary!(unary_rows),
+        zwasm_core::for_each_v128_binary!(binary_rows),
+        zwasm_core::for_each_v128_ternary!(ternary_rows),
+        zwasm_core::for_each_v128_shift!(binary_rows),
+        zwasm_core::for_each_v128_test!(unary_rows),
+        zwasm_core::for_each_v128_splat!(unary_rows),
+        zwasm_core::for_each_v128_extract_lane!(extract_rows),
+        zwasm_core::for_each_v128_replace_lane!(replace_rows),
+        vec![("I8x16Shuffle", shuffle as Call)],
+        zwasm_core::for_each_v128_load_extend!(load_rows),
+        zwasm_core::for_each_v128_load_splat!(load_rows),
+        zwasm_core::for_each_v128_load_zero!(load_rows),
+        vec![
+            ("I64Add128", wide_helper!(i64_add128, 4)),
+            ("I64Sub128", wide_helper!(i64_sub128, 4)),
+            ("I64MulWideS", wide_helper!(i64_mul_wide_s, 2)),
+            ("I64MulWideU", wide_helper!(i64_mul_wide_u, 2)),
+        ],
+    ]
+    .concat()
+}
+
+// --- memories and tables ---
+
+/// The running instance.
+///
+/// # Safety
+/// `cx` is the running instance's context, and nothing else borrows the instance.
+unsafe fn instance<'a>(cx: *mut VmContext) -> &'a mut InstanceData {
+    // SAFETY: forwarded.
+    unsafe { &mut *(*cx).instance }
+}
+
+/// The store.
+///
+/// # Safety
+/// As for [`instance`].
+unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut StoreOpaque {
+    // SAFETY: forwarded.
+    unsafe { &mut *(*(*cx).instance).store }
+}
+
+/// An index operand of a memory or table.
+///
+/// # Safety
+/// As for [`read`].
+unsafe fn index(operands: *const u64, above: usize, is_64: bool) -> u64 {
+    // SAFETY: forwarded.
+    let raw = unsafe { *operands.add(above) };
+    if is_64 { raw } else { u64::from(raw as u32) }
+}
+
+/// A size, or -1, in an index type.
+fn size_or_minus_one(size: Option<u64>, is_64: bool) -> u64 {
+    let size = size.unwrap_or(u64::MAX);
+    if is_64 { size } else { u64::from(size as u32) }
+}
+
+unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let memory = instance(cx).memories[memory as usize];
+        let is_64 = memory.as_ref().ty.memory64;
+        let old = store(cx).grow_memory(memory, index(p, 0, is_64));
+        *p = size_or_minus_one(old, is_64);
+    }
+    OK
+}
+
+unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let memory = instance(cx).memories[memory as usize].as_ref();
+        let is_64 = memory.ty.memory64;
+        let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
+        let Some(range) = checked_range(start, count, memory.def.length_bytes as u64) else {
+            return TrapCode::MemoryOutOfBounds as u64;
+        };
+        memory
+            .def
+            .base
+            .add(range.start)
+            .write_bytes(*p.add(1) as u8, range.len());
+    }
+    OK
+}
+
+unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let memories = &instance(cx).memories;
+        let to = memories[dst as usize].as_ref();
+        let from = memories[src as usize].as_ref();
+        let (to_64, from_64) = (to.ty.memory64, from.ty.memory64);
+        let count = index(p, 0, to_64 && from_64);
+        let target = checked_range(index(p, 2, to_64), count, to.def.length_bytes as u64);
+        let source = checked_range(index(p, 1, from_64), count, from.def.length_bytes as u64);
+        let (Some(target), Some(source)) = (target, source) else {
+            return TrapCode::MemoryOutOfBounds as u64;
+        };
+        let from = from.def.base.add(source.start);
+        core::ptr::copy(from, to.def.base.add(target.start), target.len());
+    }
+    OK
+}
+
+unsafe extern "C" fn memory_init(
+    cx: *mut VmContext,
+    p: *mut u64,
+    segment: u64,
+    memory: u64,
+) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let instance = instance(cx);
+        let is_64 = instance.memories[memory as usize].as_ref().ty.memory64;
+        let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
+        status(instance.memory_init(segment as u32, memory as u32, dst, src, count))
+    }
+}
+
+unsafe extern "C" fn data_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context.
+    unsafe { instance(cx) }.dropped_data[segment as usize] = true;
+    OK
+}
+
+unsafe extern "C" fn elem_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context.
+    unsafe { instance(cx) }.dropped_elements[segment as usize] = true;
+    OK
+}
+
+unsafe extern "C" fn table_get(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let table = instance(cx).tables[table as usize].as_ref();
+        let at = index(p, 0, table.ty.table64);
+        let element = usize::try_from(at)
+            .ok()
+            .and_then(|at| table.elements().get(at));
+        let Some(&element) = element else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
+        *p = element;
+    }
+    OK
+}
+
+unsafe extern "C" fn table_set(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let table = instance(cx).tables[table as usize].as_mut();
+        let at = index(p, 1, table.ty.table64);
+        let element = usize::try_from(at)
+            .ok()
+            .and_then(|at| table.elements_mut().get_mut(at));
+        let Some(element) = element else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
+        *element = *p;
+    }
+    OK
+}
+
+unsafe extern "C" fn table_grow(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let table = instance(cx).tables[table as usize];
+        let is_64 = table.as_ref().ty.table64;
+        let old = store(cx).grow_table(table, index(p, 0, is_64), *p.add(1));
+        *p.add(1) = size_or_minus_one(old, is_64);
+    }
+    OK
+}
+
+unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let table = instance(cx).tables[table as usize].as_mut();
+        let is_64 = table.ty.table64;
+        let range = checked_range(index(p, 2, is_64), index(p, 0, is_64), table.len());
+        let Some(range) = range else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
+        table.elements_mut()[range].fill(*p.add(1));
+    }
+    OK
+}
+
+unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let tables = &instance(cx).tables;
+        let to = tables[dst as usize].as_ref();
+        let from = tables[src as usize].as_ref();
+        let (to_64, from_64) = (to.ty.table64, from.ty.table64);
+        let count = index(p, 0, to_64 && from_64);
+        let target = checked_range(index(p, 2, to_64), count, to.len());
+        let source = checked_range(index(p, 1, from_64), count, from.len());
+        let (Some(target), Some(source)) = (target, source) else {
+            return TrapCode::TableOutOfBounds as u64;
+        };
+        let from = from.def.base.add(source.start);
+        core::ptr::copy(from, to.def.base.add(target.start), target.len());
+    }
+    OK
+}
+
+unsafe extern "C" fn table_init(cx: *mut VmContext, p: *mut u64, segment: u64, table: u64) -> u64 {
+    // SAFETY: the running code's own context and operands.
+    unsafe {
+        let instance = instance(cx);
+        let is_64 = instance.tables[table as usize].as_ref().ty.table64;
+        let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
+        status(instance.table_init(segment as u32, table as u32, dst, src, count))
+    }
+}
+
+// --- exceptions ---
+
+unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64) -> u64 {
+    // SAFETY: the running code's own context and operands; it has recorded its place.
+    unsafe {
+        let instance = instance(cx);
+        let ty: &FuncType = instance.inner().tag_type(tag as u32);
+        // The first value is highest; each is stored low half first.
+        let mut next = p.add(slots as usize);
+        let mut payload = Vec::with_capacity(slots as usize);
+        for ty in ty.params() {
+            let count = ty.slots() as usize;
+            next = next.sub(count);
+            payload.extend((0..count).map(|i| *next.add(i)));
+        }
+        let tag = instance.tags[tag as usize];
+        let store = store(cx);
+        let exn = store.exceptions.insert(Exception::new(tag, payload.into()));
+        u64::from(unwind::raise_exception(store, exn))
+    }
+}
+
+unsafe extern "C" fn throw_ref(cx: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+    // SAFETY: the running code's own context and operand; it has recorded its place.
+    unsafe {
+        if *p == 0 {
+            return TrapCode::NullExceptionReference as u64;
+        }
+        u64::from(unwind::raise_exception(store(cx), *p))
+    }
+}

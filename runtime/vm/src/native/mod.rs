@@ -1,0 +1,296 @@
+//! Native code: where machine code of the JIT meets the runtime.
+//!
+//! [`NativeEngine`] holds an engine's code memory, stubs and helper table; [`call`] is the way in
+//! from the host. A function is compiled on its first call, by [`compile_entry`], which the first
+//! code of every entry leads to.
+
+mod helpers;
+mod memory;
+pub(crate) mod registry;
+mod signals;
+mod unwind;
+
+use crate::error::{Error, Kind, Result};
+use crate::func::{HostCall, HostFunc};
+use crate::interp::code::FuncEntry;
+use crate::module::{ModuleInner, convert_val_type};
+use crate::store::StoreOpaque;
+use crate::sys::stack::native_stack_pointer;
+use crate::vmctx::{FuncRef, VmContext};
+use core::sync::atomic::Ordering;
+use memory::CodeMemory;
+use registry::NativeCode;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use wasmparser::{BinaryReader, FunctionBody};
+use zwasm_core::{FuncType, SigId, TrapCode};
+use zwasm_jit::baseline::{self, Env};
+use zwasm_jit::stubs;
+
+#[cfg(target_arch = "x86_64")]
+type Isa = zwasm_jit::isa::x86_64::X64Masm;
+#[cfg(target_arch = "aarch64")]
+type Isa = zwasm_jit::isa::aarch64::A64Masm;
+
+/// A host function returned an error; the store holds it.
+const STATUS_HOST_ERROR: u32 = 0x100;
+/// An exception left the activation; the store holds it.
+const STATUS_EXCEPTION: u32 = 0x101;
+
+/// What an engine needs to run native code.
+#[derive(Debug)]
+pub(crate) struct NativeEngine {
+    memory: Mutex<CodeMemory>,
+    entry_stubs: Mutex<HashMap<SigId, usize>>,
+    host_stubs: Mutex<HashMap<SigId, usize>>,
+    compile_stub: usize,
+    table: Box<[usize]>,
+    /// What the context register holds while a host function runs.
+    host_context: Box<VmContext>,
+}
+
+// SAFETY: the raw pointers in `host_context` are null or lead to `table`.
+unsafe impl Send for NativeEngine {}
+// SAFETY: as above; everything that changes is behind a lock.
+unsafe impl Sync for NativeEngine {}
+
+type EntryStub = unsafe extern "C" fn(*mut VmContext, *const FuncEntry, *mut u64) -> u32;
+
+/// Where calls of a host function go: the shape of a [`FuncEntry`] with the function behind it.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct HostEntry {
+    code: usize,
+    _first: usize,
+    func: *const HostFunc,
+}
+
+impl NativeEngine {
+    pub(crate) fn new() -> Result<NativeEngine> {
+        signals::install();
+        let mut memory = CodeMemory::default();
+        let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
+        let raise = publish(stubs::raise::<Isa>())? as usize;
+        let compile_stub = publish(stubs::compile::<Isa>())? as usize;
+        let table = helpers::table([
+            raise,
+            compile_entry as *const () as usize,
+            host_call as *const () as usize,
+            take_trace as *const () as usize,
+        ]);
+        let host_context = Box::new(VmContext {
+            limits: core::ptr::null(),
+            memory0_base: core::ptr::null_mut(),
+            memory0: core::ptr::null_mut(),
+            instance: core::ptr::null_mut(),
+            helpers: table.as_ptr().cast(),
+            entries: core::ptr::null(),
+        });
+        Ok(NativeEngine {
+            memory: Mutex::new(memory),
+            entry_stubs: Mutex::default(),
+            host_stubs: Mutex::default(),
+            compile_stub,
+            table,
+            host_context,
+        })
+    }
+
+    /// What a context's `helpers` field points to.
+    pub(crate) fn helpers(&self) -> *const u8 {
+        self.table.as_ptr().cast()
+    }
+
+    /// The first code of every function.
+    pub(crate) fn compile_stub(&self) -> *const u32 {
+        self.compile_stub as *const u32
+    }
+
+    /// What the context field of a host function's reference holds.
+    pub(crate) fn host_context(&self) -> *mut VmContext {
+        (&raw const *self.host_context).cast_mut()
+    }
+
+    pub(crate) fn host_entry(&self, func: &HostFunc, ty: &FuncType) -> Result<Box<HostEntry>> {
+        let code = self.stub(&self.host_stubs, func.sig, || stubs::host::<Isa>(ty))?;
+        Ok(Box::new(HostEntry {
+            code,
+            _first: 0,
+            func: core::ptr::from_ref(func),
+        }))
+    }
+
+    fn stub(
+        &self,
+        stubs: &Mutex<HashMap<SigId, usize>>,
+        sig: SigId,
+        make: impl FnOnce() -> Vec<u8>,
+    ) -> Result<usize> {
+        let mut stubs = stubs.lock().expect("no panic while locked");
+        if let Some(&stub) = stubs.get(&sig) {
+            return Ok(stub);
+        }
+        let stub = self.publish(&make())? as usize;
+        stubs.insert(sig, stub);
+        Ok(stub)
+    }
+
+    fn publish(&self, code: &[u8]) -> Result<*const u8> {
+        let mut memory = self.memory.lock().expect("no panic while locked");
+        memory.publish(code).map_err(no_code_memory)
+    }
+}
+
+fn no_code_memory(error: std::io::Error) -> Error {
+    Error::resource(format!("the host has no memory for machine code: {error}"))
+}
+
+/// Compiles a function and registers its code.
+pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCode>> {
+    let func_index = module.info.imported_funcs + defined;
+    let range = module.info.bodies[defined as usize].clone();
+    let features = module.engine.features();
+    let bytes = &module.bytes[range.clone()];
+    let body = FunctionBody::new(BinaryReader::new_features(
+        bytes,
+        range.start as u64,
+        features,
+    ));
+    let config = module.engine.config();
+    let env = Env {
+        info: &module.info,
+        types: &module.types,
+        val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
+        guarded: config.memory_reservation_bytes.is_none(),
+        fuel: config.consume_fuel,
+    };
+    let compiled = baseline::compile::<Isa>(env, func_index, &body);
+    let native = module.engine.native().expect("only native tiers compile");
+    let start = native.publish(&compiled.code)? as usize;
+    let code = Arc::new(NativeCode {
+        start,
+        length_bytes: compiled.code.len(),
+        func_index,
+        module: core::ptr::from_ref(module),
+        sites: compiled.sites,
+        catches: compiled.catches,
+        frame_bytes: compiled.frame_bytes,
+    });
+    registry::register(code.clone());
+    Ok(code)
+}
+
+/// Calls a wasm function with raw arguments in `slots`, where the results end up.
+pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+    let here = native_stack_pointer();
+    let outermost = store.native_limit == 0;
+    if outermost {
+        let budget = store.engine().config().max_native_stack_bytes;
+        store.native_limit = here.saturating_sub(budget).max(1);
+        store.limits.stack_limit.set(store.native_limit as u64);
+    } else if here < store.native_limit {
+        return Err(Error::from(TrapCode::StackOverflow));
+    }
+    let ty = store.engine().inner().types.get(func.sig());
+    let engine = store.engine().clone();
+    let native = engine.native().expect("only native tiers get here");
+    let stub = native.stub(&native.entry_stubs, func.sig(), || stubs::entry::<Isa>(&ty))?;
+    let entry_frame = store.limits.entry_frame.get();
+    let store_pointer = core::ptr::from_mut(store);
+    // SAFETY: the stub was made for the function's signature, whose slots the caller brings; the
+    // function belongs to this store, so its context and code are live. While code runs it reaches
+    // the store through the same pointer.
+    let status = unsafe {
+        let stub = core::mem::transmute::<usize, EntryStub>(stub);
+        stub(func.context, func.entry, slots.as_mut_ptr())
+    };
+    // SAFETY: the run is over.
+    let store = unsafe { &mut *store_pointer };
+    store.limits.entry_frame.set(entry_frame);
+    if outermost {
+        store.native_limit = 0;
+    }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(describe(store, status))
+    }
+}
+
+/// The error behind a status, with a backtrace.
+fn describe(store: &mut StoreOpaque, status: u32) -> Error {
+    let trace = store.native_trace.take().unwrap_or_default();
+    if status == STATUS_HOST_ERROR || status == STATUS_EXCEPTION {
+        let mut error = store
+            .pending_error
+            .take()
+            .expect("set by whoever ended the run");
+        error.set_backtrace(trace);
+        return error;
+    }
+    let code = u8::try_from(status).ok().and_then(TrapCode::from_number);
+    let code = code.expect("every other status is a trap");
+    if code == TrapCode::Interrupted {
+        store.limits.interrupt.store(0, Ordering::Relaxed);
+    }
+    Error::trap(code, trace)
+}
+
+/// The runtime's compiler, as the compile stub calls it.
+unsafe extern "C" fn compile_entry(cx: *mut VmContext, entry: *const FuncEntry) {
+    // SAFETY: the instance is live, and the entry lies in its module's array.
+    unsafe {
+        let module = (*(*cx).instance).module.inner();
+        let defined = entry.offset_from((*cx).entries);
+        let defined = u32::try_from(defined).expect("the entry lies in the array");
+        if module.code.compile_native(module, defined).is_err() {
+            // There is no way back from here that the guest could take.
+            std::process::abort();
+        }
+    }
+}
+
+/// Takes the backtrace of a trap while the frames are in place, as the `raise` stub asks.
+unsafe extern "C" fn take_trace(cx: *mut VmContext, status: u32) -> u32 {
+    if u8::try_from(status).is_ok() {
+        // SAFETY: the context is of a live instance, and the frames of its activation are in place.
+        unsafe {
+            let store = &mut *(*(*cx).instance).store;
+            store.native_trace = Some(unwind::backtrace(store));
+        }
+    }
+    status
+}
+
+/// The runtime's way to host functions, as host stubs call it.
+unsafe extern "C" fn host_call(
+    cx: *mut VmContext,
+    slots: *mut u64,
+    entry: *const HostEntry,
+    frame: *const u64,
+) -> u32 {
+    // SAFETY: the stub passes its caller's context, as many slots as the signature needs, its own
+    // entry and its frame; no borrow of the store is held across the call.
+    unsafe {
+        let instance = (*cx).instance;
+        let store = (*instance).store;
+        let host = &*(*entry).func;
+        let result = host.call(HostCall {
+            store,
+            caller: instance,
+            slots,
+        });
+        let Err(error) = result else { return 0 };
+        let limits = &(*store).limits;
+        // The place is the wasm caller's: behind the return address, in the frame it saved.
+        limits.trap_pc.set(*frame.add(1) - 1);
+        limits.trap_fp.set(*frame);
+        if let Kind::Exception { exn, .. } = error.kind() {
+            return unwind::raise_exception(&mut *store, *exn);
+        }
+        let trace = unwind::backtrace(&*store);
+        (*store).native_trace = Some(trace);
+        (*store).pending_error = Some(error);
+        STATUS_HOST_ERROR
+    }
+}

@@ -1,0 +1,157 @@
+//! Hardware faults in guest code become traps.
+//!
+//! The handler acts only when the faulting instruction is in a function of ours and the side table
+//! names a trap for it: it records the place and makes the thread go on in the engine's `raise`
+//! stub, which leaves the activation. Any other fault goes to whoever handled it before.
+
+use super::registry;
+use crate::vmctx::VmContext;
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use std::sync::Once;
+use zwasm_jit::baseline::helpers::RAISE;
+
+const SIGNALS: [i32; 5] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGILL,
+    libc::SIGFPE,
+    libc::SIGTRAP,
+];
+
+struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
+// SAFETY: written once before the handler can run, then only read.
+unsafe impl Sync for Previous {}
+static PREVIOUS: Previous = Previous(UnsafeCell::new([const { MaybeUninit::uninit() }; 5]));
+
+/// Installs the handler, once per process.
+pub(crate) fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        for (i, &signal) in SIGNALS.iter().enumerate() {
+            // SAFETY: a zeroed `sigaction` is valid, the handler has the signature that
+            // `SA_SIGINFO` asks for, and `PREVIOUS` is written before its signal is handled.
+            unsafe {
+                let mut action: libc::sigaction = core::mem::zeroed();
+                action.sa_sigaction = handle as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+                libc::sigemptyset(&mut action.sa_mask);
+                let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
+                let result = libc::sigaction(signal, &action, previous);
+                assert!(result == 0, "sigaction accepts these signals");
+            }
+        }
+    });
+}
+
+/// # Safety
+/// Called by the kernel with a valid context.
+unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes a `ucontext_t`.
+    let machine = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    if divert(machine) {
+        return;
+    }
+    // SAFETY: forwarded.
+    unsafe { chain(signal, info, context) }
+}
+
+/// Sends a faulting thread to the `raise` stub; false when the fault is not the guest's.
+fn divert(machine: &mut libc::ucontext_t) -> bool {
+    let pc = registers::pc(machine);
+    let Some(code) = registry::find(pc) else {
+        return false;
+    };
+    let Some(trap) = code.trap_at(pc) else {
+        return false;
+    };
+    let cx = registers::context(machine) as *mut VmContext;
+    // SAFETY: in guest code the context register holds the running instance's context.
+    let raise = unsafe {
+        let limits = &*(*cx).limits;
+        limits.trap_pc.set(pc as u64);
+        limits.trap_fp.set(registers::frame(machine));
+        *(*cx).helpers.cast::<usize>().add(RAISE as usize)
+    };
+    registers::go_to(machine, raise, trap as u64);
+    true
+}
+
+/// Passes a fault on.
+///
+/// # Safety
+/// The arguments are the kernel's.
+unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let index = SIGNALS
+        .iter()
+        .position(|&s| s == signal)
+        .expect("we handle only these");
+    // SAFETY: written when the handler was installed.
+    let previous = unsafe { (*PREVIOUS.0.get())[index].assume_init_ref() };
+    match previous.sa_sigaction {
+        libc::SIG_DFL | libc::SIG_IGN => {
+            // SAFETY: restores the default, under which the fault repeats and ends the process.
+            unsafe { libc::sigaction(signal, previous, core::ptr::null_mut()) };
+        }
+        handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
+            type Full = unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void);
+            // SAFETY: the flag says that the handler has this signature.
+            unsafe { core::mem::transmute::<usize, Full>(handler)(signal, info, context) }
+        }
+        handler => {
+            // SAFETY: without the flag it has this one.
+            unsafe { core::mem::transmute::<usize, extern "C" fn(i32)>(handler)(signal) }
+        }
+    }
+}
+
+/// The registers that matter, in the kernel's record.
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use libc::ucontext_t;
+
+    pub(super) fn pc(machine: &ucontext_t) -> usize {
+        machine.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
+    }
+
+    pub(super) fn frame(machine: &ucontext_t) -> u64 {
+        machine.uc_mcontext.gregs[libc::REG_RBP as usize] as u64
+    }
+
+    /// The VM context: `r14`.
+    pub(super) fn context(machine: &ucontext_t) -> u64 {
+        machine.uc_mcontext.gregs[libc::REG_R14 as usize] as u64
+    }
+
+    /// Goes on at `pc` with `result` in the result register.
+    pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, result: u64) {
+        machine.uc_mcontext.gregs[libc::REG_RIP as usize] = pc as i64;
+        machine.uc_mcontext.gregs[libc::REG_RAX as usize] = result as i64;
+    }
+}
+
+/// The registers that matter, in the kernel's record.
+#[cfg(target_arch = "aarch64")]
+mod registers {
+    use libc::ucontext_t;
+
+    pub(super) fn pc(machine: &ucontext_t) -> usize {
+        machine.uc_mcontext.pc as usize
+    }
+
+    pub(super) fn frame(machine: &ucontext_t) -> u64 {
+        machine.uc_mcontext.regs[29]
+    }
+
+    /// The VM context: `x28`.
+    pub(super) fn context(machine: &ucontext_t) -> u64 {
+        machine.uc_mcontext.regs[28]
+    }
+
+    /// Goes on at `pc` with `result` in the result register.
+    pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, result: u64) {
+        machine.uc_mcontext.pc = pc as u64;
+        machine.uc_mcontext.regs[0] = result;
+    }
+}

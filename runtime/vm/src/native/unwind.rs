@@ -1,0 +1,133 @@
+//! Walking native frames: backtraces, and the search for exception handlers.
+//!
+//! Frames are linked by their frame pointers; the return address lies above the saved one, the
+//! context 8 bytes below. The walk ends at the first return address that is no function's: the
+//! entry stub's.
+
+use super::STATUS_EXCEPTION;
+use super::registry::{self, NativeCode};
+use crate::backtrace::{Frame, WasmBacktrace};
+use crate::error::Error;
+use crate::store::StoreOpaque;
+use crate::vmctx::VmContext;
+use std::sync::Arc;
+use zwasm_core::FuncType;
+use zwasm_jit::baseline::helpers::STATUS_RESUME;
+
+/// The frames from where the store's limits say, innermost first.
+struct Frames {
+    pc: usize,
+    fp: *const u64,
+}
+
+impl Frames {
+    /// # Safety
+    /// The frames are in place as long as the iterator lives.
+    unsafe fn of(store: &StoreOpaque) -> Frames {
+        Frames {
+            pc: store.limits.trap_pc.get() as usize,
+            fp: store.limits.trap_fp.get() as *const u64,
+        }
+    }
+}
+
+impl Iterator for Frames {
+    /// An address in the function, its code and its frame pointer.
+    type Item = (usize, Arc<NativeCode>, *const u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let code = registry::find(self.pc)?;
+        let item = (self.pc, code, self.fp);
+        // SAFETY: a live frame holds its caller's frame pointer and the return address.
+        unsafe {
+            // The call before the return address.
+            self.pc = *self.fp.add(1) as usize - 1;
+            self.fp = *self.fp as *const u64;
+        }
+        Some(item)
+    }
+}
+
+/// The wasm frames from the place that the store recorded last.
+///
+/// # Safety
+/// The frames are still in place.
+pub(super) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
+    let mut trace = WasmBacktrace::default();
+    // SAFETY: forwarded.
+    for (pc, code, _) in unsafe { Frames::of(store) } {
+        if trace.is_full() {
+            trace.omit_one();
+            continue;
+        }
+        // SAFETY: the frame keeps its module alive.
+        let module = unsafe { &*code.module };
+        trace.push(Frame {
+            func_index: code.func_index,
+            name: module.func_name(code.func_index),
+            module_offset: code.module_offset(pc),
+        });
+    }
+    trace
+}
+
+/// Finds the handler of an exception, from the recorded place on. Returns the status that makes
+/// the caller's code go there, or out of the activation.
+///
+/// # Safety
+/// The recorded frames are in place.
+pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
+    let exception = store.exceptions.get(exn);
+    // SAFETY: forwarded.
+    for (pc, code, fp) in unsafe { Frames::of(store) } {
+        let offset = code.offset(pc);
+        // SAFETY: every frame keeps its context below the frame pointer, and it is live.
+        let instance = unsafe { &*(*(*fp.sub(1) as *const VmContext)).instance };
+        let clause = code
+            .catches
+            .iter()
+            .filter(|range| range.start <= offset && offset < range.end)
+            .flat_map(|range| &range.clauses)
+            .find(|clause| {
+                clause
+                    .tag
+                    .is_none_or(|tag| instance.tags[tag as usize] == exception.tag)
+            });
+        let Some(clause) = clause else { continue };
+        // SAFETY: the frame has room for the payload below that point.
+        unsafe {
+            let mut next = fp.byte_sub(clause.payload_below_frame as usize).cast_mut();
+            if let Some(tag) = clause.tag {
+                let ty: &FuncType = instance.inner().tag_type(tag);
+                let mut words = exception.payload.iter();
+                for ty in ty.params() {
+                    // Slots grow downwards; the low half of a vector is lowest.
+                    let count = ty.slots() as usize;
+                    next = next.sub(count);
+                    for i in 0..count {
+                        *next.add(i) = *words.next().expect("the payload has the tag's type");
+                    }
+                }
+            }
+            if clause.with_ref {
+                next = next.sub(1);
+                *next = exn;
+            }
+        }
+        let limits = &store.limits;
+        limits
+            .resume_pc
+            .set((code.start + clause.target as usize) as u64);
+        limits.resume_frame.set(fp as u64);
+        limits
+            .resume_stack
+            .set(fp as u64 - u64::from(code.frame_bytes));
+        return STATUS_RESUME as u32;
+    }
+    exception.pinned.set(true);
+    // SAFETY: forwarded.
+    let trace = unsafe { backtrace(store) };
+    store.native_trace = Some(trace);
+    store.pending_error = Some(Error::exception(exn, WasmBacktrace::default()));
+    STATUS_EXCEPTION
+}

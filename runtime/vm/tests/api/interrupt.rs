@@ -1,0 +1,251 @@
+//! Stopping a guest from another thread, whatever it is doing; fuel.
+
+use crate::{engine, every_tier};
+use std::time::{Duration, Instant};
+use zwasm::{Caller, Config, Error, Extern, Linker, Module, Store, TrapCode};
+
+/// Everything that could go on for ever. `fill` works on half a gibibyte at a time.
+const ENDLESS: &str = r#"(module
+    (import "h" "nothing" (func $nothing))
+    (import "h" "back" (func $back (param i32)))
+    (memory 8192) (memory $small 1)
+    (table $t 1000000 funcref)
+    (type $v (func))
+    (elem declare func $tail_ref)
+    (elem (table $t) (i32.const 0) func $tail_indirect)
+    (func (export "loop") (loop $l (br $l)))
+    (func (export "loop_if") (loop $l (br_if $l (i32.const 1))))
+    (func (export "loop_table") (loop $l (br_table $l $l (i32.const 1))))
+    (func (export "loop_call") (loop $l (call $leaf) (br $l)))
+    (func $leaf (export "leaf"))
+    (func $tail (export "tail") (return_call $tail))
+    (func $tail_indirect (export "tail_indirect") (return_call_indirect (type $v) (i32.const 0)))
+    (func $tail_ref (export "tail_ref") (return_call_ref $v (ref.func $tail_ref)))
+    (func $a (export "tail_pair") (return_call $b))
+    (func $b (return_call $a))
+    (func (export "loop_host") (loop $l (call $nothing) (br $l)))
+    (func $th (export "tail_host") (call $nothing) (return_call $th))
+    (func (export "back") (call $back (i32.const 0)))
+    (func (export "fill") (loop $l
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x20000000)) (br $l)))
+    (func (export "copy") (loop $l
+      (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x1fffffff)) (br $l)))
+    (func (export "table_fill") (loop $l
+      (table.fill $t (i32.const 0) (ref.null func) (i32.const 1000000)) (br $l)))
+    (func (export "table_copy") (loop $l
+      (table.copy $t $t (i32.const 1) (i32.const 0) (i32.const 999999)) (br $l)))
+    (tag $e)
+    (func (export "throw") (loop $l
+      (block $h (try_table (catch $e $h) (throw $e)))
+      (br $l)))
+    (func $tree (export "tree") (param i64)
+      (if (i64.eqz (local.get 0)) (then (return)))
+      (call $tree (i64.sub (local.get 0) (i64.const 1)))
+      (call $tree (i64.sub (local.get 0) (i64.const 1)))))"#;
+
+fn endless(config: &Config) -> (Store<()>, zwasm::Instance) {
+    let engine = engine(config);
+    let mut linker = Linker::<()>::new(&engine);
+    linker.func_wrap("h", "nothing", || {}).unwrap();
+    // Calls the guest again and again, which returns at once each time.
+    linker
+        .func_wrap(
+            "h",
+            "back",
+            |mut caller: Caller<'_, ()>, _: i32| -> Result<(), Error> {
+                let leaf = caller
+                    .get_export("leaf")
+                    .and_then(Extern::into_func)
+                    .unwrap();
+                let leaf = leaf.typed::<(), ()>(&caller)?;
+                loop {
+                    leaf.call(&mut caller, ())?;
+                }
+            },
+        )
+        .unwrap();
+    let module = Module::new(&engine, ENDLESS).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = linker.instantiate(&mut store, &module).unwrap();
+    (store, instance)
+}
+
+#[test]
+fn every_endless_guest_is_stopped_by_another_thread() {
+    every_tier(|config| {
+        let (mut store, instance) = endless(&config);
+        let exports = instance.exports(&store);
+        for (name, item) in exports {
+            if name == "leaf" {
+                continue;
+            }
+            let func = item.into_func().unwrap();
+            let args: Vec<_> = func
+                .ty(&store)
+                .params()
+                .iter()
+                .map(|_| zwasm::Val::I64(64))
+                .collect();
+            let handle = store.interrupt_handle();
+            let stopper = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(30));
+                handle.interrupt();
+                Instant::now()
+            });
+            let error = func.call(&mut store, &args, &mut []).unwrap_err();
+            let late = stopper.join().unwrap().elapsed();
+            assert_eq!(
+                error.trap_code(),
+                Some(TrapCode::Interrupted),
+                "{name}: {error}"
+            );
+            assert!(late < Duration::from_secs(5), "{name} went on for {late:?}");
+            println!("{name}: stopped after {late:?}");
+        }
+    });
+}
+
+#[test]
+fn an_early_interruption_stops_the_next_call_and_only_that() {
+    every_tier(|config| {
+        let (mut store, instance) = endless(&config);
+        let tree = instance.get_typed_func::<i64, ()>(&store, "tree").unwrap();
+        let handle = store.interrupt_handle();
+        handle.interrupt();
+        assert!(handle.is_interrupted());
+        let error = tree.call(&mut store, 1).unwrap_err();
+        assert_eq!(error.trap_code(), Some(TrapCode::Interrupted));
+        assert!(!handle.is_interrupted());
+        tree.call(&mut store, 1).unwrap();
+        handle.interrupt();
+        handle.clear();
+        tree.call(&mut store, 1).unwrap();
+        drop(store);
+        handle.interrupt();
+    });
+}
+
+#[test]
+fn endless_guests_use_up_their_fuel() {
+    every_tier(|mut config| {
+        config.consume_fuel(true);
+        let (mut store, instance) = endless(&config);
+        for (name, item) in instance.exports(&store) {
+            if name == "leaf" {
+                continue;
+            }
+            let func = item.into_func().unwrap();
+            let args: Vec<_> = func
+                .ty(&store)
+                .params()
+                .iter()
+                .map(|_| zwasm::Val::I64(64))
+                .collect();
+            store.set_fuel(20_000).unwrap();
+            // Bulk instructions may cost by size or by one; a round of these is slow enough.
+            if ["fill", "copy", "table_fill", "table_copy"].contains(&name.as_str()) {
+                store.set_fuel(20).unwrap();
+            }
+            let error = func.call(&mut store, &args, &mut []).unwrap_err();
+            assert_eq!(
+                error.trap_code(),
+                Some(TrapCode::OutOfFuel),
+                "{name}: {error}"
+            );
+            assert_eq!(store.get_fuel().unwrap(), 0, "{name}");
+        }
+    });
+}
+
+const COUNT: &str = r#"(module
+    (func (export "count") (param i32) (result i32) (local i32)
+      (loop $l
+        (local.set 1 (i32.add (local.get 1) (i32.const 3)))
+        (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+      (local.get 1))
+    (func (export "branchy") (param i32) (result i32)
+      (if (result i32) (i32.and (local.get 0) (i32.const 1))
+        (then (i32.const 1) (i32.const 2) (i32.add))
+        (else (i32.const 7)))))"#;
+
+#[test]
+fn fuel_is_the_same_every_time_and_can_be_refilled() {
+    every_tier(|mut config| {
+        config.consume_fuel(true);
+        let mut spent = Vec::new();
+        for _ in 0..2 {
+            let (mut store, instance) = crate::instance(&config, COUNT);
+            let count = instance
+                .get_typed_func::<i32, i32>(&store, "count")
+                .unwrap();
+            assert_eq!(
+                count.call(&mut store, 1).unwrap_err().trap_code(),
+                Some(TrapCode::OutOfFuel),
+                "a store begins with none"
+            );
+            store.set_fuel(1_000_000).unwrap();
+            for n in [1, 10, 1000] {
+                let before = store.get_fuel().unwrap();
+                assert_eq!(count.call(&mut store, n).unwrap(), 3 * n);
+                spent.push(before - store.get_fuel().unwrap());
+            }
+            // Exactly enough, and one too few.
+            let enough = spent[2];
+            store.set_fuel(enough).unwrap();
+            assert_eq!(count.call(&mut store, 1000).unwrap(), 3000);
+            assert_eq!(store.get_fuel().unwrap(), 0);
+            store.set_fuel(enough - 1).unwrap();
+            assert_eq!(
+                count.call(&mut store, 1000).unwrap_err().trap_code(),
+                Some(TrapCode::OutOfFuel)
+            );
+            store.set_fuel(u64::MAX).unwrap();
+            assert_eq!(count.call(&mut store, 1000).unwrap(), 3000);
+        }
+        assert_eq!(spent[..3], spent[3..]);
+        assert!(spent[2] > spent[1] && spent[1] > spent[0]);
+        // Linear in the iterations: nothing else is counted.
+        assert_eq!((spent[2] - spent[0]) % 999, 0, "{spent:?}");
+    });
+}
+
+#[test]
+fn host_functions_see_and_set_fuel() {
+    every_tier(|mut config| {
+        config.consume_fuel(true);
+        let engine = engine(&config);
+        let mut linker = Linker::<()>::new(&engine);
+        linker
+            .func_wrap("h", "refuel", |mut caller: Caller<'_, ()>| {
+                use zwasm::AsContextMut;
+                let mut context = caller.as_context_mut();
+                let left = context.get_fuel().unwrap();
+                context.set_fuel(10_000).unwrap();
+                left
+            })
+            .unwrap();
+        let module = Module::new(
+            &engine,
+            r#"(module (import "h" "refuel" (func $refuel (result i64)))
+            (func (export "run") (result i64) (local i32)
+              (drop (call $refuel))
+              (local.set 0 (i32.const 500))
+              (loop $l (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+              (call $refuel)))"#,
+        )
+        .unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        store.set_fuel(100).unwrap();
+        let run = instance.get_typed_func::<(), u64>(&store, "run").unwrap();
+        let left = run.call(&mut store, ()).unwrap();
+        assert!(left < 10_000 - 1000, "{left}");
+    });
+}
+
+#[test]
+fn fuel_needs_an_engine_that_counts_it() {
+    let mut store = Store::new(&zwasm::Engine::default(), ());
+    assert!(store.set_fuel(1).is_err());
+    assert!(store.get_fuel().is_err());
+}
