@@ -83,6 +83,21 @@ fn stack_checks() {
     }
 }
 
+#[test]
+fn an_instruction_knows_its_address() {
+    for host in hosts() {
+        for dst in operands() {
+            let mut offset = 0;
+            let code = Code::snippet(host, |m, _| {
+                offset = m.offset();
+                m.here(dst);
+            });
+            let after = code.check(&State::new(), Changes::General(dst), Kept::Everything);
+            assert_eq!(after.get(dst), code.address() + u64::from(offset));
+        }
+    }
+}
+
 /// A call of a function that goes on to another: both through memory.
 #[test]
 fn calls_and_tail_calls() {
@@ -92,6 +107,12 @@ fn calls_and_tail_calls() {
         last.imm(file.result, 42);
         last.ret();
         let last = Code::new(last.finish());
+        // One that has a frame of its own, one that has none.
+        let mut second = host();
+        let frame = second.enter();
+        second.set_frame_size(frame, 32);
+        second.leave_to(Mem::at(file.context, POINTERS_OFFSET + 16));
+        let second = Code::new(second.finish());
         let mut first = host();
         first.jump_to(Mem::at(file.context, POINTERS_OFFSET + 8));
         let first = Code::new(first.finish());
@@ -101,7 +122,7 @@ fn calls_and_tail_calls() {
             m.mov(Width::W64, dst, file.result);
         });
         let mut state = State::new();
-        state.pointers = [first.address(), last.address(), 0];
+        state.pointers = [first.address(), second.address(), last.address()];
         assert_eq!(code.run(&state).get(dst), 42);
     }
 }

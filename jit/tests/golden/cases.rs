@@ -535,6 +535,15 @@ fn control<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
             m.leave();
         });
     }
+    let mem = Mem::at(file.callee, 8);
+    cases.add(format!("leave_to {}", name(mem)), |m, _| m.leave_to(mem));
+    for dst in [r[0], r[1]] {
+        cases.add(format!("here {dst:?}"), |m, _| m.here(dst));
+    }
+    cases.add("mov to and from the stack pointer".to_owned(), |m, _| {
+        m.mov(Width::W64, r[0], file.stack);
+        m.mov(Width::W64, file.stack, r[1]);
+    });
     cases.add("check_stack".to_owned(), |m, exits| {
         m.check_stack(16, 8, exits[0])
     });

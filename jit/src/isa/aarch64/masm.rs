@@ -129,6 +129,13 @@ impl A64Masm {
         }
     }
 
+    /// Undoes `enter`.
+    fn drop_frame(&mut self) {
+        self.add_imm(AddImm::Add, Width::W64, SP, FP, 0);
+        // ldp x29, x30, [sp], #16
+        self.word(0xa8c1_7bfd);
+    }
+
     /// The words that subtract `size_bytes` from the stack pointer.
     fn frame_words(size_bytes: u32) -> [u32; 3] {
         let mut words = [NOP; 3];
@@ -235,10 +242,18 @@ impl Masm for A64Masm {
     }
 
     fn leave(&mut self) {
-        self.add_imm(AddImm::Add, Width::W64, SP, FP, 0);
-        // ldp x29, x30, [sp], #16
-        self.word(0xa8c1_7bfd);
+        self.drop_frame();
         self.ret();
+    }
+
+    fn leave_to(&mut self, mem: Mem) {
+        self.drop_frame();
+        self.jump_to(mem);
+    }
+
+    fn here(&mut self, dst: Gpr) {
+        // adr dst, #0
+        self.word(0x1000_0000 | u32::from(dst.0));
     }
 
     fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
@@ -269,8 +284,11 @@ impl Masm for A64Masm {
     }
 
     fn mov(&mut self, width: Width, dst: Gpr, src: Gpr) {
-        // The upper half of a 32-bit value is clear already.
-        if dst != src {
+        if dst == src {
+            // The upper half of a 32-bit value is clear already.
+        } else if dst == SP || src == SP {
+            self.add_imm(AddImm::Add, Width::W64, dst, src, 0);
+        } else {
             self.mov_always(width, dst, src);
         }
     }

@@ -20,12 +20,12 @@ pub(super) const ZERO: Gpr = Gpr(31);
 /// The float register that operations may overwrite and that is never an operand.
 pub(super) const FLOAT_PRIVATE: Fpr = Fpr(30);
 
-/// The registers from 0 on.
-const fn floats<const N: usize>() -> [Fpr; N] {
+/// The registers from `first` on.
+const fn floats<const N: usize>(first: u8) -> [Fpr; N] {
     let mut registers = [Fpr(0); N];
     let mut i = 0;
     while i < N {
-        registers[i] = Fpr(i as u8);
+        registers[i] = Fpr(first + i as u8);
         i += 1;
     }
     registers
@@ -50,11 +50,15 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     stack: SP,
     scratch: [X16, Gpr(17)],
     float_scratch: Fpr(31),
+    c_saved: &generals::<10>(19),
+    c_float_saved: &floats::<8>(8),
     saved: &generals::<8>(19),
-    temporary: &generals::<14>(0),
-    float_temporary: &floats::<30>(),
+    // Not x0, in which results arrive and C functions answer.
+    temporary: &generals::<13>(1),
+    float_temporary: &floats::<30>(0),
     arguments: &generals::<8>(0),
-    float_arguments: &floats::<8>(),
+    float_arguments: &floats::<8>(0),
     result: Gpr(0),
+    callee: Gpr(9),
     float_result: Fpr(0),
 };
