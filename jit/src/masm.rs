@@ -363,8 +363,8 @@ pub trait Masm: Sized {
 
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
-    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
+    #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     fn div(
         &mut self,
         op: DivOp,

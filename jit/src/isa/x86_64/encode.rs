@@ -65,6 +65,37 @@ impl Op {
     }
 }
 
+/// The fixed part of an instruction that leaves the flags alone, with a VEX prefix.
+#[derive(Clone, Copy)]
+pub(super) struct Vex {
+    /// 1 for `66`, 2 for `F3`, 3 for `F2`.
+    prefix: u8,
+    /// 2 for `0F 38`, 3 for `0F 3A`.
+    map: u8,
+    code: u8,
+}
+
+impl Vex {
+    pub(super) const SHLX: Vex = Vex {
+        prefix: 1,
+        map: 2,
+        code: 0xf7,
+    };
+    pub(super) const SARX: Vex = Vex {
+        prefix: 2,
+        ..Vex::SHLX
+    };
+    pub(super) const SHRX: Vex = Vex {
+        prefix: 3,
+        ..Vex::SHLX
+    };
+    pub(super) const RORX: Vex = Vex {
+        prefix: 3,
+        map: 3,
+        code: 0xf0,
+    };
+}
+
 /// The operand that may be in memory.
 #[derive(Clone, Copy)]
 pub(super) enum Rm {
@@ -266,25 +297,14 @@ impl X64Masm {
         }
     }
 
-    /// Emits a VEX instruction of the shift family: `prefix` 1 is `66`, 2 `F3`, 3 `F2`; `map` 2 is
-    /// `0F 38`, 3 is `0F 3A`.
-    #[allow(clippy::too_many_arguments, reason = "the fields of one format")]
-    pub(super) fn vex(
-        &mut self,
-        prefix: u8,
-        map: u8,
-        code: u8,
-        width: Width,
-        reg: Gpr,
-        rm: Gpr,
-        third: u8,
-    ) {
+    /// Emits an instruction with a third operand, which is 0 if it takes none.
+    pub(super) fn vex(&mut self, op: Vex, width: Width, reg: Gpr, rm: Gpr, third: u8) {
         self.asm.push(0xc4);
         let inverted = (!reg.0 & 8) << 4 | 0x40 | (!rm.0 & 8) << 2;
-        self.asm.push(inverted | map);
+        self.asm.push(inverted | op.map);
         let wide = u8::from(is_wide(width)) << 7;
-        self.asm.push(wide | (!third & 15) << 3 | prefix);
-        self.asm.push(code);
+        self.asm.push(wide | (!third & 15) << 3 | op.prefix);
+        self.asm.push(op.code);
         self.modrm(3, reg.0, rm.0);
     }
 

@@ -7,7 +7,7 @@
 
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-use super::encode::{Cc, Group, Op, Rm, Shift, Unary};
+use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
 use super::regs::{R11, RAX, RCX, RDX};
 use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, Operand, Width};
@@ -99,14 +99,14 @@ impl X64Masm {
 
     fn shift(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: Gpr) {
         if self.features.bmi2 {
-            let prefix = match shift {
-                Shift::Shl => Some(1),
-                Shift::Sar => Some(2),
-                Shift::Shr => Some(3),
+            let op = match shift {
+                Shift::Shl => Some(Vex::SHLX),
+                Shift::Sar => Some(Vex::SARX),
+                Shift::Shr => Some(Vex::SHRX),
                 Shift::Rol | Shift::Ror => None,
             };
-            if let Some(prefix) = prefix {
-                self.vex(prefix, 2, 0xf7, width, dst, a, count.0);
+            if let Some(op) = op {
+                self.vex(op, width, dst, a, count.0);
                 return;
             }
         }
@@ -223,7 +223,7 @@ impl X64Masm {
                 Shift::Shl | Shift::Shr | Shift::Sar => None,
             };
             if let Some(right) = right {
-                self.vex(3, 3, 0xf0, width, dst, a, 0);
+                self.vex(Vex::RORX, width, dst, a, 0);
                 self.asm.push(right);
                 return;
             }
@@ -346,42 +346,36 @@ impl X64Masm {
 
     /// Sums of 1, 2 and 4 bits side by side, then of all bytes by a multiplication.
     fn count_ones_by_halves(&mut self, width: Width, dst: Gpr, a: Gpr) {
-        // Constants of 64 bits go through r11, which `a` may be: it is copied first.
+        // Constants go through r11, which `a` may be: it is copied first.
         self.mov_always(width, RCX, a);
         self.mov_always(width, RDX, RCX);
         self.shift_imm(Shift::Shr, width, RDX, 1);
-        self.masked(width, RDX, 0x5555_5555_5555_5555);
+        self.repeated(width, 0x55);
+        self.group(Group::And, width, RDX, R11);
         self.group(Group::Sub, width, RCX, RDX);
         self.mov_always(width, RDX, RCX);
         self.shift_imm(Shift::Shr, width, RDX, 2);
-        self.masked(width, RCX, 0x3333_3333_3333_3333);
-        self.masked(width, RDX, 0x3333_3333_3333_3333);
+        self.repeated(width, 0x33);
+        self.group(Group::And, width, RCX, R11);
+        self.group(Group::And, width, RDX, R11);
         self.group(Group::Add, width, RCX, RDX);
         self.mov_always(width, RDX, RCX);
         self.shift_imm(Shift::Shr, width, RDX, 4);
         self.group(Group::Add, width, RCX, RDX);
-        self.masked(width, RCX, 0x0f0f_0f0f_0f0f_0f0f);
-        match width {
-            Width::W32 => {
-                self.emit(Op::one(0x69), width, dst.0, RCX);
-                self.asm.push_i32(0x0101_0101);
-            }
-            Width::W64 => {
-                self.imm(R11, 0x0101_0101_0101_0101);
-                self.emit(Op::two(0xaf), width, RCX.0, R11);
-                self.mov_always(width, dst, RCX);
-            }
-        }
+        self.repeated(width, 0x0f);
+        self.group(Group::And, width, RCX, R11);
+        self.repeated(width, 0x01);
+        self.emit(Op::two(0xaf), width, RCX.0, R11);
+        self.mov_always(width, dst, RCX);
         self.shift_imm(Shift::Shr, width, dst, width_bits(width) - 8);
     }
 
-    fn masked(&mut self, width: Width, dst: Gpr, mask: u64) {
+    /// `r11` = a byte in all places.
+    fn repeated(&mut self, width: Width, byte: u8) {
+        let value = u64::from_ne_bytes([byte; 8]);
         match width {
-            Width::W32 => self.group_imm(Group::And, width, dst, mask as i32),
-            Width::W64 => {
-                self.imm(R11, mask);
-                self.group(Group::And, width, dst, R11);
-            }
+            Width::W32 => self.imm(R11, u64::from(value as u32)),
+            Width::W64 => self.imm(R11, value),
         }
     }
 
@@ -417,7 +411,9 @@ impl X64Masm {
 
     /// `dst = condition ? x : y`, all 64 bits, the operands in this order.
     pub(super) fn select_by_flags(&mut self, cc: Cc, [dst, x, y]: [Gpr; 3]) {
-        if dst == x {
+        if x == y {
+            self.mov(Width::W64, dst, x);
+        } else if dst == x {
             self.cmov(cc.negate(), Width::W64, dst, y);
         } else {
             self.mov(Width::W64, dst, y);

@@ -1,0 +1,235 @@
+//! Integer arithmetic on ARM64.
+//!
+//! Three-operand instructions, so aliasing takes care of itself as long as nothing writes the
+//! destination before the last read of an operand. Constants that no instruction can hold go
+//! through `x15`, which is never an operand.
+
+use dynasmrt::DynamicLabel;
+
+use super::encode::{AddImm, Bitfield, Cc, LogicalImm, Test, Three, Two};
+use super::masm::A64Masm;
+use super::regs::{FLOAT_PRIVATE, PRIVATE, ZERO};
+use crate::masm::{AluOp, Cond, DivOp, FloatWidth, Gpr, IntUnary, Masm, Operand, Width};
+
+const fn width_bits(width: Width) -> u32 {
+    match width {
+        Width::W32 => 32,
+        Width::W64 => 64,
+    }
+}
+
+/// A constant as an operand of this width.
+fn operand_bits(width: Width, value: i32) -> u64 {
+    match width {
+        Width::W32 => u64::from(value.cast_unsigned()),
+        Width::W64 => i64::from(value).cast_unsigned(),
+    }
+}
+
+const fn condition(cond: Cond) -> Cc {
+    match cond {
+        Cond::Eq => Cc::Eq,
+        Cond::Ne => Cc::Ne,
+        Cond::LtS => Cc::Lt,
+        Cond::LtU => Cc::Lo,
+        Cond::GtS => Cc::Gt,
+        Cond::GtU => Cc::Hi,
+        Cond::LeS => Cc::Le,
+        Cond::LeU => Cc::Ls,
+        Cond::GeS => Cc::Ge,
+        Cond::GeU => Cc::Hs,
+    }
+}
+
+impl A64Masm {
+    /// `dst = a op b`.
+    pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        let op = match op {
+            AluOp::Add => Three::Add,
+            AluOp::Sub => Three::Sub,
+            AluOp::And => Three::And,
+            AluOp::Or => Three::Orr,
+            AluOp::Xor => Three::Eor,
+            AluOp::Mul => Three::Mul,
+            AluOp::Shl => Three::Lslv,
+            AluOp::ShrS => Three::Asrv,
+            AluOp::ShrU => Three::Lsrv,
+            AluOp::Rotr => Three::Rorv,
+            AluOp::Rotl => {
+                // Left by n is right by -n, modulo the width.
+                self.three(Three::Sub, Width::W32, PRIVATE, ZERO, b);
+                self.three(Three::Rorv, width, dst, a, PRIVATE);
+                return;
+            }
+        };
+        self.three(op, width, dst, a, b);
+    }
+
+    /// `dst = a op b`, in the cheapest way for `b`.
+    pub(super) fn alu_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        Self::check_operands(&[dst, a]);
+        match op {
+            AluOp::Add => self.add_constant(width, dst, a, b),
+            AluOp::Sub => match b.checked_neg() {
+                Some(negative) => self.add_constant(width, dst, a, negative),
+                None => self.through_register(op, width, dst, a, b),
+            },
+            AluOp::And => match b {
+                0 => self.imm(dst, 0),
+                -1 => self.mov(width, dst, a),
+                b => self.logical_constant(LogicalImm::And, op, width, [dst, a], b),
+            },
+            AluOp::Or => match b {
+                0 => self.mov(width, dst, a),
+                b => self.logical_constant(LogicalImm::Orr, op, width, [dst, a], b),
+            },
+            AluOp::Xor => match b {
+                0 => self.mov(width, dst, a),
+                -1 => self.three(Three::Orn, width, dst, ZERO, a),
+                b => self.logical_constant(LogicalImm::Eor, op, width, [dst, a], b),
+            },
+            AluOp::Mul => self.multiply_constant(width, dst, a, b),
+            AluOp::Shl | AluOp::ShrS | AluOp::ShrU | AluOp::Rotl | AluOp::Rotr => {
+                self.shift_constant(op, width, dst, a, b);
+            }
+        }
+    }
+
+    fn through_register(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        self.imm(PRIVATE, operand_bits(width, b));
+        self.alu_registers(op, width, dst, a, PRIVATE);
+    }
+
+    fn logical_constant(
+        &mut self,
+        imm: LogicalImm,
+        op: AluOp,
+        width: Width,
+        [dst, a]: [Gpr; 2],
+        b: i32,
+    ) {
+        if !self.logical_imm(imm, width, dst, a, operand_bits(width, b)) {
+            self.through_register(op, width, dst, a, b);
+        }
+    }
+
+    fn multiply_constant(&mut self, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        match b {
+            0 => self.imm(dst, 0),
+            1 => self.mov(width, dst, a),
+            -1 => self.three(Three::Sub, width, dst, ZERO, a),
+            b if b > 0 && b.count_ones() == 1 => {
+                self.shift_constant(AluOp::Shl, width, dst, a, b.trailing_zeros() as i32);
+            }
+            b if b > 0 && (b - 1).count_ones() == 1 => {
+                let count = (b - 1).trailing_zeros();
+                self.three_shifted(Three::Add, width, [dst, a, a], count);
+            }
+            b => self.through_register(AluOp::Mul, width, dst, a, b),
+        }
+    }
+
+    fn shift_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, count: i32) {
+        let bits = width_bits(width);
+        let count = count.cast_unsigned() & (bits - 1);
+        if count == 0 {
+            self.mov(width, dst, a);
+            return;
+        }
+        match op {
+            AluOp::Shl => {
+                let rotate = bits - count;
+                self.bitfield(Bitfield::Unsigned, width, [dst, a], rotate, rotate - 1);
+            }
+            AluOp::ShrU => self.bitfield(Bitfield::Unsigned, width, [dst, a], count, bits - 1),
+            AluOp::ShrS => self.bitfield(Bitfield::Signed, width, [dst, a], count, bits - 1),
+            AluOp::Rotl => self.rotate_imm(width, dst, a, bits - count),
+            AluOp::Rotr => self.rotate_imm(width, dst, a, count),
+            AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul => {
+                unreachable!("the caller passes shifts only")
+            }
+        }
+    }
+
+    /// `dst = a op b`, the operands in this order.
+    pub(super) fn divide(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        [dst, a, b]: [Gpr; 3],
+        by_zero: DynamicLabel,
+        overflow: DynamicLabel,
+    ) {
+        Self::check_operands(&[dst, a, b]);
+        self.branch_when(Test::Zero(width, b), by_zero);
+        match op {
+            DivOp::DivS => {
+                // b == -1 and then a - 1 overflows: a is the least value.
+                self.add_imm(AddImm::Adds, width, ZERO, b, 1);
+                self.ccmp_1(Cc::Eq, width, a, 0);
+                self.branch_when(Test::Flags(Cc::Vs), overflow);
+                self.three(Three::Sdiv, width, dst, a, b);
+            }
+            DivOp::DivU => self.three(Three::Udiv, width, dst, a, b),
+            // The least value by -1 gives itself, and the remainder comes out as 0.
+            DivOp::RemS => {
+                self.three(Three::Sdiv, width, PRIVATE, a, b);
+                self.multiply_subtract(width, [dst, PRIVATE, b, a]);
+            }
+            DivOp::RemU => {
+                self.three(Three::Udiv, width, PRIVATE, a, b);
+                self.multiply_subtract(width, [dst, PRIVATE, b, a]);
+            }
+        }
+    }
+
+    /// `dst = op a`.
+    pub(super) fn count_or_extend(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
+        match op {
+            IntUnary::Clz => self.two(Two::Clz, width, dst, a),
+            IntUnary::Ctz => {
+                self.two(Two::Rbit, width, dst, a);
+                self.two(Two::Clz, width, dst, dst);
+            }
+            IntUnary::Popcnt => {
+                // Only the vector unit counts; the upper half of a 32-bit value is clear.
+                self.float_from_bits(FloatWidth::F64, FLOAT_PRIVATE, a);
+                // cnt v.8b; addv b, v.8b
+                self.float_two(0x0e20_5800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
+                self.float_two(0x0e31_b800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
+                self.float_to_bits(FloatWidth::F32, dst, FLOAT_PRIVATE);
+            }
+            IntUnary::Extend8S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 7),
+            IntUnary::Extend16S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 15),
+            IntUnary::Extend32S => match width {
+                Width::W32 => self.mov(width, dst, a),
+                Width::W64 => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 31),
+            },
+        }
+    }
+
+    /// Sets the flags of `a - b` and says which condition is `cond`.
+    pub(super) fn flags(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Cc {
+        match b {
+            Operand::Reg(b) => self.three(Three::Subs, width, ZERO, a, b),
+            Operand::Imm(b) => {
+                // Adding the negative sets the same flags, but for 0.
+                let op = if b < 0 { AddImm::Adds } else { AddImm::Subs };
+                if !self.add_imm(op, width, ZERO, a, b.unsigned_abs()) {
+                    self.imm(PRIVATE, operand_bits(width, b));
+                    self.three(Three::Subs, width, ZERO, a, PRIVATE);
+                }
+            }
+        }
+        condition(cond)
+    }
+
+    /// As `flags`, for a branch.
+    pub(super) fn test(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Test {
+        match (cond, b) {
+            (Cond::Eq, Operand::Imm(0)) => Test::Zero(width, a),
+            (Cond::Ne, Operand::Imm(0)) => Test::NotZero(width, a),
+            (cond, b) => Test::Flags(self.flags(cond, width, a, b)),
+        }
+    }
+}

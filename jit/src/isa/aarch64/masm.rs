@@ -1,0 +1,528 @@
+//! The macro-assembler of ARM64: its buffer, moves, memory accesses and control flow.
+//!
+//! Arithmetic is in [`super::int`] and [`super::float`].
+
+use dynasmrt::aarch64::{Aarch64Relocation, encode_floating_point_immediate};
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
+use zwasm_core::TrapCode;
+
+use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
+use super::regs::{FILE, FP, PRIVATE, PRIVATE_2, SP, X16, ZERO};
+use crate::masm::{
+    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FrameSize,
+    FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, ToInt, Width,
+};
+
+const NOP: u32 = 0xd503_201f;
+const BR: u32 = 0xd61f_0000;
+const BLR: u32 = 0xd63f_0000;
+/// `fmov` to a single; with both size bits, to a double.
+const FMOV_TO_FLOAT: u32 = 0x1e27_0000;
+const FMOV_FROM_FLOAT: u32 = 0x1e26_0000;
+
+/// Generates ARM64 code.
+pub struct A64Masm {
+    pub(super) asm: VecAssembler<Aarch64Relocation>,
+    pub(super) far_branches: bool,
+    /// Words to be written at the end: offset, word.
+    patches: Vec<(u32, u32)>,
+    /// Entries of tables: where one is, where its table begins, where it leads.
+    entries: Vec<(u32, u32, DynamicLabel)>,
+}
+
+/// Integers of the size of a float.
+const fn bits_width(width: FloatWidth) -> Width {
+    match width {
+        FloatWidth::F32 => Width::W32,
+        FloatWidth::F64 => Width::W64,
+    }
+}
+
+impl A64Masm {
+    /// An empty buffer. `far_branches` is for functions whose code may exceed 1 MiB, the reach of
+    /// a conditional branch.
+    #[must_use]
+    pub fn with_far_branches(far_branches: bool) -> A64Masm {
+        A64Masm {
+            asm: VecAssembler::new(0),
+            far_branches,
+            patches: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// `x14` and `x15` are overwritten within operations.
+    pub(super) fn check_operands(operands: &[Gpr]) {
+        debug_assert!(
+            operands
+                .iter()
+                .all(|&operand| operand != PRIVATE && operand != PRIVATE_2 && operand != SP),
+            "x14, x15 and sp are no operands"
+        );
+    }
+
+    /// Accesses memory through the registers that are never operands.
+    fn access_memory(&mut self, access: Access, register: u8, mem: Mem) {
+        let Mem {
+            base,
+            index,
+            displacement,
+        } = mem;
+        let base = match index {
+            None => base,
+            Some(index) if displacement == 0 => {
+                self.access_indexed(access, register, base, index);
+                return;
+            }
+            Some(index) => {
+                self.add_registers(PRIVATE, base, index);
+                PRIVATE
+            }
+        };
+        if let Some(word) = access.at(displacement) {
+            self.access(word, register, base);
+            return;
+        }
+        // A displacement of 24 bits is split between an addition and the access, if that can hold
+        // its part.
+        let (upper, lower) = (displacement & !0xfff, displacement & 0xfff);
+        match access.at(lower) {
+            Some(word)
+                if upper > 0
+                    && self.add_imm(AddImm::Add, Width::W64, PRIVATE, base, upper as u32) =>
+            {
+                self.access(word, register, PRIVATE);
+            }
+            Some(_) | None => {
+                self.imm(PRIVATE_2, i64::from(displacement) as u64);
+                self.access_indexed(access, register, base, PRIVATE_2);
+            }
+        }
+    }
+
+    /// `dst = base + index`; the base may be the stack pointer.
+    fn add_registers(&mut self, dst: Gpr, base: Gpr, index: Gpr) {
+        if base == SP {
+            self.three_with_stack(Three::Add, dst, base, index);
+        } else {
+            self.three(Three::Add, Width::W64, dst, base, index);
+        }
+    }
+
+    /// `dst = a + value`; `a` may be the stack pointer.
+    pub(super) fn add_constant(&mut self, width: Width, dst: Gpr, a: Gpr, value: i32) {
+        let op = if value < 0 { AddImm::Sub } else { AddImm::Add };
+        let magnitude = value.unsigned_abs();
+        if value == 0 && a != SP {
+            self.mov(width, dst, a);
+        } else if self.add_imm(op, width, dst, a, magnitude) {
+        } else if magnitude < 0x100_0000 {
+            let fits = self.add_imm(op, width, dst, a, magnitude & !0xfff)
+                && self.add_imm(op, width, dst, dst, magnitude & 0xfff);
+            assert!(fits, "two parts of 12 bits");
+        } else {
+            self.imm(PRIVATE_2, i64::from(value) as u64);
+            match width {
+                Width::W32 => self.three(Three::Add, width, dst, a, PRIVATE_2),
+                Width::W64 => self.add_registers(dst, a, PRIVATE_2),
+            }
+        }
+    }
+
+    /// Undoes `enter`.
+    fn drop_frame(&mut self) {
+        self.add_imm(AddImm::Add, Width::W64, SP, FP, 0);
+        // ldp x29, x30, [sp], #16
+        self.word(0xa8c1_7bfd);
+    }
+
+    /// The words that subtract `size_bytes` from the stack pointer.
+    fn frame_words(size_bytes: u32) -> [u32; 3] {
+        let mut words = [NOP; 3];
+        let mut scratch = A64Masm::new();
+        let (upper, lower) = (size_bytes & !0xfff, size_bytes & 0xfff);
+        if size_bytes < 0x100_0000 {
+            for part in [upper, lower] {
+                if part != 0 {
+                    scratch.add_imm(AddImm::Sub, Width::W64, SP, SP, part);
+                }
+            }
+        } else {
+            scratch.move_wide(MoveWide::Movz, Width::W64, X16, size_bytes as u16, 0);
+            let high = (size_bytes >> 16) as u16;
+            scratch.move_wide(MoveWide::Movk, Width::W64, X16, high, 1);
+            scratch.three_with_stack(Three::Sub, SP, SP, X16);
+        }
+        for (word, bytes) in words.iter_mut().zip(scratch.finish().chunks_exact(4)) {
+            *word = u32::from_le_bytes(bytes.try_into().expect("chunks of 4"));
+        }
+        words
+    }
+
+    /// The first `count` 16-bit pieces of the value that differ from `piece`, and their positions.
+    fn pieces(value: u64, count: u32, piece: u16) -> impl Iterator<Item = (u32, u16)> {
+        (0..count)
+            .map(move |position| (position, (value >> (16 * position)) as u16))
+            .filter(move |&(_, bits)| bits != piece)
+    }
+
+    /// `dst = value` by a chain that starts with `first`, whose other bits are those of `piece`.
+    fn chain(&mut self, first: MoveWide, width: Width, dst: Gpr, value: u64, piece: u16) {
+        let count = match width {
+            Width::W32 => 2,
+            Width::W64 => 4,
+        };
+        let mut pieces = Self::pieces(value, count, piece);
+        // All pieces alike: one of them starts the chain.
+        let (position, bits) = pieces.next().unwrap_or((0, piece));
+        self.move_wide(first, width, dst, bits ^ piece, position);
+        for (position, bits) in pieces {
+            self.move_wide(MoveWide::Movk, width, dst, bits, position);
+        }
+    }
+}
+
+impl Masm for A64Masm {
+    type Label = DynamicLabel;
+
+    const FILE: &'static RegisterFile = &FILE;
+
+    fn new() -> A64Masm {
+        A64Masm::with_far_branches(false)
+    }
+
+    fn label(&mut self) -> DynamicLabel {
+        self.asm.new_dynamic_label()
+    }
+
+    fn bind(&mut self, label: DynamicLabel) {
+        self.asm.dynamic_label(label);
+    }
+
+    fn offset(&self) -> u32 {
+        self.asm.offset().0 as u32
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        for (at, table, target) in std::mem::take(&mut self.entries) {
+            let bound = self.asm.labels().resolve_dynamic(target);
+            let bound = bound.expect("every target of a table is bound").0 as u32;
+            self.patches.push((at, bound.wrapping_sub(table)));
+        }
+        let mut code = self
+            .asm
+            .finalize()
+            .expect("every label is bound once and in reach");
+        for (offset, word) in self.patches {
+            let at = offset as usize;
+            code[at..at + 4].copy_from_slice(&word.to_le_bytes());
+        }
+        code
+    }
+
+    fn enter(&mut self) -> FrameSize {
+        // stp x29, x30, [sp, #-16]!
+        self.word(0xa9bf_7bfd);
+        self.add_imm(AddImm::Add, Width::W64, FP, SP, 0);
+        let at = FrameSize(self.offset());
+        for _ in 0..3 {
+            self.word(NOP);
+        }
+        at
+    }
+
+    fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32) {
+        assert!(
+            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
+            "a frame is a multiple of 16 bytes and below 2 GiB"
+        );
+        let offsets = [at.0, at.0 + 4, at.0 + 8];
+        self.patches
+            .extend(offsets.into_iter().zip(Self::frame_words(size_bytes)));
+    }
+
+    fn leave(&mut self) {
+        self.drop_frame();
+        self.ret();
+    }
+
+    fn leave_to(&mut self, mem: Mem) {
+        self.drop_frame();
+        self.jump_to(mem);
+    }
+
+    fn here(&mut self, dst: Gpr) {
+        // adr dst, #0
+        self.word(0x1000_0000 | u32::from(dst.0));
+    }
+
+    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
+        self.load(LoadOp::U64, X16, Mem::at(FILE.context, limits_offset));
+        self.load(LoadOp::U64, X16, Mem::at(X16, limit_offset));
+        self.three_with_stack(Three::Subs, ZERO, SP, X16);
+        self.branch_when(Test::Flags(Cc::Lo), slow);
+    }
+
+    fn imm(&mut self, dst: Gpr, value: u64) {
+        let zeros = Self::pieces(value, 4, 0).count();
+        let ones = Self::pieces(value, 4, 0xffff).count();
+        let is_narrow = value >> 32 == 0;
+        if zeros <= 1 {
+            self.chain(MoveWide::Movz, Width::W64, dst, value, 0);
+        } else if ones <= 1 {
+            self.chain(MoveWide::Movn, Width::W64, dst, value, 0xffff);
+        } else if is_narrow && Self::pieces(value, 2, 0xffff).count() <= 1 {
+            self.chain(MoveWide::Movn, Width::W32, dst, value, 0xffff);
+        } else if self.logical_imm(LogicalImm::Orr, Width::W64, dst, ZERO, value)
+            || is_narrow && self.logical_imm(LogicalImm::Orr, Width::W32, dst, ZERO, value)
+        {
+        } else if zeros <= ones {
+            self.chain(MoveWide::Movz, Width::W64, dst, value, 0);
+        } else {
+            self.chain(MoveWide::Movn, Width::W64, dst, value, 0xffff);
+        }
+    }
+
+    fn mov(&mut self, width: Width, dst: Gpr, src: Gpr) {
+        if dst == src {
+            // The upper half of a 32-bit value is clear already.
+        } else if dst == SP || src == SP {
+            self.add_imm(AddImm::Add, Width::W64, dst, src, 0);
+        } else {
+            self.mov_always(width, dst, src);
+        }
+    }
+
+    fn float_mov(&mut self, part: FloatPart, dst: Fpr, src: Fpr) {
+        match part {
+            // orr v.16b: moves of whole registers are renamed away.
+            FloatPart::F32 | FloatPart::F64 | FloatPart::V128 => {
+                if dst != src {
+                    self.vector(0x4ea0_1c00, dst, src, src);
+                }
+            }
+        }
+    }
+
+    fn float_from_bits(&mut self, width: FloatWidth, dst: Fpr, src: Gpr) {
+        self.float_from_general(FMOV_TO_FLOAT | double(width), bits_width(width), dst, src);
+    }
+
+    fn float_to_bits(&mut self, width: FloatWidth, dst: Gpr, src: Fpr) {
+        self.general_from_float(FMOV_FROM_FLOAT | double(width), bits_width(width), dst, src);
+    }
+
+    fn vector_imm(&mut self, dst: Fpr, low: u64, high: u64) {
+        if low == high && (low == 0 || low == u64::MAX) {
+            // movi v.2d, all bits alike.
+            let pattern = if low == 0 { 0 } else { 0x0007_03e0 };
+            self.word(0x6f00_e400 | pattern | u32::from(dst.0));
+            return;
+        }
+        let short = match u32::try_from(low) {
+            Ok(single) => encode_floating_point_immediate(f32::from_bits(single))
+                .map(|field| (FloatWidth::F32, field)),
+            // The doubles with a short form are singles, too.
+            Err(_) => {
+                let value = f64::from_bits(low);
+                encode_floating_point_immediate(value as f32)
+                    .filter(|_| f64::from(value as f32) == value)
+                    .map(|field| (FloatWidth::F64, field))
+            }
+        };
+        match short {
+            _ if low == high => {
+                self.imm(PRIVATE, low);
+                // dup v.2d, x
+                self.float_from_general(0x4e08_0c00, Width::W32, dst, PRIVATE);
+                return;
+            }
+            Some((width, field)) => {
+                let word = 0x1e20_1000 | double(width) | u32::from(field) << 13;
+                self.word(word | u32::from(dst.0));
+            }
+            None if low == 0 => {
+                self.float_from_bits(FloatWidth::F64, dst, ZERO);
+            }
+            None => {
+                self.imm(PRIVATE, low);
+                self.float_from_bits(FloatWidth::F64, dst, PRIVATE);
+            }
+        }
+        if high != 0 {
+            self.imm(PRIVATE, high);
+            // mov v.d[1], x
+            self.float_from_general(0x4e18_1c00, Width::W32, dst, PRIVATE);
+        }
+    }
+
+    fn load(&mut self, op: LoadOp, dst: Gpr, mem: Mem) {
+        let access = match op {
+            LoadOp::U8 => Access::general(0, 1),
+            LoadOp::U16 => Access::general(1, 1),
+            LoadOp::U32 => Access::general(2, 1),
+            LoadOp::U64 => Access::general(3, 1),
+            LoadOp::S8To64 => Access::general(0, 2),
+            LoadOp::S16To64 => Access::general(1, 2),
+            LoadOp::S32To64 => Access::general(2, 2),
+            LoadOp::S8To32 => Access::general(0, 3),
+            LoadOp::S16To32 => Access::general(1, 3),
+        };
+        self.access_memory(access, dst.0, mem);
+    }
+
+    fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem) {
+        let access = match op {
+            StoreOp::B1 => Access::general(0, 0),
+            StoreOp::B2 => Access::general(1, 0),
+            StoreOp::B4 => Access::general(2, 0),
+            StoreOp::B8 => Access::general(3, 0),
+        };
+        self.access_memory(access, src.0, mem);
+    }
+
+    fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem) {
+        let access = match part {
+            FloatPart::F32 => Access::float(2, 1, 2),
+            FloatPart::F64 => Access::float(3, 1, 3),
+            FloatPart::V128 => Access::float(0, 3, 4),
+        };
+        self.access_memory(access, dst.0, mem);
+    }
+
+    fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem) {
+        let access = match part {
+            FloatPart::F32 => Access::float(2, 0, 2),
+            FloatPart::F64 => Access::float(3, 0, 3),
+            FloatPart::V128 => Access::float(0, 2, 4),
+        };
+        self.access_memory(access, src.0, mem);
+    }
+
+    fn address(&mut self, dst: Gpr, mem: Mem) {
+        match mem.index {
+            None => self.add_constant(Width::W64, dst, mem.base, mem.displacement),
+            Some(index) => {
+                self.add_registers(dst, mem.base, index);
+                self.add_constant(Width::W64, dst, dst, mem.displacement);
+            }
+        }
+    }
+
+    fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        match b {
+            Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
+            Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
+        }
+    }
+
+    fn div(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        dst: Gpr,
+        a: Gpr,
+        b: Gpr,
+        by_zero: DynamicLabel,
+        overflow: DynamicLabel,
+    ) {
+        self.divide(op, width, [dst, a, b], by_zero, overflow);
+    }
+
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
+        self.count_or_extend(op, width, dst, a);
+    }
+
+    fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        let cc = self.flags(cond, width, a, b);
+        self.cset(cc, dst);
+    }
+
+    fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: DynamicLabel) {
+        let test = self.test(cond, width, a, b);
+        self.branch_when(test, target);
+    }
+
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
+        let cc = self.flags(cond, width, a, b);
+        self.csel(cc, dst, x, y);
+    }
+
+    fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        self.float_binary(op, width, dst, a, b);
+    }
+
+    fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
+        self.float_one_operand(op, width, dst, a);
+    }
+
+    fn float_compare(&mut self, cond: FloatCond, width: FloatWidth, dst: Gpr, a: Fpr, b: Fpr) {
+        let cc = self.float_flags(cond, width, a, b);
+        self.cset(cc, dst);
+    }
+
+    fn float_branch_if(
+        &mut self,
+        cond: FloatCond,
+        negated: bool,
+        width: FloatWidth,
+        a: Fpr,
+        b: Fpr,
+        target: DynamicLabel,
+    ) {
+        let cc = self.float_flags(cond, width, a, b);
+        let cc = if negated { cc.negate() } else { cc };
+        self.branch_when(Test::Flags(cc), target);
+    }
+
+    fn float_from_int(&mut self, from: FromInt, width: FloatWidth, dst: Fpr, src: Gpr) {
+        self.convert_from_int(from, width, dst, src);
+    }
+
+    fn float_convert(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
+        self.convert_float(to, dst, src);
+    }
+
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
+        self.truncate_or_leave(to, from, dst, src, slow);
+    }
+
+    fn jump(&mut self, target: DynamicLabel) {
+        self.branch_always(target);
+    }
+
+    fn jump_table(&mut self, index: Gpr, targets: &[DynamicLabel]) {
+        Self::check_operands(&[index]);
+        let table = self.asm.new_dynamic_label();
+        self.address_of(PRIVATE, table);
+        self.load_entry(PRIVATE_2, PRIVATE, index);
+        self.three(Three::Add, Width::W64, PRIVATE, PRIVATE, PRIVATE_2);
+        self.branch_register(BR, PRIVATE);
+        self.asm.dynamic_label(table);
+        let start = self.offset();
+        for &target in targets {
+            let at = self.offset();
+            self.entries.push((at, start, target));
+            self.word(0);
+        }
+    }
+
+    fn trap(&mut self, code: TrapCode) {
+        // brk; the handler finds the code in the side table, the operand is for debuggers.
+        self.word(0xd420_0000 | (code as u32) << 5);
+    }
+
+    fn call(&mut self, mem: Mem) {
+        self.load(LoadOp::U64, X16, mem);
+        self.branch_register(BLR, X16);
+    }
+
+    fn jump_to(&mut self, mem: Mem) {
+        self.load(LoadOp::U64, X16, mem);
+        self.branch_register(BR, X16);
+    }
+
+    fn ret(&mut self) {
+        self.word(0xd65f_03c0);
+    }
+}

@@ -1,0 +1,169 @@
+//! Frames, jumps, tables, calls and the stack check.
+
+use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+
+use super::harness::{
+    Changes, Code, Host, Kept, POINTERS_OFFSET, State, far_host, hosts, operands,
+};
+
+#[test]
+fn jump_tables_reach_every_target() {
+    for host in hosts() {
+        for index in operands() {
+            let code = Code::snippet(host, |m, exits| {
+                let targets = [exits[1], exits[3], exits[2], exits[3], exits[0]];
+                m.jump_table(index, &targets);
+            });
+            for (i, exit) in [1, 3, 2, 3, 0].into_iter().enumerate() {
+                let mut state = State::new();
+                state.set(index, i as u64);
+                let after = code.check(&state, Changes::Nothing, Kept::Allocatable);
+                assert_eq!(after.exit, exit);
+            }
+        }
+    }
+}
+
+#[test]
+fn jumps_go_both_ways_near_and_far() {
+    let counter = Host::FILE.temporary[0];
+    for host in hosts().into_iter().chain([far_host as fn() -> Host]) {
+        for padding in [0, 20, 500, 5000] {
+            let code = Code::snippet(host, |m, exits| {
+                let (head, body) = (m.label(), m.label());
+                m.imm(counter, 3);
+                m.jump(body);
+                m.bind(head);
+                for _ in 0..padding {
+                    m.imm(Host::FILE.scratch[0], 0x0123_4567_89ab_cdef);
+                }
+                m.alu(AluOp::Sub, Width::W32, counter, counter, Operand::Imm(1));
+                m.bind(body);
+                m.branch_if(Cond::Ne, Width::W32, counter, Operand::Imm(0), head);
+                m.jump(exits[2]);
+            });
+            let after = code.check(&State::new(), Changes::General(counter), Kept::Allocatable);
+            assert_eq!((after.exit, after.get(counter)), (2, 0));
+        }
+    }
+}
+
+/// Branches over more than a mebibyte, where conditional branches of ARM64 do not reach.
+#[test]
+fn far_branches() {
+    let a = Host::FILE.temporary[0];
+    let code = Code::snippet(far_host, |m, exits| {
+        m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(5), exits[1]);
+        m.branch_if(Cond::LtU, Width::W64, a, Operand::Imm(0), exits[2]);
+        m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(0), exits[2]);
+        for _ in 0..150_000 {
+            m.imm(Host::FILE.scratch[0], 0x0123_4567_89ab_cdef);
+        }
+    });
+    let mut state = State::new();
+    for (value, exit) in [(5, 1), (0, 2), (4, 0)] {
+        state.set(a, value);
+        assert_eq!(code.run(&state).exit, exit);
+    }
+}
+
+#[test]
+fn stack_checks() {
+    let limits: [u64; 3] = [u64::MAX, 0, 1 << 63];
+    for host in hosts() {
+        for (offset, exit) in [(0, 1), (8, 0), (16, 1)] {
+            let code = Code::snippet(host, |m, exits| {
+                m.check_stack(POINTERS_OFFSET, offset, exits[1]);
+            });
+            let mut state = State::new();
+            state.pointers[0] = limits.as_ptr() as u64;
+            let after = code.check(&state, Changes::Nothing, Kept::Allocatable);
+            assert_eq!(after.exit, exit);
+        }
+    }
+}
+
+#[test]
+fn an_instruction_knows_its_address() {
+    for host in hosts() {
+        for dst in operands() {
+            let mut offset = 0;
+            let code = Code::snippet(host, |m, _| {
+                offset = m.offset();
+                m.here(dst);
+            });
+            let after = code.check(&State::new(), Changes::General(dst), Kept::Everything);
+            assert_eq!(after.get(dst), code.address() + u64::from(offset));
+        }
+    }
+}
+
+/// A call of a function that goes on to another: both through memory.
+#[test]
+fn calls_and_tail_calls() {
+    let file = Host::FILE;
+    for host in hosts() {
+        let mut last = host();
+        last.imm(file.result, 42);
+        last.ret();
+        let last = Code::new(last.finish());
+        // One that has a frame of its own, one that has none.
+        let mut second = host();
+        let frame = second.enter();
+        second.set_frame_size(frame, 32);
+        second.leave_to(Mem::at(file.context, POINTERS_OFFSET + 16));
+        let second = Code::new(second.finish());
+        let mut first = host();
+        first.jump_to(Mem::at(file.context, POINTERS_OFFSET + 8));
+        let first = Code::new(first.finish());
+        let dst = file.saved[0];
+        let code = Code::snippet(host, |m, _| {
+            m.call(Mem::at(file.context, POINTERS_OFFSET));
+            m.mov(Width::W64, dst, file.result);
+        });
+        let mut state = State::new();
+        state.pointers = [first.address(), second.address(), last.address()];
+        assert_eq!(code.run(&state).get(dst), 42);
+    }
+}
+
+#[test]
+fn large_frames() {
+    let file = Host::FILE;
+    for host in hosts() {
+        for size in [0, 16, 4080, 4096, 65536, 0x12340] {
+            let mut callee = host();
+            let frame = callee.enter();
+            callee.set_frame_size(frame, size);
+            if size != 0 {
+                callee.imm(file.result, 7);
+                callee.store(StoreOp::B8, file.result, Mem::at(file.stack, 0));
+                let lowest = Mem::at(file.frame, -(size as i32));
+                callee.load(LoadOp::U64, file.result, lowest);
+            }
+            callee.address(file.scratch[1], Mem::at(file.stack, 0));
+            callee.leave();
+            let callee = Code::new(callee.finish());
+            let (dst, stack) = (file.saved[0], file.saved[1]);
+            let code = Code::snippet(host, |m, _| {
+                m.imm(file.result, 7);
+                m.address(stack, Mem::at(file.stack, 0));
+                m.call(Mem::at(file.context, POINTERS_OFFSET));
+                m.mov(Width::W64, dst, file.result);
+                m.alu(
+                    AluOp::Sub,
+                    Width::W64,
+                    stack,
+                    stack,
+                    Operand::Reg(file.scratch[1]),
+                );
+            });
+            let mut state = State::new();
+            state.pointers[0] = callee.address();
+            let after = code.run(&state);
+            assert_eq!(after.get(dst), 7);
+            // The return address and the caller's frame pointer lie between.
+            assert_eq!(after.get(stack), u64::from(size) + 16);
+        }
+    }
+}

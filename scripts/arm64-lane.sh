@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds for ARM64 and runs tests there: on an x86_64 host under the emulator, slowly.
+#
+#   scripts/arm64-lane.sh                 the crates named below, spec scripts included
+#   scripts/arm64-lane.sh -p zwasm-jit …  what `cargo test --tests` is to be given instead
+#
+# Installs what is missing (Debian, as root): a compiler with ARM64's standard library, a linker, a
+# C library and the emulator. Debian's compiler is used because its libraries for other
+# architectures are packages. Build products are kept apart, in <target>/arm64.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ $# -eq 0 ]; then
+    set -- -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast
+fi
+
+if [ "$(uname -m)" = aarch64 ]; then
+    exec cargo test --tests "$@"
+fi
+
+packages=(rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 qemu-user)
+for package in "${packages[@]}"; do
+    if ! dpkg-query --show --showformat='${Status}\n' "$package" 2> /dev/null | grep -q '^install ok'; then
+        dpkg --add-architecture arm64
+        apt-get update
+        apt-get install --yes --no-install-recommends "${packages[@]}"
+        break
+    fi
+done
+
+export RUSTC=/usr/bin/rustc
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/arm64
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+# Without `-L`: the dynamic linker of the cross packages would find the C library of the ARM64
+# packages, another build, and starting a thread would hang.
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
+# `--tests`: documentation tests would need a rustdoc of the same build.
+exec cargo test --target aarch64-unknown-linux-gnu --tests "$@"
