@@ -178,7 +178,11 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     call_table(&mut masm, HOST_CALL);
     let raise = masm.label();
     masm.branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), raise);
-    for ((ty, slot), &place) in slots(ty.results()).zip(&abi.results) {
+    // Copies to the stack go through scratch registers, of which the first result's is one.
+    let (on_stack, in_registers): (Vec<_>, Vec<_>) = slots(ty.results())
+        .zip(&abi.results)
+        .partition(|(_, place)| matches!(place, Place::Stack(_)));
+    for ((ty, slot), &place) in on_stack.into_iter().chain(in_registers) {
         load_place(&mut masm, ty, slot_mem(slot), place, area);
     }
     masm.leave();

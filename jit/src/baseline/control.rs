@@ -321,7 +321,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Looks whether another thread wants the guest to stop.
-    fn poll_interrupt(&mut self) {
+    pub(super) fn poll_interrupt(&mut self) {
         let stop = self.trap_label(TrapCode::Interrupted);
         let scratch = M::FILE.scratch[0];
         self.masm.load(
@@ -736,12 +736,11 @@ impl<M: Masm> Compiler<'_, M> {
         let entry = self.enter_callee(callee);
         self.masm.call(entry);
         self.returns_here();
-        if let Callee::Reference = callee {
-            let context = M::FILE.context;
-            self.masm
-                .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
-            self.load_memory_base();
-        }
+        // Even a direct callee may have left by a tail call into another instance.
+        let context = M::FILE.context;
+        self.masm
+            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
+        self.load_memory_base();
         self.receive_results(ty, &abi);
         self.spill_locals(false);
     }

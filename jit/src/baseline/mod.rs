@@ -100,9 +100,14 @@ const VALIDATED: &str = "the body was validated when the module was loaded";
 /// Compiles a function.
 #[must_use]
 pub fn compile<M: Masm>(env: Env<'_>, func: u32, body: &FunctionBody<'_>) -> Compiled {
-    let mut compiler = Compiler::<M>::new(env, func, body);
-    compiler.run(body);
-    compiler.finish()
+    let attempt = |masm: M| {
+        let mut compiler = Compiler::new(env, masm, func, body);
+        compiler.run(body);
+        compiler.finish()
+    };
+    attempt(M::new())
+        .or_else(|| attempt(M::with_far_branches()))
+        .expect("far branches reach")
 }
 
 /// A trap at the end of the function that branches lead to.
@@ -140,10 +145,11 @@ struct Compiler<'m, M: Masm> {
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
+    scan: scan::Scan,
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
-    fn new(env: Env<'m>, func: u32, body: &FunctionBody<'_>) -> Self {
+    fn new(env: Env<'m>, mut masm: M, func: u32, body: &FunctionBody<'_>) -> Self {
         let signature = env.types[env.info.funcs[func as usize] as usize].clone();
         let mut types: Vec<ValType> = signature.params().to_vec();
         for group in body.get_locals_reader().expect(VALIDATED) {
@@ -154,7 +160,6 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let reader = body.get_operators_reader().expect(VALIDATED);
         let scan = scan::Scan::of(reader, types.len());
         let (locals, registers, saved, slots) = values::place_locals::<M>(&types, &scan);
-        let mut masm = M::new();
         let raise = masm.label();
         Compiler {
             env,
@@ -182,6 +187,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
+            scan,
         }
     }
 
@@ -261,7 +267,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.overflow = Some(overflow);
         self.masm.check_stack(
             vmctx::context::offset::limits as i32,
-            vmctx::limits::offset::stack_limit as i32,
+            vmctx::limits::offset::native_stack_limit as i32,
             overflow,
         );
         self.masm
@@ -270,6 +276,9 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
         self.receive_parameters();
+        if self.scan.has_tail_calls {
+            self.poll_interrupt();
+        }
     }
 
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
@@ -412,7 +421,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         });
     }
 
-    fn finish(mut self) -> Compiled {
+    /// The code, if its branches reach.
+    fn finish(mut self) -> Option<Compiled> {
         if let Some(overflow) = self.overflow {
             self.masm.bind(overflow);
             self.may_fault(TrapCode::StackOverflow);
@@ -439,12 +449,12 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.masm.set_frame_size(self.frame_size, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);
         self.sites.sort_by_key(|site| site.offset);
-        Compiled {
+        self.masm.in_reach().then(|| Compiled {
             code: self.masm.finish(),
             sites: self.sites,
             catches,
             frame_bytes,
-        }
+        })
     }
 
     /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the

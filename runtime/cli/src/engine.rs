@@ -5,20 +5,26 @@ use zwasm::{Config, Engine, Tier};
 /// How code is executed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct EngineOptions {
-    /// How functions are executed.
-    #[arg(long, value_name = "TIER", default_value_t = Tier::default(), help = tier_help())]
-    pub(crate) tier: Tier,
+    /// How functions are executed
+    #[arg(long, value_name = "TIER", help = tier_help())]
+    tier: Option<Tier>,
 }
 
 fn tier_help() -> String {
     let names: Vec<_> = Tier::ALL.iter().map(|tier| tier.name()).collect();
-    format!("How functions are executed: {}", names.join(", "))
+    let default = Tier::default();
+    format!(
+        "How functions are executed: {} [default: {default}]",
+        names.join(", ")
+    )
 }
 
 impl EngineOptions {
     pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
-        config.tier(self.tier);
+        if let Some(tier) = self.tier {
+            config.tier(tier);
+        }
         config
     }
 

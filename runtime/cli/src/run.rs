@@ -119,10 +119,10 @@ struct Host {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut stats = Stats::new(options.engine.tier);
     let mut config = options.engine.config();
     config.consume_fuel(options.fuel.is_some());
     let engine = Engine::new(&config)?;
+    let mut stats = Stats::new(engine.tier());
     let started = Instant::now();
     let module = load(&engine, options.file())?;
     stats.load = started.elapsed();

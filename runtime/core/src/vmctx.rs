@@ -62,6 +62,9 @@ vm_struct! {
         trap_fp,
         /// First free slot of the interpreter's value stack, kept across host calls.
         stack_top,
+        /// Native code: the lowest stack address a frame may reach; above all addresses when
+        /// another thread wants the guest to stop.
+        native_stack_limit,
         /// Native code: the frame of the innermost entry from the host.
         entry_frame,
         /// Native code: where a caught exception goes on.

@@ -14,10 +14,12 @@ use zwasm_core::{FuncType, SigId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Tier {
     /// The portable interpreter: functions are translated to register bytecode on first call.
-    #[default]
+    #[cfg_attr(not(zwasm_native), default)]
     Interp,
-    /// The baseline JIT: functions are compiled to machine code, in one pass, on first call.
+    /// The baseline JIT: functions are compiled to machine code, in one pass, on first call. The
+    /// default where there is a backend.
     #[cfg(zwasm_native)]
+    #[cfg_attr(zwasm_native, default)]
     Baseline,
 }
 
@@ -67,7 +69,7 @@ impl core::str::FromStr for Tier {
 /// How an [`Engine`] behaves.
 #[derive(Clone, Debug)]
 pub struct Config {
-    pub(crate) tier: Tier,
+    tier: Option<Tier>,
     pub(crate) consume_fuel: bool,
     pub(crate) max_wasm_stack_bytes: usize,
     pub(crate) max_native_stack_bytes: usize,
@@ -80,10 +82,10 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Config {
         Config {
-            tier: Tier::default(),
+            tier: None,
             consume_fuel: false,
             max_wasm_stack_bytes: 8 << 20,
-            max_native_stack_bytes: 512 << 10,
+            max_native_stack_bytes: 1 << 20,
             memory_reservation_bytes: None,
             max_table_elements: 10_000_000,
             validation_threads: None,
@@ -135,14 +137,15 @@ impl Config {
         Config::default()
     }
 
-    /// Chooses how functions are executed.
+    /// Chooses how functions are executed. Without a choice it is [`Tier::default()`], or a tier
+    /// that has everything the configuration asks for.
     pub fn tier(&mut self, tier: Tier) -> &mut Config {
-        self.tier = tier;
+        self.tier = Some(tier);
         self
     }
 
     /// Counts deterministic fuel: every operator costs one unit, and a store whose fuel is used up
-    /// traps. Off by default.
+    /// traps. Off by default. Only [`Tier::Interp`] counts it so far.
     pub fn consume_fuel(&mut self, yes: bool) -> &mut Config {
         self.consume_fuel = yes;
         self
@@ -154,8 +157,9 @@ impl Config {
         self
     }
 
-    /// Limits how much native stack the nesting of host and guest calls may use, in bytes.
-    /// Default: 512 KiB; keep it below the stack size of the threads that run guests.
+    /// Limits how much native stack the nesting of host and guest calls may use, in bytes; in
+    /// native tiers that is also the guest's own stack.
+    /// Default: 1 MiB; keep it below the stack size of the threads that run guests.
     pub fn max_native_stack(&mut self, bytes: usize) -> &mut Config {
         self.max_native_stack_bytes = bytes;
         self
@@ -191,6 +195,7 @@ pub struct Engine {
 #[derive(Debug)]
 pub(crate) struct EngineInner {
     pub(crate) config: Config,
+    tier: Tier,
     pub(crate) types: TypeRegistry,
     pub(crate) code: CodeRegistry,
     #[cfg(zwasm_native)]
@@ -212,16 +217,28 @@ impl Engine {
         if config.max_wasm_stack_bytes < 4096 {
             return Err(Error::usage("max_wasm_stack must be at least 4096 bytes"));
         }
+        let tier = match config.tier {
+            None if config.consume_fuel => Tier::Interp,
+            None => Tier::default(),
+            Some(tier) if config.consume_fuel && tier != Tier::Interp => {
+                return Err(Error::usage(format!(
+                    "the tier '{tier}' does not count fuel: choose '{}'",
+                    Tier::Interp
+                )));
+            }
+            Some(tier) => tier,
+        };
         if config.validation_threads == Some(0) {
             return Err(Error::usage("validation_threads must be at least 1"));
         }
         Ok(Engine {
             inner: Arc::new(EngineInner {
                 config: config.clone(),
+                tier,
                 types: TypeRegistry::default(),
                 code: CodeRegistry::default(),
                 #[cfg(zwasm_native)]
-                native: match config.tier {
+                native: match tier {
                     Tier::Interp => None,
                     Tier::Baseline => Some(NativeEngine::new()?),
                 },
@@ -238,7 +255,7 @@ impl Engine {
     /// The tier that executes functions.
     #[must_use]
     pub fn tier(&self) -> Tier {
-        self.inner.config.tier
+        self.inner.tier
     }
 
     /// What native tiers need; `None` for the interpreter.

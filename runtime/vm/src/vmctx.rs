@@ -142,7 +142,19 @@ mod tests {
         check!(
             StoreLimits,
             limits,
-            [interrupt, fuel, stack_limit, trap_pc, trap_fp, stack_top]
+            [
+                interrupt,
+                fuel,
+                stack_limit,
+                trap_pc,
+                trap_fp,
+                stack_top,
+                native_stack_limit,
+                entry_frame,
+                resume_pc,
+                resume_frame,
+                resume_stack
+            ]
         );
         assert_eq!(size_of::<VmContext>() as u32, vmctx::context::SIZE);
         assert_eq!(size_of::<FuncRef>() as u32, vmctx::func_ref::SIZE);

@@ -42,17 +42,17 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
         store.limits.interrupt.store(0, Ordering::Relaxed);
         return Err(Error::from(TrapCode::Interrupted));
     }
+    let base = store.limits.stack_top.get();
+    let end = base + (slots.len() as u64 + 1) * 8;
+    if end > store.limits.stack_limit.get() {
+        return Err(Error::from(TrapCode::StackOverflow));
+    }
     let here = native_stack_pointer();
     let outermost = store.native_limit == 0;
     if outermost {
         let budget = store.engine().config().max_native_stack_bytes;
         store.native_limit = here.saturating_sub(budget).max(1);
     } else if here < store.native_limit {
-        return Err(Error::from(TrapCode::StackOverflow));
-    }
-    let base = store.limits.stack_top.get();
-    let end = base + (slots.len() as u64 + 1) * 8;
-    if end > store.limits.stack_limit.get() {
         return Err(Error::from(TrapCode::StackOverflow));
     }
     let fp = base as *mut u64;

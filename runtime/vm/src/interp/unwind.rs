@@ -10,7 +10,6 @@ use super::machine::{Fp, Ip};
 use crate::backtrace::{Frame, WasmBacktrace};
 use crate::store::StoreOpaque;
 use crate::vmctx::VmContext;
-use zwasm_core::HeapType;
 
 /// One step of a walk.
 struct Walker<'s> {
@@ -172,39 +171,4 @@ pub(crate) unsafe fn unwind(
         }
         None => Unwound::Uncaught,
     }
-}
-
-/// Frees exceptions that nothing refers to, when there are many.
-pub(crate) fn collect_if_needed(store: &mut StoreOpaque) {
-    if !store.exceptions.wants_collection() {
-        return;
-    }
-    let mut roots: Vec<u64> = Vec::new();
-    if let Some(stack) = &store.value_stack {
-        // The extent of the running frame is not known here: the whole stack counts.
-        let base = stack.base().cast::<u64>().cast_const();
-        // SAFETY: the stack is accessible over its whole length, and only this thread writes it.
-        roots.extend_from_slice(unsafe {
-            core::slice::from_raw_parts(base, stack.length_bytes() / 8)
-        });
-    }
-    for instance in store.instances() {
-        // SAFETY: instances and what they refer to live as long as the store.
-        unsafe {
-            let instance = instance.as_ref();
-            roots.extend(
-                instance
-                    .globals
-                    .iter()
-                    .map(|global| (*global.as_ref().cell)[0]),
-            );
-            for table in &instance.tables {
-                let table = table.as_ref();
-                if table.ty.element.heap.top() == HeapType::Exn {
-                    roots.extend_from_slice(table.elements());
-                }
-            }
-        }
-    }
-    store.exceptions.collect(roots.into_iter());
 }

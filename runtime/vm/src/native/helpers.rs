@@ -5,10 +5,10 @@
 
 use super::unwind;
 use crate::instance::{InstanceData, checked_range};
+use crate::interp::handlers::bulk::in_chunks;
 use crate::interp::handlers::ops::{self, Binary, Unary};
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::store::StoreOpaque;
-use crate::store::exn::Exception;
 use crate::vmctx::VmContext;
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, TrapCode};
@@ -98,6 +98,15 @@ fn status(result: Result<(), TrapCode>) -> u64 {
     match result {
         Ok(()) => OK,
         Err(code) => code as u64,
+    }
+}
+
+/// The status of a bulk operation that says whether it came to its end.
+fn status_of_chunks(done: bool) -> u64 {
+    if done {
+        OK
+    } else {
+        TrapCode::Interrupted as u64
     }
 }
 
@@ -353,13 +362,11 @@ unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _
         let Some(range) = checked_range(start, count, memory.def.length_bytes as u64) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        memory
-            .def
-            .base
-            .add(range.start)
-            .write_bytes(*p.add(1) as u8, range.len());
+        let (base, value) = (memory.def.base.add(range.start), *p.add(1) as u8);
+        status_of_chunks(in_chunks(cx, range.len(), false, |at, n| {
+            base.add(at).write_bytes(value, n);
+        }))
     }
-    OK
 }
 
 unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
@@ -376,9 +383,11 @@ unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src:
             return TrapCode::MemoryOutOfBounds as u64;
         };
         let from = from.def.base.add(source.start);
-        core::ptr::copy(from, to.def.base.add(target.start), target.len());
+        let to = to.def.base.add(target.start);
+        status_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
+            core::ptr::copy(from.add(at), to.add(at), n);
+        }))
     }
-    OK
 }
 
 unsafe extern "C" fn memory_init(
@@ -511,7 +520,7 @@ unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64
         }
         let tag = instance.tags[tag as usize];
         let store = store(cx);
-        let exn = store.exceptions.insert(Exception::new(tag, payload.into()));
+        let exn = store.new_exception(tag, payload.into());
         u64::from(unwind::raise_exception(store, exn))
     }
 }

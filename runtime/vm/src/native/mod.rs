@@ -21,6 +21,7 @@ use core::sync::atomic::Ordering;
 use memory::CodeMemory;
 use registry::NativeCode;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::{FuncType, SigId, TrapCode};
@@ -36,6 +37,8 @@ type Isa = zwasm_jit::isa::aarch64::A64Masm;
 const STATUS_HOST_ERROR: u32 = 0x100;
 /// An exception left the activation; the store holds it.
 const STATUS_EXCEPTION: u32 = 0x101;
+/// A host function panicked; the store holds the panic.
+const STATUS_HOST_PANIC: u32 = 0x102;
 
 /// What an engine needs to run native code.
 #[derive(Debug)]
@@ -185,11 +188,27 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     let here = native_stack_pointer();
     let outermost = store.native_limit == 0;
     if outermost {
-        let budget = store.engine().config().max_native_stack_bytes;
+        let config = store.engine().config();
+        let budget = config.max_native_stack_bytes;
+        let guest_budget = budget.min(config.max_wasm_stack_bytes);
         store.native_limit = here.saturating_sub(budget).max(1);
-        store.limits.stack_limit.set(store.native_limit as u64);
+        store.native_guest_limit = here.saturating_sub(guest_budget).max(1);
+        store.native_top = here;
     } else if here < store.native_limit {
         return Err(Error::from(TrapCode::StackOverflow));
+    }
+    // The limit before the flag: an interruption in between sets both, and the flag is seen here.
+    let limit = store.native_guest_limit as u64;
+    store
+        .limits
+        .native_stack_limit
+        .store(limit, Ordering::SeqCst);
+    if store.limits.interrupt.swap(0, Ordering::SeqCst) != 0 {
+        if outermost {
+            store.native_limit = 0;
+            store.native_top = 0;
+        }
+        return Err(Error::from(TrapCode::Interrupted));
     }
     let ty = store.engine().inner().types.get(func.sig());
     let engine = store.engine().clone();
@@ -207,14 +226,19 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     // SAFETY: the run is over.
     let store = unsafe { &mut *store_pointer };
     store.limits.entry_frame.set(entry_frame);
+    let result = match status {
+        0 => Ok(Ok(())),
+        STATUS_HOST_PANIC => Err(store
+            .pending_panic
+            .take()
+            .expect("set by whoever ended the run")),
+        failure => Ok(Err(describe(store, failure))),
+    };
     if outermost {
         store.native_limit = 0;
+        store.native_top = 0;
     }
-    if status == 0 {
-        Ok(())
-    } else {
-        Err(describe(store, status))
-    }
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The error behind a status, with a backtrace.
@@ -231,7 +255,12 @@ fn describe(store: &mut StoreOpaque, status: u32) -> Error {
     let code = u8::try_from(status).ok().and_then(TrapCode::from_number);
     let code = code.expect("every other status is a trap");
     if code == TrapCode::Interrupted {
-        store.limits.interrupt.store(0, Ordering::Relaxed);
+        store.limits.interrupt.store(0, Ordering::SeqCst);
+        let limit = store.native_guest_limit as u64;
+        store
+            .limits
+            .native_stack_limit
+            .store(limit, Ordering::SeqCst);
     }
     Error::trap(code, trace)
 }
@@ -251,13 +280,19 @@ unsafe extern "C" fn compile_entry(cx: *mut VmContext, entry: *const FuncEntry) 
 }
 
 /// Takes the backtrace of a trap while the frames are in place, as the `raise` stub asks.
+///
+/// A frame that does not fit because of an interruption is one: the handle moves the limit.
 unsafe extern "C" fn take_trace(cx: *mut VmContext, status: u32) -> u32 {
-    if u8::try_from(status).is_ok() {
-        // SAFETY: the context is of a live instance, and the frames of its activation are in place.
-        unsafe {
-            let store = &mut *(*(*cx).instance).store;
-            store.native_trace = Some(unwind::backtrace(store));
-        }
+    if u8::try_from(status).is_err() {
+        return status;
+    }
+    // SAFETY: the context is of a live instance, and the frames of its activation are in place.
+    let store = unsafe { &mut *(*(*cx).instance).store };
+    // SAFETY: as above.
+    store.native_trace = Some(unsafe { unwind::backtrace(store) });
+    let interrupted = store.limits.interrupt.load(Ordering::SeqCst) != 0;
+    if interrupted && status == TrapCode::StackOverflow as u32 {
+        return TrapCode::Interrupted as u32;
     }
     status
 }
@@ -275,17 +310,29 @@ unsafe extern "C" fn host_call(
         let instance = (*cx).instance;
         let store = (*instance).store;
         let host = &*(*entry).func;
-        let result = host.call(HostCall {
+        let call = HostCall {
             store,
             caller: instance,
             slots,
-        });
-        let Err(error) = result else { return 0 };
+        };
+        // Machine code cannot unwind: a panic waits in the store until the run has ended.
+        let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
+        let error = match result {
+            Ok(Ok(())) => return 0,
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                (*store).pending_panic = Some(panic);
+                return STATUS_HOST_PANIC;
+            }
+        };
         let limits = &(*store).limits;
         // The place is the wasm caller's: behind the return address, in the frame it saved.
         limits.trap_pc.set(*frame.add(1) - 1);
         limits.trap_fp.set(*frame);
-        if let Kind::Exception { exn, .. } = error.kind() {
+        // An exception of another store is an error like any other.
+        if let Kind::Exception { exn, store: of, .. } = error.kind()
+            && *of == (*store).id()
+        {
             return unwind::raise_exception(&mut *store, *exn);
         }
         let trace = unwind::backtrace(&*store);

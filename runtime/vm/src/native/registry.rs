@@ -46,9 +46,13 @@ impl NativeCode {
 
     /// The module offset of the operator that `pc`, or the call before it, belongs to.
     pub(crate) fn module_offset(&self, pc: usize) -> Option<usize> {
+        // A fault is at its site; a call is just before the return address that is its site.
         let offset = self.offset(pc);
-        let after = self.sites.partition_point(|site| site.offset <= offset);
-        let site = self.sites.get(after.checked_sub(1)?)?;
+        let at = self.sites.partition_point(|site| site.offset < offset);
+        let site = self
+            .sites
+            .get(at)
+            .filter(|site| site.offset - offset <= 1)?;
         Some(site.module_offset as usize)
     }
 }

@@ -124,10 +124,10 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
             .set(fp as u64 - u64::from(code.frame_bytes));
         return STATUS_RESUME as u32;
     }
-    exception.pinned.set(true);
+    let hold = exception.hold();
     // SAFETY: forwarded.
     let trace = unsafe { backtrace(store) };
     store.native_trace = Some(trace);
-    store.pending_error = Some(Error::exception(exn, WasmBacktrace::default()));
+    store.pending_error = Some(Error::exception(exn, store.id(), hold));
     STATUS_EXCEPTION
 }

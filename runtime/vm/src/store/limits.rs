@@ -19,6 +19,7 @@ pub(crate) struct StoreLimits {
     pub(crate) trap_pc: Cell<u64>,
     pub(crate) trap_fp: Cell<u64>,
     pub(crate) stack_top: Cell<u64>,
+    pub(crate) native_stack_limit: AtomicU64,
     pub(crate) entry_frame: Cell<u64>,
     pub(crate) resume_pc: Cell<u64>,
     pub(crate) resume_frame: Cell<u64>,
@@ -54,7 +55,12 @@ impl InterruptHandle {
 
     /// Asks the guest to stop.
     pub fn interrupt(&self) {
-        self.limits.interrupt.store(1, Ordering::Relaxed);
+        self.limits.interrupt.store(1, Ordering::SeqCst);
+        // Native code compares its stack pointer with the limit in every prologue: no frame passes
+        // this one, and the trap is told apart by the flag.
+        self.limits
+            .native_stack_limit
+            .store(u64::MAX, Ordering::SeqCst);
     }
 
     /// Whether an interruption is on its way that has not been noticed yet.

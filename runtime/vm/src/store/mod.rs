@@ -21,11 +21,11 @@ use crate::tag::{Tag, TagInst};
 use crate::vmctx::FuncRef;
 use core::any::Any;
 use core::ptr::NonNull;
-use exn::Exceptions;
+use exn::{Exception, Exceptions};
 use handle::{Arena, StoreId, Stored};
 use limits::StoreLimits;
 use std::sync::Arc;
-use zwasm_core::{GlobalType, MemoryType, SigId, TableType};
+use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType};
 
 /// Owns instances, memories, tables, globals and functions, and the embedder's data `T`.
 #[derive(Debug)]
@@ -92,12 +92,17 @@ pub(crate) struct StoreOpaque {
     pub(crate) switches: Vec<crate::interp::Switch>,
     /// Lowest native stack address that nested calls may reach; 0 outside of any call.
     pub(crate) native_limit: usize,
+    /// Native stack address of the outermost call into native code; 0 outside of any.
+    pub(crate) native_top: usize,
+    /// Lowest native stack address that native code may reach; 0 outside of any call.
+    pub(crate) native_guest_limit: usize,
     limiter: Option<LimiterCall>,
     /// The backtrace of the native activation that just ended.
     #[cfg(zwasm_native)]
     pub(crate) native_trace: Option<crate::WasmBacktrace>,
     /// Where native code enters host functions.
     #[cfg(zwasm_native)]
+    #[allow(clippy::vec_box, reason = "machine code knows the addresses")]
     host_entries: Vec<Box<crate::native::HostEntry>>,
 }
 
@@ -122,6 +127,8 @@ impl<T: 'static> Store<T> {
             pending_panic: None,
             switches: Vec::new(),
             native_limit: 0,
+            native_top: 0,
+            native_guest_limit: 0,
             limiter: None,
             #[cfg(zwasm_native)]
             native_trace: None,
@@ -409,6 +416,47 @@ impl StoreOpaque {
         let pointer = self.host_refs.alloc(record);
         // SAFETY: the arena lives as long as the store.
         Func(unsafe { Stored::new(self.id, pointer) })
+    }
+
+    /// Puts an exception into the store; frees those that nothing refers to when there are many.
+    pub(crate) fn new_exception(&mut self, tag: NonNull<TagInst>, payload: Box<[u64]>) -> u64 {
+        if self.exceptions.wants_collection() {
+            let roots = self.exception_roots();
+            self.exceptions.collect(roots.into_iter());
+        }
+        self.exceptions.insert(Exception::new(tag, payload))
+    }
+
+    /// Every word of the store that may be a reference to an exception.
+    fn exception_roots(&self) -> Vec<u64> {
+        let mut roots: Vec<u64> = Vec::new();
+        if let Some(stack) = &self.value_stack {
+            // The extent of the running frame is not known here: the whole stack counts.
+            let base = stack.base().cast::<u64>().cast_const();
+            // SAFETY: the stack is accessible over its whole length, and only this thread writes
+            // it.
+            roots.extend_from_slice(unsafe {
+                core::slice::from_raw_parts(base, stack.length_bytes() / 8)
+            });
+        }
+        if self.native_top != 0 {
+            crate::sys::stack::for_each_word(self.native_top, |word| roots.push(word));
+        }
+        for instance in self.instances() {
+            // SAFETY: instances and what they refer to live as long as the store.
+            unsafe {
+                let instance = instance.as_ref();
+                let globals = instance.globals.iter();
+                roots.extend(globals.map(|global| (*global.as_ref().cell)[0]));
+                for table in &instance.tables {
+                    let table = table.as_ref();
+                    if table.ty.element.heap.top() == HeapType::Exn {
+                        roots.extend_from_slice(table.elements());
+                    }
+                }
+            }
+        }
+        roots
     }
 }
 

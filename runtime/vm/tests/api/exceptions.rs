@@ -1,6 +1,6 @@
 //! Exceptions where instances, hosts and stores meet.
 
-use crate::{engine, every_tier, resident_bytes};
+use crate::{engine, every_tier, every_tier_alone, resident_bytes};
 use zwasm::{Caller, Error, Extern, Func, Instance, Linker, Module, Store};
 
 const THROWER: &str = r#"(module
@@ -70,7 +70,7 @@ const LOOPS: &str = r#"(module
 /// and as errors of the host.
 #[test]
 fn exceptions_do_not_accumulate() {
-    every_tier(|config| {
+    every_tier_alone(|config| {
         let engine = engine(&config);
         let mut linker = Linker::<()>::new(&engine);
         linker

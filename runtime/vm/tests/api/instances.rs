@@ -1,6 +1,6 @@
 //! Instances that call each other and share memories, tables, globals and functions.
 
-use crate::{engine, every_tier, resident_bytes};
+use crate::{engine, every_tier, every_tier_alone, resident_bytes};
 use zwasm::{Extern, Instance, Linker, Module, Ref, Store, TrapCode, Val};
 
 /// Instantiates modules in order; each finds the exports of the earlier ones under its number.
@@ -98,7 +98,7 @@ fn recursion_across_instances_ends_in_a_trap() {
 /// Two instances that tail-call each other three million times, and then return through both.
 #[test]
 fn tail_calls_across_instances_grow_nothing() {
-    every_tier(|config| {
+    every_tier_alone(|config| {
         let (mut store, instances) = chain(
             &config,
             &[

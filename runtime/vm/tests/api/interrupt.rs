@@ -1,14 +1,14 @@
 //! Stopping a guest from another thread, whatever it is doing; fuel.
 
-use crate::{engine, every_tier};
+use crate::{engine, every_tier, every_tier_with_fuel};
 use std::time::{Duration, Instant};
 use zwasm::{Caller, Config, Error, Extern, Linker, Module, Store, TrapCode};
 
-/// Everything that could go on for ever. `fill` works on half a gibibyte at a time.
+/// Everything that could go on for ever. `fill` and `copy` work on several pieces' worth at a time.
 const ENDLESS: &str = r#"(module
     (import "h" "nothing" (func $nothing))
     (import "h" "back" (func $back (param i32)))
-    (memory 8192) (memory $small 1)
+    (memory 640) (memory $small 1)
     (table $t 1000000 funcref)
     (type $v (func))
     (elem declare func $tail_ref)
@@ -27,9 +27,9 @@ const ENDLESS: &str = r#"(module
     (func $th (export "tail_host") (call $nothing) (return_call $th))
     (func (export "back") (call $back (i32.const 0)))
     (func (export "fill") (loop $l
-      (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x20000000)) (br $l)))
+      (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x2800000)) (br $l)))
     (func (export "copy") (loop $l
-      (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x1fffffff)) (br $l)))
+      (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x27fffff)) (br $l)))
     (func (export "table_fill") (loop $l
       (table.fill $t (i32.const 0) (ref.null func) (i32.const 1000000)) (br $l)))
     (func (export "table_copy") (loop $l
@@ -127,8 +127,7 @@ fn an_early_interruption_stops_the_next_call_and_only_that() {
 
 #[test]
 fn endless_guests_use_up_their_fuel() {
-    every_tier(|mut config| {
-        config.consume_fuel(true);
+    every_tier_with_fuel(|config| {
         let (mut store, instance) = endless(&config);
         for (name, item) in instance.exports(&store) {
             if name == "leaf" {
@@ -170,8 +169,7 @@ const COUNT: &str = r#"(module
 
 #[test]
 fn fuel_is_the_same_every_time_and_can_be_refilled() {
-    every_tier(|mut config| {
-        config.consume_fuel(true);
+    every_tier_with_fuel(|config| {
         let mut spent = Vec::new();
         for _ in 0..2 {
             let (mut store, instance) = crate::instance(&config, COUNT);
@@ -211,8 +209,7 @@ fn fuel_is_the_same_every_time_and_can_be_refilled() {
 
 #[test]
 fn host_functions_see_and_set_fuel() {
-    every_tier(|mut config| {
-        config.consume_fuel(true);
+    every_tier_with_fuel(|config| {
         let engine = engine(&config);
         let mut linker = Linker::<()>::new(&engine);
         linker

@@ -9,15 +9,41 @@ mod linking;
 mod threads;
 mod values;
 
+use std::sync::{PoisonError, RwLock};
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
+
+/// Tests share a process; one that measures its memory must be alone in it.
+static MEMORY: RwLock<()> = RwLock::new(());
 
 /// Runs a test under every tier of this build.
 fn every_tier(test: impl Fn(Config)) {
+    let _shared = MEMORY.read().unwrap_or_else(PoisonError::into_inner);
+    under_every_tier(test);
+}
+
+/// As [`every_tier`], while no other test runs.
+fn every_tier_alone(test: impl Fn(Config)) {
+    let _alone = MEMORY.write().unwrap_or_else(PoisonError::into_inner);
+    under_every_tier(test);
+}
+
+fn under_every_tier(test: impl Fn(Config)) {
     for &tier in Tier::ALL {
         let mut config = Config::new();
         config.tier(tier);
         test(config);
     }
+}
+
+/// Runs a test under every tier that counts fuel, with fuel on.
+fn every_tier_with_fuel(test: impl Fn(Config)) {
+    every_tier(|mut config| {
+        config.consume_fuel(true);
+        match Engine::new(&config) {
+            Ok(_) => test(config),
+            Err(reason) => println!("skipped: {reason}"),
+        }
+    });
 }
 
 fn engine(config: &Config) -> Engine {

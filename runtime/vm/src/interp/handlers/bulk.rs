@@ -88,7 +88,7 @@ handler! {
 ///
 /// # Safety
 /// `cx` is live.
-unsafe fn in_chunks(
+pub(crate) unsafe fn in_chunks(
     cx: *mut VmContext,
     total: usize,
     from_end: bool,

@@ -18,7 +18,6 @@ use crate::interp::machine::{
 };
 use crate::interp::unwind::{self, Unwound};
 use crate::interp::{RETURN_TO_HOST, Switch};
-use crate::store::exn::Exception;
 use crate::store::{StoreOpaque, limits::StoreLimits};
 use crate::table::TableInst;
 use crate::tag::TagInst;
@@ -414,8 +413,7 @@ handler! {
             let tag = *VmContext::at::<NonNull<TagInst>>(cx, *ip.add(H));
             let count = *ip.add(H + 2) as usize;
             let payload = core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
-            unwind::collect_if_needed(store);
-            let exn = store.exceptions.insert(Exception::new(tag, payload));
+            let exn = store.new_exception(tag, payload);
             raise(store, exn, ip, fp, cx)
         };
         go_on!(next)
