@@ -312,6 +312,10 @@ pub trait Masm: Sized {
 
     /// An empty buffer.
     fn new() -> Self;
+    /// An empty buffer for a function whose code turned out too large for the shortest branches.
+    fn with_far_branches() -> Self;
+    /// Whether all branches reach; if not, the function has to be assembled again, with far ones.
+    fn in_reach(&self) -> bool;
     /// A new unbound label.
     fn label(&mut self) -> Self::Label;
     /// Binds a label here.

@@ -12,7 +12,7 @@ fn main() {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let os = var("CARGO_CFG_TARGET_OS");
     // The hosts that have a backend.
-    if var("CARGO_CFG_TARGET_ARCH") == "x86_64" && os == "linux" {
+    if matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64") && os == "linux" {
         println!("cargo::rustc-cfg=zwasm_native");
     }
     let optimised = matches!(var("OPT_LEVEL").as_str(), "2" | "3");

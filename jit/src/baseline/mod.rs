@@ -100,9 +100,14 @@ const VALIDATED: &str = "the body was validated when the module was loaded";
 /// Compiles a function.
 #[must_use]
 pub fn compile<M: Masm>(env: Env<'_>, func: u32, body: &FunctionBody<'_>) -> Compiled {
-    let mut compiler = Compiler::<M>::new(env, func, body);
-    compiler.run(body);
-    compiler.finish()
+    let attempt = |masm: M| {
+        let mut compiler = Compiler::new(env, masm, func, body);
+        compiler.run(body);
+        compiler.finish()
+    };
+    attempt(M::new())
+        .or_else(|| attempt(M::with_far_branches()))
+        .expect("far branches reach")
 }
 
 /// A trap at the end of the function that branches lead to.
@@ -144,7 +149,7 @@ struct Compiler<'m, M: Masm> {
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
-    fn new(env: Env<'m>, func: u32, body: &FunctionBody<'_>) -> Self {
+    fn new(env: Env<'m>, mut masm: M, func: u32, body: &FunctionBody<'_>) -> Self {
         let signature = env.types[env.info.funcs[func as usize] as usize].clone();
         let mut types: Vec<ValType> = signature.params().to_vec();
         for group in body.get_locals_reader().expect(VALIDATED) {
@@ -155,7 +160,6 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let reader = body.get_operators_reader().expect(VALIDATED);
         let scan = scan::Scan::of(reader, types.len());
         let (locals, registers, saved, slots) = values::place_locals::<M>(&types, &scan);
-        let mut masm = M::new();
         let raise = masm.label();
         Compiler {
             env,
@@ -417,7 +421,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         });
     }
 
-    fn finish(mut self) -> Compiled {
+    /// The code, if its branches reach.
+    fn finish(mut self) -> Option<Compiled> {
         if let Some(overflow) = self.overflow {
             self.masm.bind(overflow);
             self.may_fault(TrapCode::StackOverflow);
@@ -444,12 +449,12 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.masm.set_frame_size(self.frame_size, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);
         self.sites.sort_by_key(|site| site.offset);
-        Compiled {
+        self.masm.in_reach().then(|| Compiled {
             code: self.masm.finish(),
             sites: self.sites,
             catches,
             frame_bytes,
-        }
+        })
     }
 
     /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the

@@ -42,14 +42,6 @@ pub(crate) fn hosts() -> Vec<fn() -> Host> {
     vec![Host::new]
 }
 
-/// The macro-assembler for functions of any size.
-pub(crate) fn far_host() -> Host {
-    #[cfg(target_arch = "x86_64")]
-    return Host::new();
-    #[cfg(target_arch = "aarch64")]
-    return Host::with_far_branches(true);
-}
-
 /// What a snippet finds in its registers and leaves there, by hardware number.
 #[repr(C)]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use zwasm_jit::isa::aarch64::A64Masm;
 use zwasm_jit::isa::x86_64::{Features, X64Masm};
+use zwasm_jit::masm::Masm;
 
 use cases::{Case, all};
 
@@ -155,17 +156,13 @@ fn x86_64_with_features() {
 
 #[test]
 fn aarch64() {
-    check(
-        "aarch64",
-        "aarch64",
-        &all(|| A64Masm::with_far_branches(false)),
-    );
+    check("aarch64", "aarch64", &all(A64Masm::new));
 }
 
 #[test]
 fn aarch64_with_far_branches() {
-    let near = all(|| A64Masm::with_far_branches(false));
-    let cases: Vec<Case> = all(|| A64Masm::with_far_branches(true))
+    let near = all(A64Masm::new);
+    let cases: Vec<Case> = all(A64Masm::with_far_branches)
         .into_iter()
         .zip(near)
         .filter(|(case, near)| case.bytes != near.bytes)

@@ -109,6 +109,10 @@ fn allowed_skips() -> BTreeMap<&'static str, &'static str> {
 #[test]
 fn spec_scripts() {
     let only = std::env::var("ZWASM_SPEC_FILTER").unwrap_or_default();
+    // For emulators, which keep a record of every reserved page.
+    let reservation = std::env::var("ZWASM_SPEC_RESERVATION_BYTES")
+        .ok()
+        .map(|bytes| bytes.parse().expect("a number of bytes"));
     let allowed = allowed_skips();
     let mut unused = allowed.clone();
     let mut failures = Vec::new();
@@ -126,6 +130,9 @@ fn spec_scripts() {
             switch_features(&mut config, false);
             features(&mut config);
             config.tier(tier);
+            if let Some(bytes) = reservation {
+                config.memory_reservation(bytes);
+            }
             let mut outcome = Report::default();
             for file in files() {
                 let name = format!("{suite}/{}", file.name());

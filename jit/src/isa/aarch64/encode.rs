@@ -12,7 +12,7 @@ use dynasmrt::aarch64::{
 use dynasmrt::relocations::Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
-use super::masm::A64Masm;
+use super::masm::{A64Masm, NEAR_BYTES};
 use super::regs::{SP, ZERO};
 use crate::masm::{FloatWidth, Fpr, Gpr, Width};
 
@@ -386,7 +386,7 @@ impl A64Masm {
 
     fn is_near(&self, target: DynamicLabel) -> bool {
         match self.asm.labels().resolve_dynamic(target) {
-            Ok(bound) => self.asm.offset().0 - bound.0 < 1 << 20,
+            Ok(bound) => self.asm.offset().0 - bound.0 < NEAR_BYTES,
             Err(_) => false,
         }
     }

@@ -20,6 +20,9 @@ const BLR: u32 = 0xd63f_0000;
 const FMOV_TO_FLOAT: u32 = 0x1e27_0000;
 const FMOV_FROM_FLOAT: u32 = 0x1e26_0000;
 
+/// How far conditional branches reach.
+pub(super) const NEAR_BYTES: usize = 1 << 20;
+
 /// Generates ARM64 code.
 pub struct A64Masm {
     pub(super) asm: VecAssembler<Aarch64Relocation>,
@@ -39,10 +42,7 @@ const fn bits_width(width: FloatWidth) -> Width {
 }
 
 impl A64Masm {
-    /// An empty buffer. `far_branches` is for functions whose code may exceed 1 MiB, the reach of
-    /// a conditional branch.
-    #[must_use]
-    pub fn with_far_branches(far_branches: bool) -> A64Masm {
+    fn with(far_branches: bool) -> A64Masm {
         A64Masm {
             asm: VecAssembler::new(0),
             far_branches,
@@ -188,7 +188,15 @@ impl Masm for A64Masm {
     const FILE: &'static RegisterFile = &FILE;
 
     fn new() -> A64Masm {
-        A64Masm::with_far_branches(false)
+        A64Masm::with(false)
+    }
+
+    fn with_far_branches() -> A64Masm {
+        A64Masm::with(true)
+    }
+
+    fn in_reach(&self) -> bool {
+        self.far_branches || self.asm.offset().0 < NEAR_BYTES
     }
 
     fn label(&mut self) -> DynamicLabel {

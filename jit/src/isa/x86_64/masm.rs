@@ -137,6 +137,15 @@ impl Masm for X64Masm {
         X64Masm::with_features(Features::default())
     }
 
+    fn with_far_branches() -> X64Masm {
+        X64Masm::new()
+    }
+
+    fn in_reach(&self) -> bool {
+        // Branches reach 2 GiB.
+        true
+    }
+
     fn label(&mut self) -> DynamicLabel {
         self.asm.new_dynamic_label()
     }
