@@ -35,6 +35,6 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 # packages, another build, and starting a thread would hang.
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
 # The emulator takes 16 bytes for every page that a memory reserves, and never gives them back.
-export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-16777216}
+export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-67108864}
 # `--tests`: documentation tests would need a rustdoc of the same build.
 exec cargo test --target aarch64-unknown-linux-gnu --tests "$@"

@@ -112,6 +112,7 @@ fn spec_scripts() {
     // For emulators, which keep a record of every reserved page.
     let reservation = std::env::var("ZWASM_SPEC_RESERVATION_BYTES")
         .ok()
+        .filter(|bytes| !bytes.is_empty())
         .map(|bytes| bytes.parse().expect("a number of bytes"));
     let allowed = allowed_skips();
     let mut unused = allowed.clone();
