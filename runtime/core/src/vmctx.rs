@@ -1,6 +1,6 @@
 //! The layout of the VM context: what machine code and interpreter handlers reach from one pointer.
 //!
-//! Every structure is written once, in [`vm_struct!`]: the list yields the field offsets as typed
+//! Every structure is written once, in `vm_struct!`: the list yields the field offsets as typed
 //! constants for the compilers and a description that the runtime's layout test compares with its
 //! `repr(C)` structs. All fields are 8 bytes wide, so the layout is the same on both 64-bit ISAs.
 //!

@@ -1,6 +1,6 @@
 //! Runs spec scripts (`.wast`): the specification's own test format.
 //!
-//! One [`Runner`] runs one script in one store, with the `spectest` host module the scripts
+//! One `Runner` runs one script in one store, with the `spectest` host module the scripts
 //! import. It never stops at a failure: each directive passes, fails, or is skipped because it is
 //! about something that zwasm does not claim to support, and the [`Report`] has all three.
 
