@@ -359,6 +359,9 @@ pub trait Masm: Sized {
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem);
     /// A float store.
     fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem);
+    /// The offset of the instruction with which the latest load or store accesses memory, and at
+    /// which it faults: others may come before it.
+    fn last_access(&self) -> u32;
     /// `dst = address`.
     fn address(&mut self, dst: Gpr, mem: Mem);
 

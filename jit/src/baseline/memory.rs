@@ -169,16 +169,16 @@ impl<M: Masm> Compiler<'_, M> {
         let (mem, held) = self.operand_address(memarg, load_size(op));
         let operands: Vec<Held> = held.into_iter().collect();
         let dst = self.result_gpr(next, &operands);
-        self.may_fault(TrapCode::MemoryOutOfBounds);
         self.masm.load(op, dst, mem);
+        self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.push(ty, Loc::Gpr(dst));
     }
 
     fn float_load(&mut self, ty: ValType, memarg: &MemArg, next: Next) {
         let (mem, held) = self.operand_address(memarg, float_size(part_of(ty)));
         let dst = self.result_fpr(next, &[]);
-        self.may_fault(TrapCode::MemoryOutOfBounds);
         self.masm.float_load(part_of(ty), dst, mem);
+        self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.release_address(held);
         self.push(ty, Loc::Fpr(dst));
     }
@@ -186,8 +186,8 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn store(&mut self, op: StoreOp, memarg: &MemArg) {
         let value = self.pop_gpr();
         let (mem, held) = self.operand_address(memarg, store_size(op));
-        self.may_fault(TrapCode::MemoryOutOfBounds);
         self.masm.store(op, value.reg, mem);
+        self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.release(value);
         self.release_address(held);
     }
@@ -195,8 +195,8 @@ impl<M: Masm> Compiler<'_, M> {
     fn float_store(&mut self, part: FloatPart, memarg: &MemArg) {
         let value = self.pop_fpr();
         let (mem, held) = self.operand_address(memarg, float_size(part));
-        self.may_fault(TrapCode::MemoryOutOfBounds);
         self.masm.float_store(part, value.reg, mem);
+        self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.release_float(value);
         self.release_address(held);
     }

@@ -412,6 +412,15 @@ impl<'m, M: Masm> Compiler<'m, M> {
         });
     }
 
+    /// Records that the load or store just emitted may fault.
+    fn may_have_faulted(&mut self, code: TrapCode) {
+        self.sites.push(Site {
+            offset: self.masm.last_access(),
+            trap: Some(code),
+            module_offset: self.module_offset,
+        });
+    }
+
     /// Records the return address of a call just emitted.
     fn returns_here(&mut self) {
         self.sites.push(Site {

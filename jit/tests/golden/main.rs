@@ -13,7 +13,7 @@ use std::process::Command;
 
 use zwasm_jit::isa::aarch64::A64Masm;
 use zwasm_jit::isa::x86_64::{Features, X64Masm};
-use zwasm_jit::masm::Masm;
+use zwasm_jit::masm::{FloatPart, LoadOp, Masm, Mem};
 
 use cases::{Case, all};
 
@@ -169,4 +169,37 @@ fn aarch64_with_far_branches() {
         .map(|(case, _)| case)
         .collect();
     check("aarch64_far_branches", "aarch64", &cases);
+}
+
+/// A fault happens at the last instruction of an access on ARM64, at the only one on x86_64.
+#[test]
+fn accesses_are_where_they_say() {
+    fn offsets<M: Masm>() -> Vec<[u32; 3]> {
+        let mut offsets = Vec::new();
+        for index in [None, Some(M::FILE.temporary[0])] {
+            for displacement in [0, 8, 4095, 0x1_0000, 0x0123_4567, -1000] {
+                let base = M::FILE.memory_base;
+                let mem = Mem {
+                    base,
+                    index,
+                    displacement,
+                };
+                let mut masm = M::new();
+                masm.imm(M::FILE.scratch[0], 1);
+                let start = masm.offset();
+                masm.load(LoadOp::U64, M::FILE.scratch[1], mem);
+                offsets.push([start, masm.last_access(), masm.offset()]);
+                let start = masm.offset();
+                masm.float_store(FloatPart::F64, M::FILE.float_scratch, mem);
+                offsets.push([start, masm.last_access(), masm.offset()]);
+            }
+        }
+        offsets
+    }
+    for [start, access, _] in offsets::<X64Masm>() {
+        assert_eq!(access, start);
+    }
+    for [_, access, end] in offsets::<A64Masm>() {
+        assert_eq!(access, end - 4);
+    }
 }

@@ -443,6 +443,7 @@ impl Access {
 impl A64Masm {
     /// Accesses what `word`, from [`Access::at`], holds.
     pub(super) fn access(&mut self, word: u32, register: u8, base: Gpr) {
+        self.last_access = self.asm.offset().0 as u32;
         self.word(word | d(register) | n(base.0));
     }
 
@@ -450,6 +451,7 @@ impl A64Masm {
     pub(super) fn access_indexed(&mut self, access: Access, register: u8, base: Gpr, index: Gpr) {
         debug_assert!(index != SP, "the stack pointer cannot be an index");
         let word = access.word & !(1 << 24) | 0x0020_6800;
+        self.last_access = self.asm.offset().0 as u32;
         self.word(word | d(register) | n(base.0) | m(index.0));
     }
 

@@ -31,6 +31,7 @@ pub struct A64Masm {
     patches: Vec<(u32, u32)>,
     /// Entries of tables: where one is, where its table begins, where it leads.
     entries: Vec<(u32, u32, DynamicLabel)>,
+    pub(super) last_access: u32,
 }
 
 /// Integers of the size of a float.
@@ -48,6 +49,7 @@ impl A64Masm {
             far_branches,
             patches: Vec::new(),
             entries: Vec::new(),
+            last_access: 0,
         }
     }
 
@@ -405,6 +407,10 @@ impl Masm for A64Masm {
             FloatPart::V128 => Access::float(0, 2, 4),
         };
         self.access_memory(access, src.0, mem);
+    }
+
+    fn last_access(&self) -> u32 {
+        self.last_access
     }
 
     fn address(&mut self, dst: Gpr, mem: Mem) {

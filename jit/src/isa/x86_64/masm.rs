@@ -39,6 +39,7 @@ pub struct X64Masm {
     constants: Vec<(u128, DynamicLabel)>,
     constant_labels: HashMap<u128, DynamicLabel>,
     tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
+    last_access: u32,
 }
 
 /// The prefix of the scalar instructions of a precision.
@@ -68,6 +69,7 @@ impl X64Masm {
             constants: Vec::new(),
             constant_labels: HashMap::new(),
             tables: Vec::new(),
+            last_access: 0,
         }
     }
 
@@ -293,10 +295,12 @@ impl Masm for X64Masm {
             LoadOp::S16To64 => (Op::two(0xbf), Width::W64),
             LoadOp::S32To64 => (Op::one(0x63), Width::W64),
         };
+        self.last_access = self.offset();
         self.emit(code, width, dst.0, Rm::Mem(mem));
     }
 
     fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem) {
+        self.last_access = self.offset();
         let mem = Rm::Mem(mem);
         match op {
             StoreOp::B1 => self.emit_byte(Op::one(0x88), src.0, mem),
@@ -307,11 +311,17 @@ impl Masm for X64Masm {
     }
 
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem) {
+        self.last_access = self.offset();
         self.emit(float_access(part, 0x10), Width::W32, dst.0, Rm::Mem(mem));
     }
 
     fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem) {
+        self.last_access = self.offset();
         self.emit(float_access(part, 0x11), Width::W32, src.0, Rm::Mem(mem));
+    }
+
+    fn last_access(&self) -> u32 {
+        self.last_access
     }
 
     fn address(&mut self, dst: Gpr, mem: Mem) {
