@@ -7,35 +7,10 @@ use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, 
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, Catch, Operator, TryTable};
 use zwasm_core::vmctx::{context, func_ref, table};
-use zwasm_core::{FuncType, TrapCode, ValType};
+use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
 
 /// Bytes of one function entry in the runtime's array.
 const ENTRY_BYTES: i32 = 16;
-
-/// The type of a block.
-#[derive(Clone, Debug)]
-enum Signature {
-    Empty,
-    Result(ValType),
-    Func(Arc<FuncType>),
-}
-
-impl Signature {
-    fn params(&self) -> &[ValType] {
-        match self {
-            Signature::Empty | Signature::Result(_) => &[],
-            Signature::Func(ty) => ty.params(),
-        }
-    }
-
-    fn results(&self) -> &[ValType] {
-        match self {
-            Signature::Empty => &[],
-            Signature::Result(ty) => core::slice::from_ref(ty),
-            Signature::Func(ty) => ty.results(),
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -54,7 +29,7 @@ enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct ControlFrame<L> {
     kind: Kind,
-    signature: Signature,
+    signature: BlockSignature,
     /// Height of the operand stack below the parameters.
     height: usize,
     /// Canonical slot of that height.
@@ -127,12 +102,18 @@ enum Callee {
 
 impl<M: Masm> Compiler<'_, M> {
     pub(super) fn push_function_frame(&mut self) {
-        let signature = Signature::Func(self.signature.clone());
+        let signature = BlockSignature::Func(self.signature.clone());
         let label = self.masm.label();
         self.push_frame(Kind::Function, signature, 0, label);
     }
 
-    fn push_frame(&mut self, kind: Kind, signature: Signature, params: usize, label: M::Label) {
+    fn push_frame(
+        &mut self,
+        kind: Kind,
+        signature: BlockSignature,
+        params: usize,
+        label: M::Label,
+    ) {
         let height = self.stack.len() - params;
         let base_slot = self
             .stack
@@ -150,11 +131,13 @@ impl<M: Masm> Compiler<'_, M> {
         });
     }
 
-    fn block_signature(&self, ty: BlockType) -> Signature {
+    fn block_signature(&self, ty: BlockType) -> BlockSignature {
         match ty {
-            BlockType::Empty => Signature::Empty,
-            BlockType::Type(ty) => Signature::Result((self.env.val_type)(ty, self.env.info)),
-            BlockType::FuncType(index) => Signature::Func(self.env.types[index as usize].clone()),
+            BlockType::Empty => BlockSignature::Empty,
+            BlockType::Type(ty) => BlockSignature::Result((self.env.val_type)(ty, self.env.info)),
+            BlockType::FuncType(index) => {
+                BlockSignature::Func(self.env.types[index as usize].clone())
+            }
         }
     }
 
@@ -223,10 +206,8 @@ impl<M: Masm> Compiler<'_, M> {
                 });
                 self.pop();
             }
-            Operator::RefNull { hty } => {
-                let _ = hty;
-                self.push_const(ValType::FUNCREF, 0);
-            }
+            // All references are alike to the code: eight bytes, null is zero.
+            Operator::RefNull { .. } => self.push_const(ValType::FUNCREF, 0),
             Operator::RefIsNull => {
                 self.push_const(ValType::I64, 0);
                 let b = self.pop_operand(Width::W64);
@@ -297,7 +278,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     // --- blocks ---
 
-    fn begin_block(&mut self, signature: &Signature) -> usize {
+    fn begin_block(&mut self, signature: &BlockSignature) -> usize {
         let params = signature.params().len();
         self.settle_all();
         self.settle_top(params);

@@ -42,8 +42,6 @@ pub struct Env<'m> {
     pub val_type: fn(wasmparser::ValType, &ModuleInfo) -> ValType,
     /// Whether memories are reserved with guard regions, so that 32-bit accesses need no check.
     pub guarded: bool,
-    /// Whether to count fuel.
-    pub fuel: bool,
 }
 
 /// An instruction that may fault, or that a call returns to.
@@ -291,7 +289,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             match (*place, home) {
                 (Place::Gpr(src), Home::Gpr(dst)) => gprs.push((dst, src)),
                 (Place::Fpr(src), Home::Fpr(dst)) => fprs.push((dst, src)),
-                (Place::Gpr(src), _) => self.store_gpr(src, ty, self.slot_mem(slot, ty)),
+                (Place::Gpr(src), _) => self.store_gpr(src, self.slot_mem(slot, ty)),
                 (Place::Fpr(src), _) => {
                     let part = values::part_of(ty);
                     let mem = self.slot_mem(slot, ty);
@@ -361,7 +359,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         } else {
             let scratch = M::FILE.scratch[0];
             self.load_gpr(scratch, ty, from);
-            self.store_gpr(scratch, ty, to);
+            self.store_gpr(scratch, to);
         }
     }
 
@@ -375,7 +373,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     /// Stores 8 bytes: the upper half of a 32-bit value is clear, and whole slots may be read back.
-    fn store_gpr(&mut self, src: Gpr, _ty: ValType, mem: Mem) {
+    fn store_gpr(&mut self, src: Gpr, mem: Mem) {
         self.masm.store(StoreOp::B8, src, mem);
     }
 

@@ -16,5 +16,6 @@ pub mod vmctx;
 pub use num::V128;
 pub use trap::TrapCode;
 pub use types::{
-    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId, TableType, ValType,
+    BlockSignature, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId,
+    TableType, ValType,
 };

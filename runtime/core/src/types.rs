@@ -7,6 +7,7 @@
 //! Spec: structure, types; validation, matching.
 
 use core::fmt;
+use std::sync::Arc;
 
 /// The engine-wide number of a canonical function type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -240,6 +241,40 @@ impl fmt::Display for FuncType {
         f.write_str(") -> (")?;
         list(f, self.results())?;
         f.write_str(")")
+    }
+}
+
+/// The type of a block: what it takes from the operand stack and leaves there.
+///
+/// Spec: structure, control instructions, block types.
+#[derive(Clone, Debug)]
+pub enum BlockSignature {
+    /// Nothing.
+    Empty,
+    /// One result.
+    Result(ValType),
+    /// As a function of this type.
+    Func(Arc<FuncType>),
+}
+
+impl BlockSignature {
+    /// The types of the parameters.
+    #[must_use]
+    pub fn params(&self) -> &[ValType] {
+        match self {
+            BlockSignature::Empty | BlockSignature::Result(_) => &[],
+            BlockSignature::Func(ty) => ty.params(),
+        }
+    }
+
+    /// The types of the results.
+    #[must_use]
+    pub fn results(&self) -> &[ValType] {
+        match self {
+            BlockSignature::Empty => &[],
+            BlockSignature::Result(ty) => core::slice::from_ref(ty),
+            BlockSignature::Func(ty) => ty.results(),
+        }
     }
 }
 

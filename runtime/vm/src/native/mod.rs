@@ -165,7 +165,6 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
         types: &module.types,
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
         guarded: config.memory_reservation_bytes.is_none(),
-        fuel: config.consume_fuel,
     };
     let compiled = baseline::compile::<Isa>(env, func_index, &body);
     let native = module.engine.native().expect("only native tiers compile");
@@ -185,6 +184,11 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
 
 /// Calls a wasm function with raw arguments in `slots`, where the results end up.
 pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+    let engine = store.engine();
+    let native = engine.native().expect("only native tiers get here");
+    let stub = native.stub(&native.entry_stubs, func.sig(), || {
+        stubs::entry::<Isa>(&engine.inner().types.get(func.sig()))
+    })?;
     let here = native_stack_pointer();
     let outermost = store.native_limit == 0;
     if outermost {
@@ -210,10 +214,6 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
         }
         return Err(Error::from(TrapCode::Interrupted));
     }
-    let ty = store.engine().inner().types.get(func.sig());
-    let engine = store.engine().clone();
-    let native = engine.native().expect("only native tiers get here");
-    let stub = native.stub(&native.entry_stubs, func.sig(), || stubs::entry::<Isa>(&ty))?;
     let entry_frame = store.limits.entry_frame.get();
     let store_pointer = core::ptr::from_mut(store);
     // SAFETY: the stub was made for the function's signature, whose slots the caller brings; the

@@ -6,34 +6,8 @@ use super::{Translator, slot_offset};
 use crate::interp::handlers::{call, control as handlers};
 use crate::interp::machine::HANDLER_WORDS;
 use crate::module::convert_val_type;
-use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, Catch, Operator, TryTable};
-use zwasm_core::{FuncType, TrapCode, ValType};
-
-/// The type of a block.
-#[derive(Clone, Debug)]
-enum BlockSignature {
-    Empty,
-    Result(ValType),
-    Func(Arc<FuncType>),
-}
-
-impl BlockSignature {
-    fn params(&self) -> &[ValType] {
-        match self {
-            BlockSignature::Empty | BlockSignature::Result(_) => &[],
-            BlockSignature::Func(ty) => ty.params(),
-        }
-    }
-
-    fn results(&self) -> &[ValType] {
-        match self {
-            BlockSignature::Empty => &[],
-            BlockSignature::Result(ty) => core::slice::from_ref(ty),
-            BlockSignature::Func(ty) => ty.results(),
-        }
-    }
-}
+use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
 
 /// What kind of block a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
