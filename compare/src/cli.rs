@@ -35,6 +35,14 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         history: Option<PathBuf>,
     },
+    /// Compares two runs of the same comparison: how many rows have intervals that overlap; exit 1
+    /// when less than 90 % do.
+    Agree {
+        /// A results.json.
+        first: PathBuf,
+        /// Another one, of the same engines and workloads.
+        second: PathBuf,
+    },
     /// Lists the peers, after installing those that are missing.
     Peers {
         /// Only these.
@@ -111,7 +119,7 @@ pub(crate) struct RunArgs {
 pub(crate) enum ProfileName {
     /// At most five minutes on two cores.
     Quick,
-    /// Every rule of the method, small sizes where an engine is slow.
+    /// Every rule of the method, small sizes where an engine is slow; about half an hour.
     Standard,
     /// Standard sizes everywhere and twenty blocks; hours.
     Full,
@@ -122,7 +130,7 @@ impl ProfileName {
         let (name, blocks, sample_ms, budget_s) = match self {
             // 285 s leave time for the analysis and the page.
             ProfileName::Quick => ("quick", 6, 100, Some(285)),
-            ProfileName::Standard => ("standard", 6, 400, None),
+            ProfileName::Standard => ("standard", 6, 150, Some(1800)),
             ProfileName::Full => ("full", 20, 1000, None),
         };
         Profile {

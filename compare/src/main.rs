@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             message,
             history,
         }) => session::record(results, message, history.as_deref()),
+        Some(Verb::Agree { first, second }) => session::agree(first, second),
         Some(Verb::Peers { names, places }) => session::peers(names, places),
     };
     match outcome {

@@ -13,7 +13,9 @@ use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use zwasm_reports::agreement::Agreement;
 use zwasm_reports::analysis::analyse;
 use zwasm_reports::schema::{
     CorpusInfo, EngineInfo, EngineKind, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
@@ -84,11 +86,13 @@ pub(crate) fn setting<'a>(
         .with_context(|| format!("cannot create {}", scratch.display()))?;
     let empty_module = scratch.join("empty.wasm");
     write_whole(&empty_module, EMPTY_MODULE)?;
-    let beside = std::env::current_exe()?.with_file_name("zwasm");
     Ok(Setting {
         provisioner: Provisioner::new(peers_dir, !places.no_install, say),
         executor,
-        zwasm: places.zwasm.clone().unwrap_or(beside),
+        zwasm: match &places.zwasm {
+            Some(path) => path.clone(),
+            None => own_command(&build, say)?,
+        },
         user_peers: match &places.peers {
             Some(file) => user::load(file)?,
             None => Vec::new(),
@@ -97,6 +101,28 @@ pub(crate) fn setting<'a>(
         native_dir: build.join("compare").join("native"),
         corpus_dir: corpus_dir.to_owned(),
     })
+}
+
+/// The `zwasm` command to measure. Under `cargo run` it is built first, so that what is measured
+/// is what the checkout holds; else it is the one beside this program.
+fn own_command(build: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
+    let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR")
+        .is_some_and(|dir| Path::new(&dir) == Path::new(env!("CARGO_MANIFEST_DIR")));
+    let Some(cargo) = std::env::var_os("CARGO").filter(|_| under_cargo) else {
+        return Ok(std::env::current_exe()?.with_file_name("zwasm"));
+    };
+    say("building the zwasm command");
+    let status = Command::new(cargo)
+        .args(["build", "--release", "-p", "zwasm-cli", "--manifest-path"])
+        .arg(checkout().join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(build)
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        return Err(Fail::error("the zwasm command does not build"));
+    }
+    Ok(build.join("release").join("zwasm"))
 }
 
 /// The tiers asked for, or all; unknown names are usage errors.
@@ -393,6 +419,15 @@ pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u
     let written = history::Record::of(&results, message).save(&dir)?;
     println!("{}", written.display());
     Ok(0)
+}
+
+/// `compare agree`: whether two runs say the same, row by row; 1 when less than 90 % do.
+pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
+    let mut runs = [Results::load(first)?, Results::load(second)?];
+    runs.iter_mut().for_each(analyse);
+    let agreement = Agreement::of(&runs[0], &runs[1]);
+    print!("{}", agreement.text());
+    Ok(u8::from(!agreement.passes()))
 }
 
 /// `compare peers`: lists peers, installing what is missing.

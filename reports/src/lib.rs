@@ -5,6 +5,7 @@
 //! This crate starts no processes and knows no engine; it uses no other crate of the project.
 #![forbid(unsafe_code)]
 
+pub mod agreement;
 pub mod analysis;
 pub mod history;
 pub mod html;
