@@ -297,23 +297,7 @@ impl<M: Masm> Compiler<'_, M> {
         let params = self.begin_block(&signature);
         let label = self.masm.label();
         self.masm.bind(label);
-        self.poll_interrupt();
         self.push_frame(Kind::Loop, signature, params, label);
-    }
-
-    /// Looks whether another thread wants the guest to stop.
-    pub(super) fn poll_interrupt(&mut self) {
-        let stop = self.trap_label(TrapCode::Interrupted);
-        let scratch = M::FILE.scratch[0];
-        self.masm.load(
-            LoadOp::U64,
-            scratch,
-            Self::context_mem(context::offset::limits),
-        );
-        let flag = Mem::at(scratch, zwasm_core::vmctx::limits::offset::interrupt as i32);
-        self.masm.load(LoadOp::U32, scratch, flag);
-        self.masm
-            .branch_if(Cond::Ne, Width::W32, scratch, Operand::Imm(0), stop);
     }
 
     fn if_(&mut self, ty: BlockType) {

@@ -90,6 +90,8 @@ pub struct Compiled {
     pub catches: Vec<CatchRange>,
     /// Distance from the frame pointer down to the stack pointer.
     pub frame_bytes: u32,
+    /// Bytes of code before the frame is in place and the parameters are where they stay.
+    pub prologue_bytes: u32,
 }
 
 /// Why reading a body cannot fail.
@@ -133,6 +135,7 @@ struct Compiler<'m, M: Masm> {
     outgoing_bytes: u32,
     saved: Vec<Gpr>,
     frame_size: FrameSize,
+    prologue_bytes: u32,
     reachable: bool,
     skipped_blocks: u32,
     module_offset: u32,
@@ -143,7 +146,6 @@ struct Compiler<'m, M: Masm> {
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
-    scan: scan::Scan,
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
@@ -175,6 +177,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             outgoing_bytes: 0,
             saved,
             frame_size: FrameSize(0),
+            prologue_bytes: 0,
             reachable: true,
             skipped_blocks: 0,
             module_offset: 0,
@@ -185,7 +188,6 @@ impl<'m, M: Masm> Compiler<'m, M> {
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
-            scan,
         }
     }
 
@@ -274,9 +276,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
         self.receive_parameters();
-        if self.scan.has_tail_calls {
-            self.poll_interrupt();
-        }
+        self.prologue_bytes = self.masm.offset();
     }
 
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
@@ -461,6 +461,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             sites: self.sites,
             catches,
             frame_bytes,
+            prologue_bytes: self.prologue_bytes,
         })
     }
 

@@ -9,8 +9,6 @@ pub(super) struct Scan {
     pub(super) weights: Vec<u32>,
     /// Whether the function calls other functions; helpers do not count.
     pub(super) has_calls: bool,
-    /// Whether it makes tail calls, which can go on for ever without a loop.
-    pub(super) has_tail_calls: bool,
     /// Whether it catches exceptions: locals live in slots then, where a handler finds them.
     pub(super) has_try: bool,
 }
@@ -48,13 +46,10 @@ impl Scan {
                 Operator::End => weight = blocks.pop().unwrap_or(weight),
                 Operator::Call { .. }
                 | Operator::CallIndirect { .. }
-                | Operator::CallRef { .. } => scan.has_calls = true,
-                Operator::ReturnCall { .. }
+                | Operator::CallRef { .. }
+                | Operator::ReturnCall { .. }
                 | Operator::ReturnCallIndirect { .. }
-                | Operator::ReturnCallRef { .. } => {
-                    scan.has_calls = true;
-                    scan.has_tail_calls = true;
-                }
+                | Operator::ReturnCallRef { .. } => scan.has_calls = true,
                 _ => {}
             }
         }

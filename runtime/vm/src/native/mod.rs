@@ -5,7 +5,9 @@
 //! code of every entry leads to.
 
 mod helpers;
+pub(crate) mod interrupt;
 mod memory;
+mod registers;
 pub(crate) mod registry;
 mod signals;
 mod unwind;
@@ -17,7 +19,6 @@ use crate::module::{ModuleInner, convert_val_type};
 use crate::store::StoreOpaque;
 use crate::sys::stack::native_stack_pointer;
 use crate::vmctx::{FuncRef, VmContext};
-use core::sync::atomic::Ordering;
 use memory::CodeMemory;
 use registry::NativeCode;
 use std::collections::HashMap;
@@ -177,6 +178,7 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
         sites: compiled.sites,
         catches: compiled.catches,
         frame_bytes: compiled.frame_bytes,
+        prologue_bytes: compiled.prologue_bytes,
     });
     registry::register(code.clone());
     Ok(code)
@@ -201,16 +203,12 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     } else if here < store.native_limit {
         return Err(Error::from(TrapCode::StackOverflow));
     }
-    // The limit before the flag: an interruption in between sets both, and the flag is seen here.
-    let limit = store.native_guest_limit as u64;
-    store
+    if store
         .limits
-        .native_stack_limit
-        .store(limit, Ordering::SeqCst);
-    if store.limits.interrupt.swap(0, Ordering::SeqCst) != 0 {
+        .begin_native(store.native_guest_limit as u64, interrupt::current_thread())
+    {
         if outermost {
-            store.native_limit = 0;
-            store.native_top = 0;
+            end_outermost(store);
         }
         return Err(Error::from(TrapCode::Interrupted));
     }
@@ -235,10 +233,15 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
         failure => Ok(Err(describe(store, failure))),
     };
     if outermost {
-        store.native_limit = 0;
-        store.native_top = 0;
+        end_outermost(store);
     }
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn end_outermost(store: &mut StoreOpaque) {
+    store.native_limit = 0;
+    store.native_top = 0;
+    store.limits.end_native();
 }
 
 /// The error behind a status, with a backtrace.
@@ -255,12 +258,7 @@ fn describe(store: &mut StoreOpaque, status: u32) -> Error {
     let code = u8::try_from(status).ok().and_then(TrapCode::from_number);
     let code = code.expect("every other status is a trap");
     if code == TrapCode::Interrupted {
-        store.limits.interrupt.store(0, Ordering::SeqCst);
-        let limit = store.native_guest_limit as u64;
-        store
-            .limits
-            .native_stack_limit
-            .store(limit, Ordering::SeqCst);
+        store.limits.clear_interrupt();
     }
     Error::trap(code, trace)
 }
@@ -290,8 +288,7 @@ unsafe extern "C" fn take_trace(cx: *mut VmContext, status: u32) -> u32 {
     let store = unsafe { &mut *(*(*cx).instance).store };
     // SAFETY: as above.
     store.native_trace = Some(unsafe { unwind::backtrace(store) });
-    let interrupted = store.limits.interrupt.load(Ordering::SeqCst) != 0;
-    if interrupted && status == TrapCode::StackOverflow as u32 {
+    if status == TrapCode::StackOverflow as u32 && store.limits.stack_limit_moved() {
         return TrapCode::Interrupted as u32;
     }
     status
@@ -317,18 +314,22 @@ unsafe extern "C" fn host_call(
         };
         // Machine code cannot unwind: a panic waits in the store until the run has ended.
         let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
+        let limits = &(*store).limits;
+        if matches!(result, Ok(Ok(()))) && !limits.is_interrupted() {
+            return 0;
+        }
+        // The place is the wasm caller's: behind the return address, in the frame it saved.
+        limits.trap_pc.set(*frame.add(1) - 1);
+        limits.trap_fp.set(*frame);
         let error = match result {
-            Ok(Ok(())) => return 0,
+            // A guest that does little but call the host is hardly ever seen in its own code.
+            Ok(Ok(())) => return TrapCode::Interrupted as u32,
             Ok(Err(error)) => error,
             Err(panic) => {
                 (*store).pending_panic = Some(panic);
                 return STATUS_HOST_PANIC;
             }
         };
-        let limits = &(*store).limits;
-        // The place is the wasm caller's: behind the return address, in the frame it saved.
-        limits.trap_pc.set(*frame.add(1) - 1);
-        limits.trap_fp.set(*frame);
         // An exception of another store is an error like any other.
         if let Kind::Exception { exn, store: of, .. } = error.kind()
             && *of == (*store).id()

@@ -21,6 +21,7 @@ pub(crate) struct NativeCode {
     pub(crate) sites: Vec<Site>,
     pub(crate) catches: Vec<CatchRange>,
     pub(crate) frame_bytes: u32,
+    pub(crate) prologue_bytes: u32,
 }
 
 // SAFETY: immutable; the module pointer is followed only while frames keep the module alive.
@@ -74,7 +75,15 @@ pub(crate) fn unregister(start: usize) {
 }
 
 pub(crate) fn find(pc: usize) -> Option<Arc<NativeCode>> {
-    let map = REGISTRY.read().expect("no panic while locked");
+    find_in(&REGISTRY.read().expect("no panic while locked"), pc)
+}
+
+/// [`find`] for a signal that arrives anywhere: also in a thread that holds the lock.
+pub(crate) fn try_find(pc: usize) -> Option<Arc<NativeCode>> {
+    find_in(&*REGISTRY.try_read().ok()?, pc)
+}
+
+fn find_in(map: &BTreeMap<usize, Arc<NativeCode>>, pc: usize) -> Option<Arc<NativeCode>> {
     let (_, code) = map.range(..=pc).next_back()?;
     (pc < code.start + code.length_bytes).then(|| code.clone())
 }

@@ -4,26 +4,28 @@
 //! names a trap for it: it records the place and makes the thread go on in the engine's `raise`
 //! stub, which leaves the activation. Any other fault goes to whoever handled it before.
 
-use super::registry;
+use super::{interrupt, registers, registry};
 use crate::vmctx::VmContext;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use std::sync::Once;
+use zwasm_core::TrapCode;
 use zwasm_jit::baseline::helpers::RAISE;
 
-const SIGNALS: [i32; 5] = [
+const SIGNALS: [i32; 6] = [
     libc::SIGSEGV,
     libc::SIGBUS,
     libc::SIGILL,
     libc::SIGFPE,
     libc::SIGTRAP,
+    interrupt::SIGNAL,
 ];
 
 struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
 // SAFETY: written once before the handler can run, then only read.
 unsafe impl Sync for Previous {}
-static PREVIOUS: Previous = Previous(UnsafeCell::new([const { MaybeUninit::uninit() }; 5]));
+static PREVIOUS: Previous = Previous(UnsafeCell::new([const { MaybeUninit::uninit() }; 6]));
 
 /// Installs the handler, once per process.
 pub(crate) fn install() {
@@ -34,8 +36,14 @@ pub(crate) fn install() {
             // `SA_SIGINFO` asks for, and `PREVIOUS` is written before its signal is handled.
             unsafe {
                 let mut action: libc::sigaction = core::mem::zeroed();
-                action.sa_sigaction = handle as *const () as usize;
                 action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+                if signal == interrupt::SIGNAL {
+                    action.sa_sigaction = interrupt::handle as *const () as usize;
+                    // It arrives in the middle of system calls of host functions.
+                    action.sa_flags |= libc::SA_RESTART;
+                } else {
+                    action.sa_sigaction = handle as *const () as usize;
+                }
                 libc::sigemptyset(&mut action.sa_mask);
                 let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
                 let result = libc::sigaction(signal, &action, previous);
@@ -74,15 +82,19 @@ fn divert(machine: &mut libc::ucontext_t) -> bool {
         limits.trap_fp.set(registers::frame(machine));
         *(*cx).helpers.cast::<usize>().add(RAISE as usize)
     };
+    if trap == TrapCode::StackOverflow {
+        // The stack pointer may be anywhere: the frame was only measured.
+        registers::drop_frame(machine);
+    }
     registers::go_to(machine, raise, trap as u64);
     true
 }
 
-/// Passes a fault on.
+/// Passes a signal on.
 ///
 /// # Safety
 /// The arguments are the kernel's.
-unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+pub(super) unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
     let index = SIGNALS
         .iter()
         .position(|&s| s == signal)
@@ -90,6 +102,8 @@ unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: written when the handler was installed.
     let previous = unsafe { (*PREVIOUS.0.get())[index].assume_init_ref() };
     match previous.sa_sigaction {
+        // By default it is ignored, and not a fault that repeats.
+        libc::SIG_DFL | libc::SIG_IGN if signal == interrupt::SIGNAL => {}
         libc::SIG_DFL | libc::SIG_IGN => {
             // SAFETY: restores the default, under which the fault repeats and ends the process.
             unsafe { libc::sigaction(signal, previous, core::ptr::null_mut()) };
@@ -103,55 +117,5 @@ unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
             // SAFETY: without the flag it has this one.
             unsafe { core::mem::transmute::<usize, extern "C" fn(i32)>(handler)(signal) }
         }
-    }
-}
-
-/// The registers that matter, in the kernel's record.
-#[cfg(target_arch = "x86_64")]
-mod registers {
-    use libc::ucontext_t;
-
-    pub(super) fn pc(machine: &ucontext_t) -> usize {
-        machine.uc_mcontext.gregs[libc::REG_RIP as usize] as usize
-    }
-
-    pub(super) fn frame(machine: &ucontext_t) -> u64 {
-        machine.uc_mcontext.gregs[libc::REG_RBP as usize] as u64
-    }
-
-    /// The VM context: `r14`.
-    pub(super) fn context(machine: &ucontext_t) -> u64 {
-        machine.uc_mcontext.gregs[libc::REG_R14 as usize] as u64
-    }
-
-    /// Goes on at `pc` with `result` in the result register.
-    pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, result: u64) {
-        machine.uc_mcontext.gregs[libc::REG_RIP as usize] = pc as i64;
-        machine.uc_mcontext.gregs[libc::REG_RAX as usize] = result as i64;
-    }
-}
-
-/// The registers that matter, in the kernel's record.
-#[cfg(target_arch = "aarch64")]
-mod registers {
-    use libc::ucontext_t;
-
-    pub(super) fn pc(machine: &ucontext_t) -> usize {
-        machine.uc_mcontext.pc as usize
-    }
-
-    pub(super) fn frame(machine: &ucontext_t) -> u64 {
-        machine.uc_mcontext.regs[29]
-    }
-
-    /// The VM context: `x28`.
-    pub(super) fn context(machine: &ucontext_t) -> u64 {
-        machine.uc_mcontext.regs[28]
-    }
-
-    /// Goes on at `pc` with `result` in the result register.
-    pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, result: u64) {
-        machine.uc_mcontext.pc = pc as u64;
-        machine.uc_mcontext.regs[0] = result;
     }
 }

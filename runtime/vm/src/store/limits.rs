@@ -1,7 +1,7 @@
 //! The cells of a store that running code polls, and the handle that interrupts it.
 
 use core::cell::{Cell, UnsafeCell};
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
 
 #[cfg(not(zwasm_tail_dispatch))]
@@ -26,6 +26,10 @@ pub(crate) struct StoreLimits {
     pub(crate) resume_stack: Cell<u64>,
     /// The context of the instance that trapped.
     pub(crate) trap_context: Cell<u64>,
+    /// What `native_stack_limit` is when nobody interrupts.
+    native_guest_limit: AtomicU64,
+    /// The kernel's number of the thread that runs native code, else 0.
+    pub(crate) thread: AtomicI32,
     /// Loop dispatch saves the machine's registers here between two handlers.
     #[cfg(not(zwasm_tail_dispatch))]
     pub(crate) registers: UnsafeCell<Registers>,
@@ -34,15 +38,54 @@ pub(crate) struct StoreLimits {
 }
 
 // SAFETY: other threads reach a `StoreLimits` only through `InterruptHandle`, which touches nothing
-// but the atomic; every other cell belongs to the thread that has the store.
+// but the atomics; every other cell belongs to the thread that has the store.
 unsafe impl Send for StoreLimits {}
 // SAFETY: as above.
 unsafe impl Sync for StoreLimits {}
 
+/// No stack address is above it, so that no frame of native code passes.
+const MOVED: u64 = u64::MAX;
+
+impl StoreLimits {
+    /// An interruption that came between two runs, or comes now, is taken: it stops this run.
+    #[cfg(zwasm_native)]
+    pub(crate) fn begin_native(&self, stack_limit: u64, thread: i32) -> bool {
+        self.native_guest_limit
+            .store(stack_limit, Ordering::Relaxed);
+        self.native_stack_limit
+            .store(stack_limit, Ordering::Relaxed);
+        self.thread.store(thread, Ordering::Relaxed);
+        // Both sides exchange the flag last: either this sees the interruption, or whoever
+        // interrupts sees the thread, and its limit comes after ours.
+        self.interrupt.swap(0, Ordering::AcqRel) != 0
+    }
+
+    #[cfg(zwasm_native)]
+    pub(crate) fn end_native(&self) {
+        self.thread.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether a frame does not fit because of an interruption.
+    #[cfg(zwasm_native)]
+    pub(crate) fn stack_limit_moved(&self) -> bool {
+        self.native_stack_limit.load(Ordering::Acquire) == MOVED
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn clear_interrupt(&self) {
+        self.interrupt.store(0, Ordering::Release);
+        let limit = self.native_guest_limit.load(Ordering::Relaxed);
+        self.native_stack_limit.store(limit, Ordering::Release);
+    }
+}
+
 /// Stops the code that runs in a store, from any thread.
 ///
-/// The guest ends with [`TrapCode::Interrupted`](crate::TrapCode::Interrupted) at its next loop
-/// iteration or call. An interruption that arrives while no guest runs stops the next one.
+/// The guest ends with [`TrapCode::Interrupted`](crate::TrapCode::Interrupted): the interpreter at
+/// its next loop iteration or call, native code at once. An interruption that arrives while no guest runs stops the next one.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
     limits: Arc<StoreLimits>,
@@ -55,22 +98,23 @@ impl InterruptHandle {
 
     /// Asks the guest to stop.
     pub fn interrupt(&self) {
-        self.limits.interrupt.store(1, Ordering::SeqCst);
-        // Native code compares its stack pointer with the limit in every prologue: no frame passes
-        // this one, and the trap is told apart by the flag.
+        // Native code compares its stack pointer with the limit in every prologue.
         self.limits
             .native_stack_limit
-            .store(u64::MAX, Ordering::SeqCst);
+            .store(MOVED, Ordering::Release);
+        self.limits.interrupt.swap(1, Ordering::AcqRel);
+        #[cfg(zwasm_native)]
+        crate::native::interrupt::stop(&self.limits);
     }
 
     /// Whether an interruption is on its way that has not been noticed yet.
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
-        self.limits.interrupt.load(Ordering::Relaxed) != 0
+        self.limits.is_interrupted()
     }
 
     /// Takes back an interruption that has not been noticed yet.
     pub fn clear(&self) {
-        self.limits.interrupt.store(0, Ordering::Relaxed);
+        self.limits.clear_interrupt();
     }
 }

@@ -246,3 +246,82 @@ fn fuel_needs_an_engine_that_counts_it() {
     assert!(store.set_fuel(1).is_err());
     assert!(store.get_fuel().is_err());
 }
+
+/// Wherever the guest is (prologue, loop, helper, host function), a thousand interruptions end a
+/// thousand runs, and the store works on.
+#[test]
+fn interruptions_at_arbitrary_places_leave_a_working_store() {
+    every_tier(|config| {
+        let engine = engine(&config);
+        let mut linker = Linker::new(&engine);
+        linker
+            .func_wrap("host", "add", |a: i32, b: i32| a.wrapping_add(b))
+            .unwrap();
+        let module = Module::new(
+            &engine,
+            r#"(module
+                (import "host" "add" (func $add (param i32 i32) (result i32)))
+                (memory 1)
+                (func $leaf (param i32 i32) (result i32)
+                    (i32.mul (local.get 0) (i32.xor (local.get 1) (i32.const 7))))
+                (func (export "mix") (local i32 i32)
+                    (loop $again
+                        (local.set 1 (call $leaf (local.get 0) (local.get 1)))
+                        (i32.store (i32.const 64) (local.get 1))
+                        (memory.fill (i32.const 128) (local.get 1) (i32.const 5))
+                        (local.set 0 (call $add (local.get 0) (i32.const 1)))
+                        (br $again)))
+                (func (export "sum") (param i32) (result i32) (local i32)
+                    (loop $again
+                        (local.set 1 (call $add (local.get 1) (call $leaf (local.get 0) (i32.const 6))))
+                        (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                    (local.get 1)))"#,
+        )
+        .unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let mix = instance.get_typed_func::<(), ()>(&store, "mix").unwrap();
+        let sum = instance.get_typed_func::<i32, i32>(&store, "sum").unwrap();
+        let handle = store.interrupt_handle();
+        let (start, started) = std::sync::mpsc::channel::<u64>();
+        let stopper = std::thread::spawn(move || {
+            while let Ok(round) = started.recv() {
+                for _ in 0..(round * 2_654_435_761 % 4096) * 8 {
+                    std::hint::spin_loop();
+                }
+                handle.interrupt();
+            }
+        });
+        for round in 0..1000 {
+            start.send(round).unwrap();
+            let error = mix.call(&mut store, ()).unwrap_err();
+            assert_eq!(error.trap_code(), Some(TrapCode::Interrupted), "{error}");
+        }
+        drop(start);
+        stopper.join().unwrap();
+        assert_eq!(sum.call(&mut store, 10).unwrap(), 55);
+    });
+}
+
+/// The frame is larger than the stack: measured in the prologue, never touched.
+#[test]
+fn a_frame_that_does_not_fit_is_a_stack_overflow() {
+    every_tier(|mut config| {
+        config.max_wasm_stack(64 << 10);
+        let engine = engine(&config);
+        let locals = "v128 ".repeat(40_000);
+        let text = format!(
+            r#"(module (func (export "f") (param i32) (result v128) (local {locals})
+                (local.set 39999 (i32x4.splat (local.get 0)))
+                (local.get 39999)))"#
+        );
+        let module = Module::new(&engine, text).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = zwasm::Instance::new(&mut store, &module, &[]).unwrap();
+        let func = instance.get_func(&store, "f").unwrap();
+        let error = func
+            .call(&mut store, &[zwasm::Val::I32(1)], &mut [zwasm::Val::I32(0)])
+            .unwrap_err();
+        assert_eq!(error.trap_code(), Some(TrapCode::StackOverflow), "{error}");
+    });
+}

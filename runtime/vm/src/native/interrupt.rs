@@ -1,0 +1,130 @@
+//! Stopping native code from another thread, at no cost to code that nobody stops.
+//!
+//! Code does not look for interruptions. Whoever interrupts a store moves its stack limit, which
+//! every prologue compares with, raises its flag, and sends the thread that runs it a signal. The
+//! handler acts when the thread is in wasm code: it makes it go on in the engine's `raise` stub.
+//! Elsewhere, in a helper or a host function, it does nothing, and a thread of ours sends the
+//! signal again every millisecond until the run has ended or has noticed.
+
+use super::{registers, registry};
+use crate::store::limits::StoreLimits;
+use crate::vmctx::VmContext;
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::time::Duration;
+use zwasm_core::TrapCode;
+use zwasm_jit::baseline::helpers::RAISE;
+
+/// Ignored by default, and sent by the kernel for urgent data on sockets only.
+pub(super) const SIGNAL: i32 = libc::SIGURG;
+
+/// Time between two signals.
+const AGAIN: Duration = Duration::from_millis(1);
+
+/// The kernel's number of this thread.
+pub(super) fn current_thread() -> i32 {
+    thread_local!(static ID: Cell<i32> = const { Cell::new(0) });
+    ID.with(|id| {
+        if id.get() == 0 {
+            // SAFETY: the call has no preconditions.
+            id.set(unsafe { libc::gettid() });
+        }
+        id.get()
+    })
+}
+
+/// Stops the native code that runs with these limits, if any does. The flag is up already.
+pub(crate) fn stop(limits: &Arc<StoreLimits>) {
+    static RETRY: LazyLock<Mutex<Option<Sender<Weak<StoreLimits>>>>> = LazyLock::new(|| {
+        let (send, receive) = channel();
+        let thread = std::thread::Builder::new().name("zwasm-interrupt".to_owned());
+        let started = thread.spawn(move || signal_again(&receive));
+        Mutex::new(started.is_ok().then_some(send))
+    });
+    if !signal(limits) {
+        return;
+    }
+    let retry = RETRY.lock().expect("no panic while locked");
+    if let Some(retry) = &*retry {
+        // The thread lives as long as the process.
+        let _ = retry.send(Arc::downgrade(limits));
+    }
+}
+
+/// Signals the thread that runs; false when there is none, or it has noticed.
+fn signal(limits: &StoreLimits) -> bool {
+    let thread = limits.thread.load(Ordering::Acquire);
+    if thread == 0 || limits.interrupt.load(Ordering::Acquire) == 0 {
+        return false;
+    }
+    // A thread that has ended meanwhile is not found; one that took its number ignores a signal
+    // that is not meant for it.
+    // SAFETY: the call takes numbers only.
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
+    true
+}
+
+fn signal_again(stores: &Receiver<Weak<StoreLimits>>) {
+    let mut waiting: Vec<Weak<StoreLimits>> = Vec::new();
+    loop {
+        let next = if waiting.is_empty() {
+            stores.recv().map_err(|_| RecvTimeoutError::Disconnected)
+        } else {
+            stores.recv_timeout(AGAIN)
+        };
+        match next {
+            Ok(limits) => waiting.push(limits),
+            Err(RecvTimeoutError::Timeout) => {
+                waiting.retain(|limits| limits.upgrade().is_some_and(|limits| signal(&limits)));
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// The handler of [`SIGNAL`]: whether it was meant for the code that the thread is in.
+pub(super) fn divert(machine: &mut libc::ucontext_t) -> bool {
+    let pc = registers::pc(machine);
+    let Some(code) = registry::try_find(pc) else {
+        return false;
+    };
+    // The prologue looks for itself, and its frame is not in place yet.
+    if pc < code.start + code.prologue_bytes as usize {
+        return false;
+    }
+    let cx = registers::context(machine) as *mut VmContext;
+    // SAFETY: in guest code the context register holds the running instance's context, or its
+    // callee's; that of host functions has no limits.
+    let raise = unsafe {
+        let Some(limits) = (*cx).limits.as_ref() else {
+            return false;
+        };
+        if limits.interrupt.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        limits.trap_pc.set(pc as u64);
+        limits.trap_fp.set(registers::frame(machine));
+        *(*cx).helpers.cast::<usize>().add(RAISE as usize)
+    };
+    registers::align_stack(machine);
+    registers::go_to(machine, raise, TrapCode::Interrupted as u64);
+    true
+}
+
+/// # Safety
+/// Called by the kernel with a valid context.
+pub(super) unsafe extern "C" fn handle(
+    signal: i32,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    // SAFETY: the kernel passes a `ucontext_t`.
+    let machine = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    if !divert(machine) {
+        // SAFETY: forwarded.
+        unsafe { super::signals::chain(signal, info, context) }
+    }
+}
