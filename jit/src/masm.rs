@@ -165,6 +165,9 @@ pub enum IntUnary {
     Extend8S,
     Extend16S,
     Extend32S,
+    /// The low 32 bits, at either width; the one operation whose 32-bit form takes an operand with
+    /// any upper half.
+    Wrap,
 }
 
 /// Integer comparisons.

@@ -187,9 +187,7 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     }
     masm.leave();
     masm.bind(raise);
-    let table = Mem::at(file.context, context::offset::helpers as i32);
-    masm.load(LoadOp::U64, file.scratch[1], table);
-    masm.jump_to(Mem::at(file.scratch[1], RAISE as i32 * 8));
+    jump_to_raise(&mut masm);
     masm.set_frame_size(frame_size, (8 + 8 * count).next_multiple_of(16));
     masm.finish()
 }
@@ -205,8 +203,16 @@ fn call_table<M: Masm>(masm: &mut M, entry: u32) {
     masm.call(Mem::at(target, entry as i32 * 8));
 }
 
+/// Goes to the [`raise`] stub.
+fn jump_to_raise<M: Masm>(masm: &mut M) {
+    let [_, target] = M::FILE.scratch;
+    let table = Mem::at(M::FILE.context, context::offset::helpers as i32);
+    masm.load(LoadOp::U64, target, table);
+    masm.jump_to(Mem::at(target, RAISE as i32 * 8));
+}
+
 /// Compiles the function whose entry the callee register holds, and enters it with all arguments
-/// as they are.
+/// as they are; or ends the activation with the status that the compiler answers.
 #[must_use]
 pub fn compile<M: Masm>() -> Vec<u8> {
     let file = M::FILE;
@@ -230,7 +236,10 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     }
     masm.mov(Width::W64, file.arguments[1], file.callee);
     masm.mov(Width::W64, file.arguments[0], file.context);
+    masm.mov(Width::W64, file.arguments[2], file.frame);
     call_table(&mut masm, COMPILE);
+    let raise = masm.label();
+    masm.branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), raise);
     for (i, &register) in gprs.iter().enumerate() {
         masm.load(LoadOp::U64, register, gpr_mem(i));
     }
@@ -238,6 +247,8 @@ pub fn compile<M: Masm>() -> Vec<u8> {
         masm.float_load(FloatPart::V128, register, fpr_mem(i));
     }
     masm.leave_to(Mem::at(file.callee, 0));
+    masm.bind(raise);
+    jump_to_raise(&mut masm);
     let size = 8 + 8 * gprs.len() as u32 + 16 * file.float_arguments.len() as u32;
     masm.set_frame_size(frame_size, size.next_multiple_of(16));
     masm.finish()

@@ -4,6 +4,7 @@ use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, Value, pa
 use super::{CatchClause, CatchRange, Compiler, Next, VALIDATED};
 use crate::abi::{Abi, Place, is_float};
 use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, Catch, Operator, TryTable};
 use zwasm_core::vmctx::{context, func_ref, table};
@@ -266,7 +267,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Pushes a value that was held; it keeps its register when it owns one.
-    fn push_held(&mut self, ty: ValType, held: Held) {
+    pub(super) fn push_held(&mut self, ty: ValType, held: Held) {
         if held.is_owned() {
             self.push(ty, Loc::Gpr(held.reg));
         } else {
@@ -495,18 +496,23 @@ impl<M: Masm> Compiler<'_, M> {
             .targets()
             .collect::<Result<_, _>>()
             .expect(VALIDATED);
+        // Where each depth leads: a table may name one of them a million times.
+        let mut known: HashMap<u32, M::Label> = HashMap::new();
         let mut pads: Vec<(u32, M::Label)> = Vec::new();
         let mut label_of = |this: &mut Self, depth: u32| {
-            let target = this.target_index(depth);
-            if this.is_direct(target) {
-                this.control[target].used = true;
-                return this.control[target].label;
-            }
-            if let Some(&(_, label)) = pads.iter().find(|pad| pad.0 == depth) {
+            if let Some(&label) = known.get(&depth) {
                 return label;
             }
-            let label = this.masm.label();
-            pads.push((depth, label));
+            let target = this.target_index(depth);
+            let label = if this.is_direct(target) {
+                this.control[target].used = true;
+                this.control[target].label
+            } else {
+                let label = this.masm.label();
+                pads.push((depth, label));
+                label
+            };
+            known.insert(depth, label);
             label
         };
         let labels: Vec<M::Label> = depths.iter().map(|&depth| label_of(self, depth)).collect();
@@ -519,6 +525,9 @@ impl<M: Masm> Compiler<'_, M> {
         }
         self.release(index);
         for (depth, label) in pads {
+            if self.is_too_large() {
+                break;
+            }
             self.masm.bind(label);
             self.branch(depth);
         }

@@ -414,8 +414,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.load_helpers(file.callee);
         self.masm.call(Mem::at(file.callee, entry as i32 * 8));
         self.returns_here();
-        let raise = self.raise;
-        self.raise_used = true;
+        let raise = self.raise_label();
         let status = file.result;
         self.masm
             .branch_if(Cond::Ne, Width::W32, status, Operand::Imm(0), raise);

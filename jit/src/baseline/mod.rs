@@ -15,10 +15,15 @@
 
 mod control;
 pub mod helpers;
+mod limits;
 mod memory;
 mod numeric;
 mod scan;
+mod stress;
 mod values;
+
+pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
+pub use stress::Stress;
 
 pub(crate) use values::{part_of, width_of};
 
@@ -26,7 +31,7 @@ use crate::abi::{Abi, Place};
 use crate::masm::{FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use control::ControlFrame;
 use std::sync::Arc;
-use values::{Home, LocalState, Pending, Registers, Value};
+use values::{Home, LocalState, Marks, Pending, Registers, Value};
 use wasmparser::{FunctionBody, Operator, OperatorsReader};
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
@@ -42,6 +47,10 @@ pub struct Env<'m> {
     pub val_type: fn(wasmparser::ValType, &ModuleInfo) -> ValType,
     /// Whether memories are reserved with guard regions, so that 32-bit accesses need no check.
     pub guarded: bool,
+    /// How many bytes of code a function may have, at most [`MAX_CODE_BYTES`].
+    pub max_code_bytes: u32,
+    /// Detours, for tests.
+    pub stress: Stress,
 }
 
 /// An instruction that may fault, or that a call returns to.
@@ -98,16 +107,25 @@ pub struct Compiled {
 const VALIDATED: &str = "the body was validated when the module was loaded";
 
 /// Compiles a function.
-#[must_use]
-pub fn compile<M: Masm>(env: Env<'_>, func: u32, body: &FunctionBody<'_>) -> Compiled {
+///
+/// # Errors
+/// When the code or the frame would be too large; the body is valid nevertheless.
+pub fn compile<M: Masm>(
+    env: Env<'_>,
+    func: u32,
+    body: &FunctionBody<'_>,
+) -> Result<Compiled, CompileError> {
     let attempt = |masm: M| {
         let mut compiler = Compiler::new(env, masm, func, body);
-        compiler.run(body);
-        compiler.finish()
+        compiler.run(body)?;
+        Ok(compiler.finish())
     };
-    attempt(M::new())
-        .or_else(|| attempt(M::with_far_branches()))
-        .expect("far branches reach")
+    if !env.stress.far_branches
+        && let Some(compiled) = attempt(M::new())?
+    {
+        return Ok(compiled);
+    }
+    Ok(attempt(M::with_far_branches())?.expect("far branches reach all over the largest code"))
 }
 
 /// A trap at the end of the function that branches lead to.
@@ -123,7 +141,10 @@ struct Compiler<'m, M: Masm> {
     signature: Arc<FuncType>,
     abi: Abi,
     locals: Vec<LocalState>,
+    /// Those whose home is a register that callees do not preserve.
+    volatile_locals: Vec<u32>,
     stack: Vec<Value>,
+    marks: Marks,
     control: Vec<ControlFrame<M::Label>>,
     registers: Registers,
     /// A comparison that the next operator consumes.
@@ -141,15 +162,16 @@ struct Compiler<'m, M: Masm> {
     module_offset: u32,
     sites: Vec<Site>,
     trap_exits: Vec<TrapExit<M::Label>>,
-    raise: M::Label,
-    raise_used: bool,
+    /// The ways of helpers that failed to the end of the activation, with their operators' offsets
+    /// in the module.
+    raise_exits: Vec<(M::Label, u32)>,
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
 }
 
 impl<'m, M: Masm> Compiler<'m, M> {
-    fn new(env: Env<'m>, mut masm: M, func: u32, body: &FunctionBody<'_>) -> Self {
+    fn new(env: Env<'m>, masm: M, func: u32, body: &FunctionBody<'_>) -> Self {
         let signature = env.types[env.info.funcs[func as usize] as usize].clone();
         let mut types: Vec<ValType> = signature.params().to_vec();
         for group in body.get_locals_reader().expect(VALIDATED) {
@@ -159,15 +181,18 @@ impl<'m, M: Masm> Compiler<'m, M> {
         }
         let reader = body.get_operators_reader().expect(VALIDATED);
         let scan = scan::Scan::of(reader, types.len());
-        let (locals, registers, saved, slots) = values::place_locals::<M>(&types, &scan);
-        let raise = masm.label();
+        let (locals, registers, saved, slots) =
+            values::place_locals::<M>(&types, &scan, env.stress);
+        let volatile_locals = values::volatile_locals::<M>(&locals);
         Compiler {
             env,
             masm,
             abi: Abi::of(&signature, M::FILE),
             signature,
             locals,
+            volatile_locals,
             stack: Vec::new(),
+            marks: Marks::default(),
             control: Vec::new(),
             registers,
             pending: None,
@@ -183,15 +208,14 @@ impl<'m, M: Masm> Compiler<'m, M> {
             module_offset: 0,
             sites: Vec::new(),
             trap_exits: Vec::new(),
-            raise,
-            raise_used: false,
+            raise_exits: Vec::new(),
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
         }
     }
 
-    fn run(&mut self, body: &FunctionBody<'_>) {
+    fn run(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
         self.prologue();
         self.push_function_frame();
         let mut reader: OperatorsReader<'_> = body.get_operators_reader().expect(VALIDATED);
@@ -206,23 +230,32 @@ impl<'m, M: Masm> Compiler<'m, M> {
             } else {
                 self.skip(&op);
             }
+            self.check_size()?;
         }
         debug_assert!(
             self.control.is_empty(),
             "the last `end` closes the function"
         );
+        Ok(())
     }
 
     fn operator(&mut self, op: &Operator<'_>, next: Option<&Operator<'_>>) {
-        let next = Next::of(next);
-        if self.control_operator(op)
+        let next = if self.env.stress.no_fold {
+            Next::Other
+        } else {
+            Next::of(next)
+        };
+        let known = self.control_operator(op)
             || self.memory_operator(op, next)
             || self.numeric_operator(op, next)
-            || self.helper_operator(op)
-        {
-            return;
+            || self.helper_operator(op);
+        assert!(
+            known,
+            "validation with the engine's features rejects {op:?}"
+        );
+        if self.env.stress != Stress::default() {
+            self.take_detours();
         }
-        unreachable!("validation with the engine's features rejects {op:?}");
     }
 
     /// An operator in unreachable code: only block structure counts.
@@ -243,7 +276,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// Bytes between the frame pointer and slot 0's upper end.
     fn slots_base(&self) -> u32 {
-        8 + 8 * self.saved.len() as u32
+        8 + 8 * self.saved.len() as u32 + self.env.stress.frame_padding_bytes
     }
 
     /// The memory of a value's lowest byte, whose first slot is `slot`.
@@ -444,13 +477,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             });
             self.masm.trap(exit.code);
         }
-        self.masm.bind(self.raise);
-        if self.raise_used {
-            self.record_place();
-            self.load_helpers(M::FILE.scratch[1]);
-            self.masm
-                .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
-        }
+        self.emit_raise_exits();
         let frame = self.slots_base() + 8 * self.max_slot + self.outgoing_bytes;
         let frame_bytes = frame.next_multiple_of(16);
         self.masm.set_frame_size(self.frame_size, frame_bytes);
@@ -465,19 +492,58 @@ impl<'m, M: Masm> Compiler<'m, M> {
         })
     }
 
+    /// A label whose code ends the activation with the status in the result register.
+    fn raise_label(&mut self) -> M::Label {
+        let label = self.masm.label();
+        self.raise_exits.push((label, self.module_offset));
+        label
+    }
+
+    /// Each exit says where it is; the rest is common to all.
+    fn emit_raise_exits(&mut self) {
+        if self.raise_exits.is_empty() {
+            return;
+        }
+        let raise = self.masm.label();
+        for (label, module_offset) in core::mem::take(&mut self.raise_exits) {
+            self.module_offset = module_offset;
+            self.masm.bind(label);
+            self.place_here();
+            self.masm.jump(raise);
+        }
+        self.masm.bind(raise);
+        self.store_place();
+        self.load_helpers(M::FILE.scratch[1]);
+        self.masm
+            .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
+    }
+
     /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the
     /// result register.
     fn record_place(&mut self) {
+        self.place_here();
+        self.store_place();
+    }
+
+    /// Puts a code address that belongs to the current operator into the callee register.
+    fn place_here(&mut self) {
+        self.sites.push(Site {
+            offset: self.masm.offset(),
+            trap: None,
+            module_offset: self.module_offset,
+        });
+        self.masm.here(M::FILE.callee);
+    }
+
+    fn store_place(&mut self) {
         let state = M::FILE.scratch[1];
         let limits = Self::context_mem(vmctx::context::offset::limits);
         self.masm.load(LoadOp::U64, state, limits);
         let field = |offset: u32| Mem::at(state, offset as i32);
-        let frame_field = field(vmctx::limits::offset::trap_fp);
-        self.masm.store(StoreOp::B8, M::FILE.frame, frame_field);
-        let pc = M::FILE.callee;
-        self.masm.here(pc);
-        self.masm
-            .store(StoreOp::B8, pc, field(vmctx::limits::offset::trap_pc));
+        let frame = field(vmctx::limits::offset::trap_fp);
+        self.masm.store(StoreOp::B8, M::FILE.frame, frame);
+        let pc = field(vmctx::limits::offset::trap_pc);
+        self.masm.store(StoreOp::B8, M::FILE.callee, pc);
     }
 
     fn load_helpers(&mut self, dst: Gpr) {

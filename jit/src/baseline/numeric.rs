@@ -74,9 +74,8 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::I64Extend32S | Operator::I64ExtendI32S => {
                 self.int_unary(IntUnary::Extend32S, W64, next);
             }
-            // The upper half of a 32-bit value is clear already.
-            Operator::I64ExtendI32U => self.move_int(ValType::I64, W64, next),
-            Operator::I32WrapI64 => self.move_int(ValType::I32, W32, next),
+            Operator::I64ExtendI32U => self.extend_unsigned(next),
+            Operator::I32WrapI64 => self.int_unary(IntUnary::Wrap, W32, next),
 
             Operator::I32Eqz => self.i32_eqz(next),
             Operator::I64Eqz => {
@@ -195,13 +194,12 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(int_type(width), Loc::Gpr(dst));
     }
 
-    fn move_int(&mut self, ty: ValType, width: Width, next: Next) {
+    /// The upper half of a 32-bit value is clear already.
+    fn extend_unsigned(&mut self, next: Next) {
         let a = self.pop_gpr();
         let dst = self.result_gpr(next, &[a]);
-        if dst != a.reg || width == W32 {
-            self.masm.mov(width, dst, a.reg);
-        }
-        self.push(ty, Loc::Gpr(dst));
+        self.masm.mov(W64, dst, a.reg);
+        self.push(ValType::I64, Loc::Gpr(dst));
     }
 
     fn compare(&mut self, cond: Cond, width: Width, next: Next) {

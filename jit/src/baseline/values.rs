@@ -4,7 +4,7 @@
 //! being compiled (a [`Held`] one). Registers of locals are nobody's temporaries.
 
 use super::scan::Scan;
-use super::{Compiler, Next, immediate};
+use super::{Compiler, Next, Stress, immediate};
 use crate::abi::is_float;
 use crate::masm::{
     Cond, FloatCond, FloatPart, FloatWidth, Fpr, Gpr, LoadOp, Masm, Operand, StoreOp, Width,
@@ -131,6 +131,30 @@ pub(super) struct Registers {
     all_fprs: u32,
 }
 
+/// What is known of the lower part of the operand stack, so that nobody looks through a high stack
+/// again and again. Each is a number of values counted from the bottom.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Marks {
+    /// These are constants or in their slots.
+    settled: usize,
+    /// None of these is in a general register.
+    without_gprs: usize,
+    /// None of these is in a float register.
+    without_fprs: usize,
+}
+
+impl Marks {
+    /// The stack has no more than `height` values.
+    fn lower(&mut self, height: usize) {
+        self.settled = self.settled.min(height);
+        self.without_gprs = self.without_gprs.min(height);
+        self.without_fprs = self.without_fprs.min(height);
+    }
+}
+
+/// How far below the top a value that is a local is looked for one by one.
+const NEAR_TOP: usize = 32;
+
 /// Temporaries that no local may take: operators hold up to three integers at a time.
 const RESERVED_GPRS: usize = 3;
 /// As for integers, and one to copy through.
@@ -141,6 +165,7 @@ const RESERVED_FPRS: usize = 6;
 pub(super) fn place_locals<M: Masm>(
     types: &[ValType],
     scan: &Scan,
+    stress: Stress,
 ) -> (Vec<LocalState>, Registers, Vec<Gpr>, u32) {
     let file = M::FILE;
     let mut slots = 0;
@@ -168,7 +193,7 @@ pub(super) fn place_locals<M: Masm>(
     if scan.has_try {
         // A handler resumes with the registers of nobody: the function restores its caller's.
         saved.extend_from_slice(file.saved);
-    } else {
+    } else if !stress.spill {
         let spare = &file.temporary[RESERVED_GPRS..];
         let spare = if scan.has_calls { &[] } else { spare };
         let mut gprs = file.saved.iter().chain(spare).copied();
@@ -189,6 +214,10 @@ pub(super) fn place_locals<M: Masm>(
             }
         }
     }
+    if stress.few_registers {
+        all_gprs &= set(file.temporary[..RESERVED_GPRS].iter().map(|r| r.0));
+        all_fprs &= set(file.float_temporary[..RESERVED_FPRS].iter().map(|r| r.0));
+    }
     let registers = Registers {
         free_gprs: all_gprs,
         free_fprs: all_fprs,
@@ -196,6 +225,18 @@ pub(super) fn place_locals<M: Masm>(
         all_fprs,
     };
     (locals, registers, saved, slots)
+}
+
+/// The locals in registers that a callee does not preserve.
+pub(super) fn volatile_locals<M: Masm>(locals: &[LocalState]) -> Vec<u32> {
+    let is_volatile = |local: &LocalState| match local.home {
+        Home::Gpr(reg) => !M::FILE.saved.contains(&reg),
+        Home::Fpr(_) => true,
+        Home::Slot => false,
+    };
+    let numbered = (0..).zip(locals);
+    let found = numbered.filter(|(_, local)| is_volatile(local));
+    found.map(|(index, _)| index).collect()
 }
 
 fn set(numbers: impl Iterator<Item = u8>) -> u32 {
@@ -240,6 +281,7 @@ impl<M: Masm> Compiler<'_, M> {
     /// Takes the topmost value; what it owns is the caller's.
     pub(super) fn pop(&mut self) -> Value {
         let value = self.stack.pop().expect(super::VALIDATED);
+        self.marks.lower(self.stack.len());
         self.next_slot = value.slot;
         self.unlink(value);
         value
@@ -301,8 +343,13 @@ impl<M: Masm> Compiler<'_, M> {
     /// A free temporary; the deepest value in a register makes room when there is none.
     pub(super) fn alloc_gpr(&mut self) -> Gpr {
         if self.registers.free_gprs == 0 {
-            let deepest = self.stack.iter().position(|v| matches!(v.loc, Loc::Gpr(_)));
-            self.settle(deepest.expect("an operator holds fewer registers than there are"));
+            let first = self.marks.without_gprs;
+            let deepest = self.stack[first..]
+                .iter()
+                .position(|value| matches!(value.loc, Loc::Gpr(_)));
+            let deepest = deepest.expect("an operator holds fewer registers than there are");
+            self.settle(first + deepest);
+            self.marks.without_gprs = first + deepest + 1;
         }
         let number = self.registers.free_gprs.trailing_zeros();
         self.registers.free_gprs &= !(1 << number);
@@ -311,8 +358,13 @@ impl<M: Masm> Compiler<'_, M> {
 
     pub(super) fn alloc_fpr(&mut self) -> Fpr {
         if self.registers.free_fprs == 0 {
-            let deepest = self.stack.iter().position(|v| matches!(v.loc, Loc::Fpr(_)));
-            self.settle(deepest.expect("an operator holds fewer registers than there are"));
+            let first = self.marks.without_fprs;
+            let deepest = self.stack[first..]
+                .iter()
+                .position(|value| matches!(value.loc, Loc::Fpr(_)));
+            let deepest = deepest.expect("an operator holds fewer registers than there are");
+            self.settle(first + deepest);
+            self.marks.without_fprs = first + deepest + 1;
         }
         let number = self.registers.free_fprs.trailing_zeros();
         self.registers.free_fprs &= !(1 << number);
@@ -447,6 +499,7 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn pop_operand(&mut self, width: Width) -> HeldOperand {
         let value = self.pop();
         if let Loc::Const { low, .. } = value.loc
+            && !self.env.stress.no_fold
             && let Some(Operand::Imm(value)) = immediate(low, width)
         {
             return HeldOperand::Imm(value);
@@ -513,7 +566,9 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Puts every value that is in a temporary into its canonical slot, below the topmost `except`.
     pub(super) fn settle_registers(&mut self, except: usize) {
-        for index in 0..self.stack.len() - except {
+        let first = self.marks.without_gprs.min(self.marks.without_fprs);
+        let behind = self.stack.len() - except;
+        for index in first..behind {
             if matches!(
                 self.stack[index].loc,
                 Loc::Gpr(_) | Loc::Fpr(_) | Loc::Pending
@@ -521,13 +576,30 @@ impl<M: Masm> Compiler<'_, M> {
                 self.settle(index);
             }
         }
+        self.marks.without_gprs = self.marks.without_gprs.max(behind);
+        self.marks.without_fprs = self.marks.without_fprs.max(behind);
     }
 
     /// Puts everything but constants into canonical slots: what comes next may run more than once
     /// or on several paths.
     pub(super) fn settle_all(&mut self) {
-        for index in 0..self.stack.len() {
+        let height = self.stack.len();
+        for index in self.marks.settled..height {
             if !matches!(self.stack[index].loc, Loc::Const { .. } | Loc::Slot) {
+                self.settle(index);
+            }
+        }
+        self.marks = Marks {
+            settled: height,
+            without_gprs: height,
+            without_fprs: height,
+        };
+    }
+
+    /// Puts everything into canonical slots, but a comparison that the next operator consumes.
+    pub(super) fn settle_with_constants(&mut self) {
+        for index in 0..self.stack.len() {
+            if self.stack[index].loc != Loc::Pending {
                 self.settle(index);
             }
         }
@@ -535,12 +607,17 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Puts values that are a local which is about to be assigned into registers or slots.
     fn settle_local(&mut self, local: u32) {
-        let mut index = self.stack.len();
-        while self.locals[local as usize].pending > 0 {
-            index -= 1;
+        for index in (0..self.stack.len()).rev().take(NEAR_TOP) {
+            if self.locals[local as usize].pending == 0 {
+                return;
+            }
             if self.stack[index].loc == Loc::Local(local) {
                 self.settle(index);
             }
+        }
+        if self.locals[local as usize].pending > 0 {
+            // Deep down: all locals at once, so that no other search goes there again.
+            self.settle_all();
         }
     }
 
@@ -595,25 +672,16 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Stores the register-resident locals that a callee does not preserve, or loads them back.
     pub(super) fn spill_locals(&mut self, store: bool) {
-        for index in 0..self.locals.len() {
-            let LocalState { ty, home, slot, .. } = self.locals[index];
+        for i in 0..self.volatile_locals.len() {
+            let local = self.volatile_locals[i] as usize;
+            let LocalState { ty, home, slot, .. } = self.locals[local];
             let mem = self.slot_mem(slot, ty);
-            match home {
-                Home::Gpr(reg) if !M::FILE.saved.contains(&reg) => {
-                    if store {
-                        self.masm.store(StoreOp::B8, reg, mem);
-                    } else {
-                        self.masm.load(LoadOp::U64, reg, mem);
-                    }
-                }
-                Home::Fpr(reg) => {
-                    if store {
-                        self.masm.float_store(part_of(ty), reg, mem);
-                    } else {
-                        self.masm.float_load(part_of(ty), reg, mem);
-                    }
-                }
-                _ => {}
+            match (home, store) {
+                (Home::Gpr(reg), true) => self.masm.store(StoreOp::B8, reg, mem),
+                (Home::Gpr(reg), false) => self.masm.load(LoadOp::U64, reg, mem),
+                (Home::Fpr(reg), true) => self.masm.float_store(part_of(ty), reg, mem),
+                (Home::Fpr(reg), false) => self.masm.float_load(part_of(ty), reg, mem),
+                (Home::Slot, _) => unreachable!("the list has locals in registers"),
             }
         }
     }

@@ -328,6 +328,7 @@ fn expected_unary(op: IntUnary, width: Width, a: u64) -> u64 {
         IntUnary::Extend8S => by_width!(width, num::i32_extend8_s, num::i64_extend8_s, a),
         IntUnary::Extend16S => by_width!(width, num::i32_extend16_s, num::i64_extend16_s, a),
         IntUnary::Extend32S => by_width!(width, i32::from, num::i64_extend32_s, a),
+        IntUnary::Wrap => a & 0xffff_ffff,
     }
 }
 
@@ -340,6 +341,7 @@ fn unary_operations() {
         IntUnary::Extend8S,
         IntUnary::Extend16S,
         IntUnary::Extend32S,
+        IntUnary::Wrap,
     ];
     for host in hosts() {
         for op in operations {
@@ -347,6 +349,12 @@ fn unary_operations() {
                 for [dst, a] in pairs() {
                     let code = Code::snippet(host, |m, _| m.int_unary(op, width, dst, a));
                     let mut state = State::new();
+                    // What is wrapped may have any upper half.
+                    let width = if op == IntUnary::Wrap {
+                        Width::W64
+                    } else {
+                        width
+                    };
                     let bits = (0..64).map(|bit| narrow(width, 1 << bit));
                     for x in values(width).into_iter().chain(bits) {
                         state.set(a, x);

@@ -334,6 +334,7 @@ fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
         IntUnary::Extend8S,
         IntUnary::Extend16S,
         IntUnary::Extend32S,
+        IntUnary::Wrap,
     ] {
         for width in WIDTHS {
             for [dst, a] in ALIASES_OF_TWO.map(|alias| alias.map(|i| r[i])) {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 use wasmparser::WasmFeatures;
 use zwasm_core::{FuncType, SigId};
+use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
 
 /// How functions are executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -75,6 +76,8 @@ pub struct Config {
     pub(crate) max_native_stack_bytes: usize,
     pub(crate) memory_reservation_bytes: Option<u64>,
     pub(crate) max_table_elements: u64,
+    pub(crate) max_function_code_bytes: u32,
+    pub(crate) stress: Stress,
     pub(crate) validation_threads: Option<usize>,
     pub(crate) features: WasmFeatures,
 }
@@ -88,6 +91,8 @@ impl Default for Config {
             max_native_stack_bytes: 1 << 20,
             memory_reservation_bytes: None,
             max_table_elements: 10_000_000,
+            max_function_code_bytes: MAX_CODE_BYTES,
+            stress: Stress::default(),
             validation_threads: None,
             features: WasmFeatures::WASM2
                 | WasmFeatures::EXTENDED_CONST
@@ -176,6 +181,20 @@ impl Config {
     /// Limits the elements of each table. Default: 10,000,000.
     pub fn max_table_elements(&mut self, elements: u64) -> &mut Config {
         self.max_table_elements = elements;
+        self
+    }
+
+    /// Limits the machine code of each function, in bytes. Calling a function that would need more
+    /// ends with an error. Default, and most: 64 MiB.
+    pub fn max_function_code(&mut self, bytes: u32) -> &mut Config {
+        self.max_function_code_bytes = bytes;
+        self
+    }
+
+    /// Makes native tiers take detours that are rare otherwise, for tests of the compiler.
+    #[doc(hidden)]
+    pub fn stress(&mut self, stress: Stress) -> &mut Config {
+        self.stress = stress;
         self
     }
 

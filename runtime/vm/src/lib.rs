@@ -60,3 +60,5 @@ pub use val::{ExnRef, ExternRef, Ref, Val};
 pub use zwasm_core::{
     FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TrapCode, ValType,
 };
+#[doc(hidden)]
+pub use zwasm_jit::baseline::Stress;

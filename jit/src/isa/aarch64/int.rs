@@ -205,6 +205,8 @@ impl A64Masm {
                 Width::W32 => self.mov(width, dst, a),
                 Width::W64 => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 31),
             },
+            // Also when both are one register.
+            IntUnary::Wrap => self.mov_always(Width::W32, dst, a),
         }
     }
 

@@ -333,6 +333,8 @@ impl X64Masm {
                 Width::W32 => self.mov(width, dst, a),
                 Width::W64 => self.emit(Op::one(0x63), width, dst.0, a),
             },
+            // Also when both are one register.
+            IntUnary::Wrap => self.mov_always(Width::W32, dst, a),
         }
     }
 

@@ -166,8 +166,16 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
         types: &module.types,
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
         guarded: config.memory_reservation_bytes.is_none(),
+        max_code_bytes: config.max_function_code_bytes,
+        stress: config.stress,
     };
-    let compiled = baseline::compile::<Isa>(env, func_index, &body);
+    let compiled = baseline::compile::<Isa>(env, func_index, &body).map_err(|reason| {
+        let name = module.func_name(func_index);
+        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+        Error::resource(format!(
+            "function {func_index}{name} cannot be compiled: {reason}"
+        ))
+    })?;
     let native = module.engine.native().expect("only native tiers compile");
     let start = native.publish(&compiled.code)? as usize;
     let code = Arc::new(NativeCode {
@@ -263,17 +271,30 @@ fn describe(store: &mut StoreOpaque, status: u32) -> Error {
     Error::trap(code, trace)
 }
 
-/// The runtime's compiler, as the compile stub calls it.
-unsafe extern "C" fn compile_entry(cx: *mut VmContext, entry: *const FuncEntry) {
-    // SAFETY: the instance is live, and the entry lies in its module's array.
+/// The runtime's compiler, as the compile stub calls it with its frame. Returns 0, or the status
+/// that ends the activation.
+unsafe extern "C" fn compile_entry(
+    cx: *mut VmContext,
+    entry: *const FuncEntry,
+    frame: *const u64,
+) -> u32 {
+    // SAFETY: the instance is live, and the entry lies in its module's array; the frame is in
+    // place, and no borrow of the store is held across the call.
     unsafe {
-        let module = (*(*cx).instance).module.inner();
+        let instance = (*cx).instance;
+        let module = (*instance).module.inner();
         let defined = entry.offset_from((*cx).entries);
         let defined = u32::try_from(defined).expect("the entry lies in the array");
-        if module.code.compile_native(module, defined).is_err() {
-            // There is no way back from here that the guest could take.
-            std::process::abort();
-        }
+        let Err(error) = module.code.compile_native(module, defined) else {
+            return 0;
+        };
+        let store = &mut *(*instance).store;
+        // The place is the caller's: behind the return address, in the frame it saved.
+        store.limits.trap_pc.set(*frame.add(1) - 1);
+        store.limits.trap_fp.set(*frame);
+        store.native_trace = Some(unwind::backtrace(store));
+        store.pending_error = Some(error);
+        STATUS_HOST_ERROR
     }
 }
 

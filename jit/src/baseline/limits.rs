@@ -1,0 +1,61 @@
+//! How large a function's code and frame may become.
+//!
+//! A body is at most a few megabytes, but one operator may stand for thousands of moves: a call or
+//! a branch with a thousand values. What such a body costs is bounded here, by errors.
+
+use super::Compiler;
+use crate::masm::Masm;
+use core::fmt;
+
+/// The most code that a function may have, in bytes: with what follows the operators, traps and
+/// constants, it stays within the reach of every branch (128 MiB on ARM64).
+pub const MAX_CODE_BYTES: u32 = 64 << 20;
+
+/// The most that a frame may take, in bytes, so that every slot has an offset of 32 bits.
+pub const MAX_FRAME_BYTES: u32 = 256 << 20;
+
+/// Why a valid function has no code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// Its code would exceed so many bytes.
+    CodeTooLarge(u32),
+    /// Its frame would exceed so many bytes.
+    FrameTooLarge(u32),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::CodeTooLarge(bytes) => {
+                write!(
+                    f,
+                    "its machine code would exceed the limit of {bytes} bytes"
+                )
+            }
+            CompileError::FrameTooLarge(bytes) => {
+                write!(f, "its stack frame would exceed the limit of {bytes} bytes")
+            }
+        }
+    }
+}
+
+impl core::error::Error for CompileError {}
+
+impl<M: Masm> Compiler<'_, M> {
+    /// Whether the code has as many bytes as it may have.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.masm.offset() > self.env.max_code_bytes.min(MAX_CODE_BYTES)
+    }
+
+    /// Looks at the sizes after an operator.
+    pub(super) fn check_size(&self) -> Result<(), CompileError> {
+        if self.is_too_large() {
+            let limit = self.env.max_code_bytes.min(MAX_CODE_BYTES);
+            return Err(CompileError::CodeTooLarge(limit));
+        }
+        if self.max_slot > MAX_FRAME_BYTES / 8 {
+            return Err(CompileError::FrameTooLarge(MAX_FRAME_BYTES));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! What every tier must do alike, with and without guard regions: places where compilers go wrong.
+
+mod boundaries;
+mod limits;
+mod regressions;
+
+use zwasm::{Config, Engine, Instance, Module, Store, Tier};
+
+/// Every tier of this build, with guard regions and with explicit checks.
+fn configurations() -> Vec<(Config, String)> {
+    let mut all = Vec::new();
+    for &tier in Tier::ALL {
+        for reservation in [None, Some(1 << 20)] {
+            let mut config = Config::new();
+            config.tier(tier).validation_threads(1);
+            if let Some(bytes) = reservation {
+                config.memory_reservation(bytes);
+            }
+            all.push((config, format!("{tier}, reservation {reservation:?}")));
+        }
+    }
+    all
+}
+
+/// An instance of a module without imports.
+fn instantiate(config: &Config, module: impl AsRef<[u8]>) -> (Store<()>, Instance) {
+    let engine = Engine::new(config).expect("a valid configuration");
+    let module = Module::new(&engine, module).expect("a valid module");
+    let mut store = Store::new(&engine, ());
+    let instance = Instance::new(&mut store, &module, &[]).expect("no start function");
+    (store, instance)
+}

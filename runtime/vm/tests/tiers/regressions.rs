@@ -1,0 +1,76 @@
+//! What differential fuzzing found.
+
+use crate::{configurations, instantiate};
+use zwasm::TrapCode;
+
+/// A wrapped index whose upper half survives reaches far outside of the memory.
+#[test]
+fn wrapping_clears_the_upper_half() {
+    let text = r#"(module
+        (memory 1)
+        (data (i32.const 8) "\2a")
+        (func (export "load") (param i64) (result i32)
+            local.get 0
+            i64.const 0
+            i64.add
+            i32.wrap_i64
+            i32.load8_u offset=8)
+        (func (export "extend") (param i64) (result i64)
+            local.get 0
+            i64.const 0
+            i64.add
+            i32.wrap_i64
+            i64.extend_i32_u))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let load = instance
+            .get_typed_func::<i64, i32>(&store, "load")
+            .expect("exported");
+        let extend = instance
+            .get_typed_func::<i64, i64>(&store, "extend")
+            .expect("exported");
+        for upper in [0, 1 << 32, -1 << 32, i64::MIN] {
+            assert_eq!(load.call(&mut store, upper).ok(), Some(42), "{name}");
+            let extended = extend.call(&mut store, upper | 7);
+            assert_eq!(extended.ok(), Some(7), "{name}");
+        }
+    }
+}
+
+/// Traps that the runtime raises for compiled code are at an operator like any other.
+#[test]
+fn traps_of_helpers_have_places() {
+    let text = r#"(module
+        (table 1 funcref)
+        (tag $t)
+        (func (export "truncate") (param f32) (result i32)
+            local.get 0
+            i32.trunc_f32_s)
+        (func (export "table") (result funcref)
+            i32.const 1
+            table.get 0)
+        (func (export "throw") (result i32)
+            throw $t))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let truncate = instance
+            .get_typed_func::<f32, i32>(&store, "truncate")
+            .expect("exported");
+        let error = truncate.call(&mut store, f32::NAN).expect_err("a trap");
+        assert_eq!(error.trap_code(), Some(TrapCode::BadConversionToInteger));
+        assert!(error.backtrace()[0].module_offset().is_some(), "{name}");
+        let table = instance.get_func(&store, "table").expect("exported");
+        let mut result = [zwasm::Val::I32(0)];
+        let error = table
+            .call(&mut store, &[], &mut result)
+            .expect_err("a trap");
+        assert_eq!(error.trap_code(), Some(TrapCode::TableOutOfBounds));
+        assert!(error.backtrace()[0].module_offset().is_some(), "{name}");
+        let throw = instance.get_func(&store, "throw").expect("exported");
+        let error = throw
+            .call(&mut store, &[], &mut result)
+            .expect_err("an exception");
+        assert!(error.is_exception());
+        assert!(error.backtrace()[0].module_offset().is_some(), "{name}");
+    }
+}
