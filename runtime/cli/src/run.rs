@@ -54,6 +54,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     argv0: Option<String>,
 
+    /// Make the code of all functions before the start, on all cores, instead of each on its first
+    /// call
+    #[arg(long)]
+    eager: bool,
+
     /// Stop the guest after this many operators: the same place on every run and machine
     #[arg(long, value_name = "N")]
     fuel: Option<u64>,
@@ -126,6 +131,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let started = Instant::now();
     let module = load(&engine, options.file())?;
     stats.load = started.elapsed();
+    if options.eager {
+        let started = Instant::now();
+        module.compile_all()?;
+        stats.compile = Some(started.elapsed());
+    }
 
     let mut store = Store::new(&engine, host(options)?);
     store.limiter(|host| &mut host.limits);

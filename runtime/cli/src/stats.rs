@@ -21,6 +21,8 @@ pub(crate) struct Stats {
     tier: Tier,
     /// Reading, decoding, validating.
     pub(crate) load: Duration,
+    /// With `--eager`: making all code, on all cores.
+    pub(crate) compile: Option<Duration>,
     /// Linking, instantiating, the start function.
     pub(crate) instantiate: Duration,
     /// The call itself.
@@ -31,11 +33,15 @@ pub(crate) struct Stats {
 struct Record {
     tier: &'static str,
     load_ns: u64,
+    /// Making code: before the start on all cores (`eager`), or during instantiation and run.
     compile_ns: u64,
+    eager: bool,
     instantiate_ns: u64,
     run_ns: u64,
     wasm_bytes: usize,
     code_section_bytes: usize,
+    /// Of the functions whose code was made.
+    compiled_body_bytes: usize,
     code_bytes: usize,
     functions: usize,
     functions_compiled: usize,
@@ -47,6 +53,7 @@ impl Stats {
         Stats {
             tier,
             load: Duration::ZERO,
+            compile: None,
             instantiate: Duration::ZERO,
             run: Duration::ZERO,
         }
@@ -58,11 +65,13 @@ impl Stats {
         let record = Record {
             tier: self.tier.name(),
             load_ns: ns(self.load),
-            compile_ns: ns(sizes.compile_time),
+            compile_ns: ns(self.compile.unwrap_or(sizes.compile_time)),
+            eager: self.compile.is_some(),
             instantiate_ns: ns(self.instantiate),
             run_ns: ns(self.run),
             wasm_bytes: sizes.wasm_bytes,
             code_section_bytes: sizes.code_section_bytes,
+            compiled_body_bytes: sizes.compiled_body_bytes,
             code_bytes: sizes.code_bytes,
             functions: sizes.functions,
             functions_compiled: sizes.functions_compiled,
@@ -85,12 +94,19 @@ impl Record {
         let size = |bytes: u64| format!("{:.1} KiB", bytes as f64 / 1024.0);
         row("tier", self.tier.to_owned());
         row("load and validate", time(self.load_ns));
+        if self.eager {
+            row("compile", time(self.compile_ns));
+        }
         row("instantiate", time(self.instantiate_ns));
         row("run", time(self.run_ns));
-        row("  of that compile", time(self.compile_ns));
+        if !self.eager {
+            row("  of that compile", time(self.compile_ns));
+        }
         row("module", size(self.wasm_bytes as u64));
         row("function bodies", size(self.code_section_bytes as u64));
         row("code made", size(self.code_bytes as u64));
+        let per_byte = self.code_bytes as f64 / self.compiled_body_bytes.max(1) as f64;
+        row("  bytes per wasm byte", format!("{per_byte:.2}"));
         row(
             "functions",
             format!("{} of {}", self.functions_compiled, self.functions),

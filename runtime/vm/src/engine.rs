@@ -198,7 +198,7 @@ impl Config {
         self
     }
 
-    /// Validates function bodies on this many threads. Default: one per core.
+    /// Validates function bodies, and makes all code when asked to, on this many threads. Default: one per core.
     pub fn validation_threads(&mut self, threads: usize) -> &mut Config {
         self.validation_threads = Some(threads);
         self

@@ -34,6 +34,7 @@ mod memory;
 mod module;
 #[cfg(zwasm_native)]
 mod native;
+mod parallel;
 mod resource;
 mod store;
 mod sys;

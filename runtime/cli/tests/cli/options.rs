@@ -145,6 +145,12 @@ fn statistics_go_to_the_end_of_stderr() {
     assert!(record["tier"].is_string());
     let table = zwasm(&["run", "--stats", &hello]);
     table.says(&["load and validate", "functions", "run"]);
+    let ran = zwasm(&["run", "--eager", "--stats=json", &hello]);
+    ran.succeeds();
+    let line = ran.stderr.lines().last().expect("a line");
+    let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(record["functions_compiled"], record["functions"], "{line}");
+    assert_eq!(record["eager"], true, "{line}");
     // A guest that fails has statistics too.
     let ran = run(
         r#"(module (func (export "_start") unreachable))"#,

@@ -6,6 +6,7 @@ use super::translate;
 use crate::module::ModuleInner;
 #[cfg(zwasm_native)]
 use crate::native::registry::NativeCode;
+use crate::parallel;
 use crate::vmctx::VmContext;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
@@ -101,6 +102,8 @@ pub(crate) struct ModuleCode {
     #[cfg(zwasm_native)]
     native: Mutex<Vec<Arc<NativeCode>>>,
     code_bytes: AtomicUsize,
+    /// Bytes of the bodies that the code was made from.
+    body_bytes: AtomicUsize,
     translation_ns: AtomicU64,
 }
 
@@ -122,6 +125,7 @@ impl ModuleCode {
             #[cfg(zwasm_native)]
             native: Mutex::default(),
             code_bytes: AtomicUsize::new(0),
+            body_bytes: AtomicUsize::new(0),
             translation_ns: AtomicU64::new(0),
         }
     }
@@ -135,12 +139,17 @@ impl ModuleCode {
         &raw const self.entries[defined as usize]
     }
 
-    /// The number of translated functions and the bytes of their code.
-    pub(crate) fn stats(&self) -> (usize, usize) {
+    /// The number of translated functions, the bytes of their bodies and those of their code.
+    pub(crate) fn stats(&self) -> [usize; 3] {
         let functions = self.functions.lock().expect("no panic while locked").len();
         #[cfg(zwasm_native)]
         let functions = functions + self.native.lock().expect("no panic while locked").len();
-        (functions, self.code_bytes.load(Ordering::Relaxed))
+        let [bodies, code] = [&self.body_bytes, &self.code_bytes];
+        [
+            functions,
+            bodies.load(Ordering::Relaxed),
+            code.load(Ordering::Relaxed),
+        ]
     }
 
     /// Time spent translating.
@@ -161,8 +170,7 @@ impl ModuleCode {
         let code = Box::new(translate::translate(module, defined));
         let ip = code.words.as_ptr();
         module.engine.inner().code.register(&code);
-        self.code_bytes
-            .fetch_add(size_of_val(&*code.words), Ordering::Relaxed);
+        self.count_bytes(module, defined, size_of_val(&*code.words));
         functions.push(code);
         entry.code.store(ip.cast_mut(), Ordering::Release);
         self.count_time(start);
@@ -180,20 +188,59 @@ impl ModuleCode {
     /// Compiles a function to machine code unless another thread was faster.
     #[cfg(zwasm_native)]
     pub(crate) fn compile_native(&self, module: &ModuleInner, defined: u32) -> crate::Result<()> {
-        let mut functions = self.native.lock().expect("no panic while locked");
         let entry = &self.entries[defined as usize];
         let engine = module.engine.native().expect("only native tiers compile");
-        if entry.code() != engine.compile_stub() {
+        let is_new = || entry.code() == engine.compile_stub();
+        if !is_new() {
             return Ok(());
         }
         let start = Instant::now();
-        let code = crate::native::compile(module, defined)?;
-        self.code_bytes
-            .fetch_add(code.length_bytes, Ordering::Relaxed);
-        entry.code.store(code.start as *mut u32, Ordering::Release);
-        functions.push(code);
+        let compiled = crate::native::compile(module, defined)?;
+        let mut functions = self.native.lock().expect("no panic while locked");
+        if is_new() {
+            let code = crate::native::publish(module, defined, compiled)?;
+            self.count_bytes(module, defined, code.length_bytes);
+            entry.code.store(code.start as *mut u32, Ordering::Release);
+            functions.push(code);
+        }
         self.count_time(start);
         Ok(())
+    }
+
+    /// Makes the code of every function, on all cores; of several errors, one is returned.
+    pub(crate) fn compile_all(&self, module: &ModuleInner) -> crate::Result<()> {
+        let next = AtomicUsize::new(0);
+        let error: Mutex<Option<crate::Error>> = Mutex::new(None);
+        let threads = parallel::threads(module.engine.config().validation_threads);
+        parallel::run(threads.min(self.entries.len()).max(1), || {
+            loop {
+                let defined = next.fetch_add(1, Ordering::Relaxed);
+                if defined >= self.entries.len() {
+                    return;
+                }
+                if let Err(e) = self.compile_one(module, defined as u32) {
+                    *error.lock().expect("no panic while locked") = Some(e);
+                    next.store(self.entries.len(), Ordering::Relaxed);
+                }
+            }
+        });
+        let error = error.into_inner().expect("no panic while locked");
+        error.map_or(Ok(()), Err)
+    }
+
+    fn compile_one(&self, module: &ModuleInner, defined: u32) -> crate::Result<()> {
+        #[cfg(zwasm_native)]
+        if module.engine.native().is_some() {
+            return self.compile_native(module, defined);
+        }
+        self.translate(module, defined);
+        Ok(())
+    }
+
+    fn count_bytes(&self, module: &ModuleInner, defined: u32, code: usize) {
+        let body = module.info.bodies[defined as usize].len();
+        self.body_bytes.fetch_add(body, Ordering::Relaxed);
+        self.code_bytes.fetch_add(code, Ordering::Relaxed);
     }
 
     fn count_time(&self, start: Instant) {

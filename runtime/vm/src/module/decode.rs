@@ -5,6 +5,7 @@ use super::ModuleInner;
 use crate::engine::{Engine, SELF_SIG};
 use crate::error::{Error, Result};
 use crate::interp::code::ModuleCode;
+use crate::parallel;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use wasmparser::{
@@ -496,9 +497,7 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
         .iter()
         .map(|(_, body)| body.get_binary_reader().bytes_remaining())
         .sum();
-    let threads = threads
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
-        .min(1 + total / PARALLEL_THRESHOLD_BYTES);
+    let threads = parallel::threads(threads).min(1 + total / PARALLEL_THRESHOLD_BYTES);
     if threads <= 1 {
         let mut allocations = FuncValidatorAllocations::default();
         for (func, body) in bodies {
@@ -520,7 +519,7 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
     };
     let next = AtomicUsize::new(0);
     let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
-    let work = || {
+    parallel::run(threads, || {
         let mut allocations = FuncValidatorAllocations::default();
         while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
             let chunk = core::mem::take(&mut *chunk.lock().expect("no panic while locked"));
@@ -536,12 +535,6 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
                 allocations = validator.into_allocations();
             }
         }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(work);
-        }
-        work();
     });
     match first_error.into_inner().expect("no panic while locked") {
         Some(error) => Err(error),

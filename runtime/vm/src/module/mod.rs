@@ -101,6 +101,14 @@ impl Module {
         Module::new(engine, bytes).map(drop)
     }
 
+    /// Makes the code of every function now, on all cores, instead of each on its first call.
+    ///
+    /// # Errors
+    /// When a function is beyond a limit of the compiler, or there is no memory for its code.
+    pub fn compile_all(&self) -> Result<()> {
+        self.inner.code.compile_all(&self.inner)
+    }
+
     /// The engine.
     #[must_use]
     pub fn engine(&self) -> &Engine {
@@ -132,12 +140,13 @@ impl Module {
     #[must_use]
     pub fn stats(&self) -> ModuleStats {
         let info = &self.inner.info;
-        let (functions_compiled, code_bytes) = self.inner.code.stats();
+        let [functions_compiled, compiled_body_bytes, code_bytes] = self.inner.code.stats();
         ModuleStats {
             wasm_bytes: self.inner.bytes.len(),
             code_section_bytes: info.bodies.iter().map(|body| body.len()).sum(),
             functions: info.bodies.len(),
             functions_compiled,
+            compiled_body_bytes,
             code_bytes,
             compile_time: self.inner.code.compile_time(),
             data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
@@ -160,9 +169,11 @@ pub struct ModuleStats {
     pub functions: usize,
     /// How many of them were translated.
     pub functions_compiled: usize,
+    /// Bytes of the bodies of those.
+    pub compiled_body_bytes: usize,
     /// Bytes of code made from them.
     pub code_bytes: usize,
-    /// Time spent translating.
+    /// Time spent translating, on all threads together.
     pub compile_time: std::time::Duration,
     /// Bytes of data segments.
     pub data_bytes: usize,

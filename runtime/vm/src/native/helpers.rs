@@ -94,13 +94,6 @@ unsafe fn write<T: Slot>(operands: *mut u64, taken: usize, value: T) {
     }
 }
 
-fn status(result: Result<(), TrapCode>) -> u64 {
-    match result {
-        Ok(()) => OK,
-        Err(code) => code as u64,
-    }
-}
-
 /// The status of a bulk operation that says whether it came to its end.
 fn status_of_chunks(done: bool) -> u64 {
     if done {
@@ -326,6 +319,19 @@ unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut StoreOpaque {
     unsafe { &mut *(*(*cx).instance).store }
 }
 
+/// Success, unless somebody wants the guest to stop: a loop around a helper that takes long is
+/// hardly ever seen in its own code.
+///
+/// # Safety
+/// As for [`instance`].
+unsafe fn on_the_way_out(cx: *mut VmContext) -> u64 {
+    // SAFETY: the limits live as long as the store.
+    if unsafe { &*(*cx).limits }.is_interrupted() {
+        return TrapCode::Interrupted as u64;
+    }
+    OK
+}
+
 /// An index operand of a memory or table.
 ///
 /// # Safety
@@ -401,7 +407,10 @@ unsafe extern "C" fn memory_init(
         let instance = instance(cx);
         let is_64 = instance.memories[memory as usize].as_ref().ty.memory64;
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
-        status(instance.memory_init(segment as u32, memory as u32, dst, src, count))
+        match instance.memory_init(segment as u32, memory as u32, dst, src, count) {
+            Ok(()) => on_the_way_out(cx),
+            Err(code) => code as u64,
+        }
     }
 }
 
@@ -470,8 +479,8 @@ unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: 
             return TrapCode::TableOutOfBounds as u64;
         };
         table.elements_mut()[range].fill(*p.add(1));
+        on_the_way_out(cx)
     }
-    OK
 }
 
 unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
@@ -489,8 +498,8 @@ unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: 
         };
         let from = from.def.base.add(source.start);
         core::ptr::copy(from, to.def.base.add(target.start), target.len());
+        on_the_way_out(cx)
     }
-    OK
 }
 
 unsafe extern "C" fn table_init(cx: *mut VmContext, p: *mut u64, segment: u64, table: u64) -> u64 {
@@ -499,7 +508,10 @@ unsafe extern "C" fn table_init(cx: *mut VmContext, p: *mut u64, segment: u64, t
         let instance = instance(cx);
         let is_64 = instance.tables[table as usize].as_ref().ty.table64;
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
-        status(instance.table_init(segment as u32, table as u32, dst, src, count))
+        match instance.table_init(segment as u32, table as u32, dst, src, count) {
+            Ok(()) => on_the_way_out(cx),
+            Err(code) => code as u64,
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::{FuncType, SigId, TrapCode};
-use zwasm_jit::baseline::{self, Env};
+use zwasm_jit::baseline::{self, Compiled, Env};
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
@@ -149,8 +149,8 @@ fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))
 }
 
-/// Compiles a function and registers its code.
-pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCode>> {
+/// Compiles a function.
+pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Compiled> {
     let func_index = module.info.imported_funcs + defined;
     let range = module.info.bodies[defined as usize].clone();
     let features = module.engine.features();
@@ -169,19 +169,27 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Arc<NativeCo
         max_code_bytes: config.max_function_code_bytes,
         stress: config.stress,
     };
-    let compiled = baseline::compile::<Isa>(env, func_index, &body).map_err(|reason| {
+    baseline::compile::<Isa>(env, func_index, &body).map_err(|reason| {
         let name = module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(
             "function {func_index}{name} cannot be compiled: {reason}"
         ))
-    })?;
+    })
+}
+
+/// Makes the code of a function executable and registers it.
+pub(crate) fn publish(
+    module: &ModuleInner,
+    defined: u32,
+    compiled: Compiled,
+) -> Result<Arc<NativeCode>> {
     let native = module.engine.native().expect("only native tiers compile");
     let start = native.publish(&compiled.code)? as usize;
     let code = Arc::new(NativeCode {
         start,
         length_bytes: compiled.code.len(),
-        func_index,
+        func_index: module.info.imported_funcs + defined,
         module: core::ptr::from_ref(module),
         sites: compiled.sites,
         catches: compiled.catches,

@@ -36,15 +36,18 @@ pub(crate) fn install() {
             // `SA_SIGINFO` asks for, and `PREVIOUS` is written before its signal is handled.
             unsafe {
                 let mut action: libc::sigaction = core::mem::zeroed();
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_NODEFER | libc::SA_ONSTACK;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                // A signal stack may have room for two kernel records of a thread, not for more.
+                libc::sigemptyset(&mut action.sa_mask);
+                libc::sigaddset(&mut action.sa_mask, interrupt::SIGNAL);
                 if signal == interrupt::SIGNAL {
                     action.sa_sigaction = interrupt::handle as *const () as usize;
                     // It arrives in the middle of system calls of host functions.
                     action.sa_flags |= libc::SA_RESTART;
                 } else {
                     action.sa_sigaction = handle as *const () as usize;
+                    action.sa_flags |= libc::SA_NODEFER;
                 }
-                libc::sigemptyset(&mut action.sa_mask);
                 let previous = (*PREVIOUS.0.get())[i].as_mut_ptr();
                 let result = libc::sigaction(signal, &action, previous);
                 assert!(result == 0, "sigaction accepts these signals");

@@ -9,7 +9,6 @@ use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::vmctx::{MemoryDef, TableDef, VmContext};
 use core::ptr::NonNull;
-use core::sync::atomic::Ordering;
 use zwasm_core::TrapCode;
 
 const H: usize = HANDLER_WORDS;
@@ -107,7 +106,7 @@ pub(crate) unsafe fn in_chunks(
         );
         done += length;
         // SAFETY: the context's limits live as long as the store.
-        if done < total && unsafe { (*(*cx).limits).interrupt.load(Ordering::Relaxed) } != 0 {
+        if unsafe { (*(*cx).limits).is_interrupted() } {
             return false;
         }
     }

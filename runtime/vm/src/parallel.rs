@@ -1,0 +1,18 @@
+//! Work on all cores.
+
+use std::thread;
+
+/// Threads to work with: as many as asked for, else as there are cores.
+pub(crate) fn threads(asked: Option<usize>) -> usize {
+    asked.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+}
+
+/// Runs the same work on several threads, this one among them, until all have ended.
+pub(crate) fn run(threads: usize, work: impl Fn() + Sync) {
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(&work);
+        }
+        work();
+    });
+}
