@@ -51,6 +51,8 @@ pub struct Env<'m> {
     pub max_code_bytes: u32,
     /// Detours, for tests.
     pub stress: Stress,
+    /// Whether to record where the code of each operator begins, for people to look at.
+    pub record_operators: bool,
 }
 
 /// An instruction that may fault, or that a call returns to.
@@ -101,6 +103,8 @@ pub struct Compiled {
     pub frame_bytes: u32,
     /// Bytes of code before the frame is in place and the parameters are where they stay.
     pub prologue_bytes: u32,
+    /// Offsets of the operators' code and of the operators in the module, when asked for.
+    pub operators: Vec<(u32, u32)>,
 }
 
 /// Why reading a body cannot fail.
@@ -161,6 +165,7 @@ struct Compiler<'m, M: Masm> {
     skipped_blocks: u32,
     module_offset: u32,
     sites: Vec<Site>,
+    operators: Vec<(u32, u32)>,
     trap_exits: Vec<TrapExit<M::Label>>,
     /// The ways of helpers that failed to the end of the activation, with their operators' offsets
     /// in the module.
@@ -207,6 +212,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             skipped_blocks: 0,
             module_offset: 0,
             sites: Vec::new(),
+            operators: Vec::new(),
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
             overflow: None,
@@ -223,6 +229,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let mut next = Some(reader.read().expect(VALIDATED));
         while let Some(op) = next {
             self.module_offset = offset as u32;
+            if self.env.record_operators {
+                self.operators
+                    .push((self.masm.offset(), self.module_offset));
+            }
             offset = reader.original_position();
             next = (!reader.eof()).then(|| reader.read().expect(VALIDATED));
             if self.reachable {
@@ -489,6 +499,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             catches,
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
+            operators: self.operators,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Options that every command which runs code shares.
 
-use zwasm::{Config, Engine, Tier};
+use zwasm::{Config, Engine, Profiler, Tier};
 
 /// How code is executed.
 #[derive(Debug, clap::Args)]
@@ -8,6 +8,16 @@ pub(crate) struct EngineOptions {
     /// How functions are executed
     #[arg(long, value_name = "TIER", help = tier_help())]
     tier: Option<Tier>,
+
+    /// Tell a profiler about machine code: `perfmap` or `jitdump`, for Linux perf
+    #[arg(long, value_name = "FORMAT")]
+    profile: Option<ProfileFormat>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ProfileFormat {
+    Perfmap,
+    Jitdump,
 }
 
 fn tier_help() -> String {
@@ -24,6 +34,12 @@ impl EngineOptions {
         let mut config = Config::new();
         if let Some(tier) = self.tier {
             config.tier(tier);
+        }
+        if let Some(format) = self.profile {
+            config.profiler(match format {
+                ProfileFormat::Perfmap => Profiler::PerfMap,
+                ProfileFormat::Jitdump => Profiler::JitDump,
+            });
         }
         config
     }

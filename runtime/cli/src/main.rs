@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod engine;
+mod explore;
 mod inspect;
 mod invoke;
 mod run;
@@ -35,6 +36,9 @@ enum Command {
     Wast(script::Options),
     /// Shows what a module imports, exports and contains.
     Inspect(inspect::Options),
+    /// Shows wasm beside the machine code made from it.
+    #[command(after_help = explore::EXAMPLES)]
+    Explore(explore::Options),
     /// Checks that modules are valid.
     Validate(inspect::ValidateOptions),
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Command::Run(options) => run::run(&options),
         Command::Wast(options) => script::run(&options),
         Command::Inspect(options) => inspect::inspect(&options),
+        Command::Explore(options) => explore::run(&options),
         Command::Validate(options) => inspect::validate(&options),
     };
     outcome.unwrap_or_else(|error| {
@@ -63,7 +68,7 @@ fn main() -> ExitCode {
 /// Puts `run` in front of arguments that begin with neither a subcommand nor an option.
 fn with_run(mut args: Vec<OsString>) -> Vec<OsString> {
     let is_ours = |arg: &OsString| {
-        let known = ["run", "wast", "inspect", "validate", "help"];
+        let known = ["run", "wast", "inspect", "explore", "validate", "help"];
         arg.to_str()
             .is_some_and(|arg| known.contains(&arg) || arg.starts_with('-'))
     };

@@ -67,6 +67,15 @@ impl core::str::FromStr for Tier {
     }
 }
 
+/// Who is told about machine code as it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profiler {
+    /// Linux `perf`, by a file of names and addresses in `/tmp`.
+    PerfMap,
+    /// Linux `perf` with `inject`, by a file with the code, in the current directory.
+    JitDump,
+}
+
 /// How an [`Engine`] behaves.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -79,6 +88,7 @@ pub struct Config {
     pub(crate) max_function_code_bytes: u32,
     pub(crate) stress: Stress,
     pub(crate) validation_threads: Option<usize>,
+    pub(crate) profiler: Option<Profiler>,
     pub(crate) features: WasmFeatures,
 }
 
@@ -94,6 +104,7 @@ impl Default for Config {
             max_function_code_bytes: MAX_CODE_BYTES,
             stress: Stress::default(),
             validation_threads: None,
+            profiler: None,
             features: WasmFeatures::WASM2
                 | WasmFeatures::EXTENDED_CONST
                 | WasmFeatures::TAIL_CALL
@@ -198,7 +209,14 @@ impl Config {
         self
     }
 
-    /// Validates function bodies, and makes all code when asked to, on this many threads. Default: one per core.
+    /// Tells a profiler about machine code; the interpreter has none to tell of. Default: nobody.
+    pub fn profiler(&mut self, profiler: Profiler) -> &mut Config {
+        self.profiler = Some(profiler);
+        self
+    }
+
+    /// Validates function bodies, and makes all code when asked to, on this many threads. Default:
+    /// one per core.
     pub fn validation_threads(&mut self, threads: usize) -> &mut Config {
         self.validation_threads = Some(threads);
         self
@@ -259,7 +277,7 @@ impl Engine {
                 #[cfg(zwasm_native)]
                 native: match tier {
                     Tier::Interp => None,
-                    Tier::Baseline => Some(NativeEngine::new()?),
+                    Tier::Baseline => Some(NativeEngine::new(config.profiler)?),
                 },
             }),
         })

@@ -22,6 +22,7 @@
 //! [`Error`] that holds a [`Trap`] with a wasm backtrace.
 
 mod backtrace;
+mod compiler;
 mod engine;
 mod error;
 mod extern_;
@@ -44,7 +45,8 @@ mod val;
 mod vmctx;
 
 pub use backtrace::{Frame, WasmBacktrace};
-pub use engine::{Config, Engine, Tier};
+pub use compiler::{Isa, MachineCode};
+pub use engine::{Config, Engine, Profiler, Tier};
 pub use error::{Error, Result, Trap};
 pub use extern_::{Extern, ExternType};
 pub use func::{Caller, Func, IntoFunc, TypedFunc, WasmParams, WasmResults, WasmRet, WasmTy};

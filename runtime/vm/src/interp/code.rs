@@ -195,7 +195,7 @@ impl ModuleCode {
             return Ok(());
         }
         let start = Instant::now();
-        let compiled = crate::native::compile(module, defined)?;
+        let compiled = crate::compiler::compile::<crate::native::Isa>(module, defined, false)?;
         let mut functions = self.native.lock().expect("no panic while locked");
         if is_new() {
             let code = crate::native::publish(module, defined, compiled)?;

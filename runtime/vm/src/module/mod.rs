@@ -115,6 +115,30 @@ impl Module {
         &self.inner.engine
     }
 
+    /// The module in binary form.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.inner.bytes
+    }
+
+    /// How many functions are imported; the others have a body and follow them.
+    #[must_use]
+    pub fn imported_functions(&self) -> u32 {
+        self.inner.info.imported_funcs
+    }
+
+    /// Where the body of a function lies in the module, given its index among those that have one.
+    #[must_use]
+    pub fn function_body(&self, defined: u32) -> Option<core::ops::Range<usize>> {
+        self.inner.info.bodies.get(defined as usize).cloned()
+    }
+
+    /// The name that the module gives to a function for people to read.
+    #[must_use]
+    pub fn function_name(&self, func: u32) -> Option<String> {
+        self.inner.func_name(func)
+    }
+
     /// The imports, in order.
     pub fn imports(&self) -> impl ExactSizeIterator<Item = ImportType<'_>> {
         self.inner.info.imports.iter().map(|import| ImportType {

@@ -7,32 +7,34 @@
 mod helpers;
 pub(crate) mod interrupt;
 mod memory;
+mod profile;
 mod registers;
 pub(crate) mod registry;
 mod signals;
 mod unwind;
 
+use crate::engine::Profiler;
 use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::interp::code::FuncEntry;
-use crate::module::{ModuleInner, convert_val_type};
+use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
 use crate::sys::stack::native_stack_pointer;
 use crate::vmctx::{FuncRef, VmContext};
 use memory::CodeMemory;
+use profile::Profile;
 use registry::NativeCode;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::{FuncType, SigId, TrapCode};
-use zwasm_jit::baseline::{self, Compiled, Env};
+use zwasm_jit::baseline::Compiled;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
-type Isa = zwasm_jit::isa::x86_64::X64Masm;
+pub(crate) type Isa = zwasm_jit::isa::x86_64::X64Masm;
 #[cfg(target_arch = "aarch64")]
-type Isa = zwasm_jit::isa::aarch64::A64Masm;
+pub(crate) type Isa = zwasm_jit::isa::aarch64::A64Masm;
 
 /// A host function returned an error; the store holds it.
 const STATUS_HOST_ERROR: u32 = 0x100;
@@ -48,6 +50,7 @@ pub(crate) struct NativeEngine {
     entry_stubs: Mutex<HashMap<SigId, usize>>,
     host_stubs: Mutex<HashMap<SigId, usize>>,
     compile_stub: usize,
+    profile: Option<Profile>,
     table: Box<[usize]>,
     /// What the context register holds while a host function runs.
     host_context: Box<VmContext>,
@@ -70,7 +73,7 @@ pub(crate) struct HostEntry {
 }
 
 impl NativeEngine {
-    pub(crate) fn new() -> Result<NativeEngine> {
+    pub(crate) fn new(profiler: Option<Profiler>) -> Result<NativeEngine> {
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
@@ -95,6 +98,7 @@ impl NativeEngine {
             entry_stubs: Mutex::default(),
             host_stubs: Mutex::default(),
             compile_stub,
+            profile: profiler.map(Profile::open).transpose()?,
             table,
             host_context,
         })
@@ -149,35 +153,6 @@ fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))
 }
 
-/// Compiles a function.
-pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Compiled> {
-    let func_index = module.info.imported_funcs + defined;
-    let range = module.info.bodies[defined as usize].clone();
-    let features = module.engine.features();
-    let bytes = &module.bytes[range.clone()];
-    let body = FunctionBody::new(BinaryReader::new_features(
-        bytes,
-        range.start as u64,
-        features,
-    ));
-    let config = module.engine.config();
-    let env = Env {
-        info: &module.info,
-        types: &module.types,
-        val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
-        guarded: config.memory_reservation_bytes.is_none(),
-        max_code_bytes: config.max_function_code_bytes,
-        stress: config.stress,
-    };
-    baseline::compile::<Isa>(env, func_index, &body).map_err(|reason| {
-        let name = module.func_name(func_index);
-        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
-        Error::resource(format!(
-            "function {func_index}{name} cannot be compiled: {reason}"
-        ))
-    })
-}
-
 /// Makes the code of a function executable and registers it.
 pub(crate) fn publish(
     module: &ModuleInner,
@@ -197,6 +172,11 @@ pub(crate) fn publish(
         prologue_bytes: compiled.prologue_bytes,
     });
     registry::register(code.clone());
+    if let Some(profile) = &native.profile {
+        let name = module.func_name(code.func_index);
+        let name = name.unwrap_or_else(|| format!("wasm function {}", code.func_index));
+        profile.add(start, &compiled.code, &name);
+    }
     Ok(code)
 }
 
@@ -204,9 +184,13 @@ pub(crate) fn publish(
 pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
     let engine = store.engine();
     let native = engine.native().expect("only native tiers get here");
-    let stub = native.stub(&native.entry_stubs, func.sig(), || {
-        stubs::entry::<Isa>(&engine.inner().types.get(func.sig()))
-    })?;
+    let (sig, mut stub) = store.entry_stub;
+    if sig != func.sig() || stub == 0 {
+        stub = native.stub(&native.entry_stubs, func.sig(), || {
+            stubs::entry::<Isa>(&engine.inner().types.get(func.sig()))
+        })?;
+        store.entry_stub = (func.sig(), stub);
+    }
     let here = native_stack_pointer();
     let outermost = store.native_limit == 0;
     if outermost {

@@ -100,6 +100,9 @@ pub(crate) struct StoreOpaque {
     /// The backtrace of the native activation that just ended.
     #[cfg(zwasm_native)]
     pub(crate) native_trace: Option<crate::WasmBacktrace>,
+    /// The way in for the signature called last, by its number; 0 before the first call.
+    #[cfg(zwasm_native)]
+    pub(crate) entry_stub: (SigId, usize),
     /// Where native code enters host functions.
     #[cfg(zwasm_native)]
     #[allow(clippy::vec_box, reason = "machine code knows the addresses")]
@@ -132,6 +135,8 @@ impl<T: 'static> Store<T> {
             limiter: None,
             #[cfg(zwasm_native)]
             native_trace: None,
+            #[cfg(zwasm_native)]
+            entry_stub: (SigId(0), 0),
             #[cfg(zwasm_native)]
             host_entries: Vec::new(),
         };

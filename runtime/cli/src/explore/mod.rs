@@ -1,0 +1,282 @@
+//! `zwasm explore`: wasm beside the machine code that the compilers make of it.
+//!
+//! One listing ([`Listing`]) is rendered as text or as a page that needs no network. Both
+//! instruction sets are shown, whatever this machine is.
+
+mod disassemble;
+mod page;
+mod text;
+
+use crate::Outcome;
+use anyhow::{Context, bail};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use zwasm::{Engine, Isa, MachineCode, Module};
+
+/// Shown below the options.
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  zwasm explore app.wasm                      list all functions with their sizes
+  zwasm explore --func main app.wasm          wasm and machine code of one function
+  zwasm explore -o page.html app.wasm         every function on a page for a browser";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only functions with this index, or with a name that contains this; can be repeated
+    #[arg(long, value_name = "INDEX|NAME")]
+    func: Vec<String>,
+
+    /// Show the code of this instruction set only
+    #[arg(long, value_name = "ISA", value_parser = isa)]
+    isa: Option<Isa>,
+
+    /// Write a page for a browser instead of text
+    #[arg(short, long = "out", value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// The module, `.wasm` or `.wat`
+    file: PathBuf,
+}
+
+fn isa(name: &str) -> Result<Isa, String> {
+    let known = Isa::ALL.into_iter().find(|isa| isa.name() == name);
+    known.ok_or_else(|| {
+        let names = Isa::ALL.map(Isa::name).join(", ");
+        format!("unknown instruction set; known: {names}")
+    })
+}
+
+/// A function with its code.
+struct Function {
+    /// Index among all functions of the module.
+    index: u32,
+    name: Option<String>,
+    body_bytes: usize,
+    /// Its operators in text form, with their offsets in the module.
+    operators: Vec<(u32, String)>,
+    codes: Vec<(Isa, MachineCode)>,
+}
+
+impl Function {
+    fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{} {name}", self.index),
+            None => self.index.to_string(),
+        }
+    }
+
+    /// "x86_64 123 bytes (1.50 per wasm byte)".
+    fn sizes(&self) -> Vec<String> {
+        let size = |(isa, code): &(Isa, MachineCode)| {
+            let bytes = code.bytes.len();
+            let ratio = bytes as f64 / self.body_bytes as f64;
+            format!("{} {bytes} bytes ({ratio:.2} per wasm byte)", isa.name())
+        };
+        self.codes.iter().map(size).collect()
+    }
+}
+
+/// What is shown.
+struct Listing {
+    file: String,
+    functions: Vec<Function>,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let engine = Engine::default();
+    let module = Module::from_file(&engine, &options.file)
+        .with_context(|| format!("cannot load {}", options.file.display()))?;
+    let isas: Vec<Isa> = Isa::ALL
+        .into_iter()
+        .filter(|&isa| options.isa.is_none_or(|only| only == isa))
+        .collect();
+    let chosen = choose(&module, &options.func)?;
+    let lines = lines(&module)?;
+    let mut functions = Vec::new();
+    for defined in chosen {
+        let body = module.function_body(defined).expect("chosen among them");
+        let first = lines.partition_point(|line| (line.0 as usize) < body.start);
+        let last = lines.partition_point(|line| (line.0 as usize) < body.end);
+        let mut codes = Vec::new();
+        for &isa in &isas {
+            codes.push((isa, module.machine_code(defined, isa)?));
+        }
+        let index = module.imported_functions() + defined;
+        functions.push(Function {
+            index,
+            name: module.function_name(index),
+            body_bytes: body.len(),
+            operators: lines[first..last].to_vec(),
+            codes,
+        });
+    }
+    let listing = Listing {
+        file: file_name(&options.file),
+        functions,
+    };
+    match &options.out {
+        Some(path) => {
+            std::fs::write(path, page::render(&listing))
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        None => {
+            let text = if options.func.is_empty() {
+                text::overview(&listing)
+            } else {
+                text::render(&listing)
+            };
+            // A reader that has seen enough is no failure.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// The functions meant, as indices among those with a body.
+fn choose(module: &Module, wanted: &[String]) -> anyhow::Result<Vec<u32>> {
+    let imported = module.imported_functions();
+    let all = 0..module.stats().functions as u32;
+    if wanted.is_empty() {
+        return Ok(all.collect());
+    }
+    let is_meant = |defined: u32, wanted: &str| match wanted.parse::<u32>() {
+        Ok(index) => index == imported + defined,
+        Err(_) => module
+            .function_name(imported + defined)
+            .is_some_and(|name| name.contains(wanted)),
+    };
+    for wanted in wanted {
+        if !all.clone().any(|defined| is_meant(defined, wanted)) {
+            bail!("no function with a body is or is called '{wanted}'");
+        }
+    }
+    let any = |&defined: &u32| wanted.iter().any(|w| is_meant(defined, w));
+    Ok(all.filter(any).collect())
+}
+
+/// The lines of the module's text form that stand for bytes of it, with their offsets.
+fn lines(module: &Module) -> anyhow::Result<Vec<(u32, String)>> {
+    let mut storage = String::new();
+    let config = wasmprinter::Config::new();
+    let lines = config
+        .offsets_and_lines(module.bytes(), &mut storage)
+        .context("cannot print the module as text")?;
+    let mut found: Vec<(u32, String)> = Vec::new();
+    for (offset, line) in lines {
+        if let Some(offset) = offset {
+            found.push((u32::try_from(offset)?, line.trim_end().to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// A stretch of code with the operators that it belongs to.
+struct Chunk<'f> {
+    /// Lines of text form.
+    wasm: Vec<&'f str>,
+    /// Instructions.
+    code: Vec<String>,
+}
+
+/// Aligns wasm with the code of one instruction set. Operators without code of their own come with
+/// the next that has some.
+fn chunks<'f>(function: &'f Function, isa: Isa, code: &MachineCode) -> Vec<Chunk<'f>> {
+    let mut chunks = Vec::new();
+    let mut wasm: Vec<&str> = Vec::new();
+    let mut lines = function.operators.iter().peekable();
+    let mut at = 0;
+    for (i, &(start, module_offset)) in code.operators.iter().enumerate() {
+        if i == 0 && start > 0 {
+            chunks.push(Chunk {
+                wasm: vec![";; entry"],
+                code: disassemble::listing(isa, &code.bytes, 0..start as usize),
+            });
+        }
+        // Lines before the first operator are the signature and the locals.
+        while let Some((_, line)) = lines.next_if(|line| line.0 <= module_offset) {
+            wasm.push(line);
+        }
+        let end = code.operators.get(i + 1).map(|next| next.0);
+        let Some(end) = end else { continue };
+        if end > start {
+            chunks.push(Chunk {
+                wasm: core::mem::take(&mut wasm),
+                code: disassemble::listing(isa, &code.bytes, start as usize..end as usize),
+            });
+        }
+        at = end;
+    }
+    wasm.extend(lines.map(|line| line.1.as_str()));
+    chunks.push(Chunk {
+        wasm,
+        code: disassemble::listing(isa, &code.bytes, at as usize..code.bytes.len()),
+    });
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(text: &str) -> Listing {
+        let module = Module::new(&Engine::default(), text).unwrap();
+        let lines = lines(&module).unwrap();
+        let body = module.function_body(0).unwrap();
+        let codes = Isa::ALL
+            .map(|isa| (isa, module.machine_code(0, isa).unwrap()))
+            .into();
+        Listing {
+            file: "a<b>.wat".to_owned(),
+            functions: vec![Function {
+                index: 0,
+                name: module.function_name(0),
+                body_bytes: body.len(),
+                operators: lines
+                    .into_iter()
+                    .filter(|line| body.contains(&(line.0 as usize)))
+                    .collect(),
+                codes,
+            }],
+        }
+    }
+
+    const LOOP: &str = r#"(module (func $count (param i32) (result i32) (local i32)
+        (loop $again
+            (local.set 1 (i32.add (local.get 1) (local.get 0)))
+            (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+        (local.get 1)))"#;
+
+    #[test]
+    fn every_operator_and_every_byte_is_shown_once() {
+        let listing = listing(LOOP);
+        let function = &listing.functions[0];
+        for (isa, code) in &function.codes {
+            let chunks = chunks(function, *isa, code);
+            let shown: usize = chunks.iter().map(|c| c.wasm.len()).sum();
+            // The entry has a line of its own.
+            assert_eq!(shown, function.operators.len() + 1);
+            let first = |line: &String| line.split_once("  ").unwrap().0.len() / 2;
+            let bytes: usize = chunks.iter().flat_map(|c| &c.code).map(first).sum();
+            assert_eq!(bytes, code.bytes.len(), "{}", isa.name());
+        }
+    }
+
+    #[test]
+    fn text_and_page_name_both_instruction_sets() {
+        let listing = listing(LOOP);
+        let text = text::render(&listing);
+        for part in ["count", "x86_64", "aarch64", "i32.sub", "ret", "br_if"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let page = page::render(&listing);
+        assert!(page.starts_with("<!doctype html>"));
+        assert!(page.contains("a&lt;b&gt;.wat"));
+        assert!(!page.contains("://"), "no network");
+    }
+}

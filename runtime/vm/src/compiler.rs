@@ -1,0 +1,97 @@
+//! From a function of a module to machine code, for this machine or to be looked at.
+
+use crate::error::{Error, Result};
+use crate::module::{Module, ModuleInner, convert_val_type};
+use wasmparser::{BinaryReader, FunctionBody};
+use zwasm_jit::baseline::{self, Compiled, Env};
+use zwasm_jit::isa;
+use zwasm_jit::masm::Masm;
+
+/// An instruction set that zwasm compiles for; each is there on every machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Isa {
+    /// 64-bit x86.
+    X86_64,
+    /// ARM64.
+    Aarch64,
+}
+
+impl Isa {
+    /// Every one.
+    pub const ALL: [Isa; 2] = [Isa::X86_64, Isa::Aarch64];
+
+    /// Its usual name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Isa::X86_64 => "x86_64",
+            Isa::Aarch64 => "aarch64",
+        }
+    }
+}
+
+/// The machine code of one function, to be looked at.
+#[derive(Clone, Debug)]
+pub struct MachineCode {
+    /// The code; it is position-independent.
+    pub bytes: Vec<u8>,
+    /// Where the code of each operator begins, in bytes, and the operator's offset in the module;
+    /// ascending. What follows the last one's is traps and other cold paths.
+    pub operators: Vec<(u32, u32)>,
+}
+
+impl Module {
+    /// What the baseline compiler makes of a function, given its index among those with a body.
+    ///
+    /// # Errors
+    /// When there is no such function, or it is beyond a limit of the compiler.
+    pub fn machine_code(&self, defined: u32, isa: Isa) -> Result<MachineCode> {
+        let module = self.inner();
+        if defined as usize >= module.info.bodies.len() {
+            return Err(Error::usage(format!("there is no function {defined}")));
+        }
+        let compiled = match isa {
+            Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, defined, true),
+            Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, defined, true),
+        }?;
+        Ok(MachineCode {
+            bytes: compiled.code,
+            operators: compiled.operators,
+        })
+    }
+}
+
+/// Compiles a function, on request with the offset of each operator's code.
+pub(crate) fn compile<M: Masm>(
+    module: &ModuleInner,
+    defined: u32,
+    record_operators: bool,
+) -> Result<Compiled> {
+    let func_index = module.info.imported_funcs + defined;
+    let range = module.info.bodies[defined as usize].clone();
+    let features = module.engine.features();
+    let bytes = &module.bytes[range.clone()];
+    let body = FunctionBody::new(BinaryReader::new_features(
+        bytes,
+        range.start as u64,
+        features,
+    ));
+    let config = module.engine.config();
+    let env = Env {
+        info: &module.info,
+        types: &module.types,
+        val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
+        guarded: config.memory_reservation_bytes.is_none(),
+        max_code_bytes: config.max_function_code_bytes,
+        stress: config.stress,
+        record_operators,
+    };
+    baseline::compile::<M>(env, func_index, &body).map_err(|reason| {
+        let name = module.func_name(func_index);
+        let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+        Error::resource(format!(
+            "function {func_index}{name} cannot be compiled: {reason}"
+        ))
+    })
+}
