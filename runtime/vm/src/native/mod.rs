@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::{FuncType, SigId, TrapCode};
 use zwasm_jit::baseline::{self, Compiled, Env};
+use zwasm_jit::masm::Masm;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
@@ -44,6 +45,7 @@ const STATUS_HOST_PANIC: u32 = 0x102;
 /// What an engine needs to run native code.
 #[derive(Debug)]
 pub(crate) struct NativeEngine {
+    features: <Isa as Masm>::Features,
     memory: Mutex<CodeMemory>,
     entry_stubs: Mutex<HashMap<SigId, usize>>,
     host_stubs: Mutex<HashMap<SigId, usize>>,
@@ -70,7 +72,8 @@ pub(crate) struct HostEntry {
 }
 
 impl NativeEngine {
-    pub(crate) fn new() -> Result<NativeEngine> {
+    /// With `portable_code`, no instruction is used that some processors lack.
+    pub(crate) fn new(portable_code: bool) -> Result<NativeEngine> {
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
@@ -90,7 +93,13 @@ impl NativeEngine {
             helpers: table.as_ptr().cast(),
             entries: core::ptr::null(),
         });
+        let features = if portable_code {
+            <Isa as Masm>::Features::default()
+        } else {
+            host_features()
+        };
         Ok(NativeEngine {
+            features,
             memory: Mutex::new(memory),
             entry_stubs: Mutex::default(),
             host_stubs: Mutex::default(),
@@ -145,6 +154,24 @@ impl NativeEngine {
     }
 }
 
+/// What the processor has.
+#[cfg(target_arch = "x86_64")]
+fn host_features() -> <Isa as Masm>::Features {
+    use std::arch::is_x86_feature_detected as has;
+    zwasm_jit::isa::x86_64::Features {
+        lzcnt: has!("lzcnt"),
+        bmi1: has!("bmi1"),
+        bmi2: has!("bmi2"),
+        popcnt: has!("popcnt"),
+        sse42: has!("sse4.2"),
+        fma: has!("fma"),
+    }
+}
+
+/// What the processor has: code for ARM64 needs nothing beyond the architecture's first version.
+#[cfg(target_arch = "aarch64")]
+fn host_features() -> <Isa as Masm>::Features {}
+
 fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))
 }
@@ -169,7 +196,8 @@ pub(crate) fn compile(module: &ModuleInner, defined: u32) -> Result<Compiled> {
         max_code_bytes: config.max_function_code_bytes,
         stress: config.stress,
     };
-    baseline::compile::<Isa>(env, func_index, &body).map_err(|reason| {
+    let native = module.engine.native().expect("only native tiers compile");
+    baseline::compile::<Isa>(env, native.features, func_index, &body).map_err(|reason| {
         let name = module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(
