@@ -271,7 +271,8 @@ impl X64Masm {
         self.vec(PXOR, dst, P);
     }
 
-    /// Sums of the products of neighbouring signed bytes, those of odd numbers first.
+    /// Sums of the products of neighbouring signed bytes, those of odd numbers first. Even ones
+    /// are multiplied as the high bytes of words, so that the high words are the products.
     fn dot_bytes(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
         self.vec_copy(P, a);
         self.shift_by_imm(ShrS, 0, P, 8);
@@ -280,11 +281,9 @@ impl X64Masm {
         self.vec(PMULLW, P, Q);
         self.vec_copy(Q, b);
         self.shift_by_imm(Shl, 0, Q, 8);
-        self.shift_by_imm(ShrS, 0, Q, 8);
         self.vec_copy(dst, a);
         self.shift_by_imm(Shl, 0, dst, 8);
-        self.shift_by_imm(ShrS, 0, dst, 8);
-        self.vec(PMULLW, dst, Q);
+        self.vec(PMULHW, dst, Q);
         self.vec(PADD[1], dst, P);
     }
 
