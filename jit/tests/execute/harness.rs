@@ -31,10 +31,10 @@ pub(crate) fn hosts() -> Vec<fn() -> Host> {
     hosts
 }
 
-/// The macro-assemblers to test.
+/// The macro-assemblers to test: far branches come with constants made in registers.
 #[cfg(target_arch = "aarch64")]
 pub(crate) fn hosts() -> Vec<fn() -> Host> {
-    vec![Host::new]
+    vec![Host::new, || Host::with_far_branches(())]
 }
 
 /// What a snippet finds in its registers and leaves there, by hardware number.
