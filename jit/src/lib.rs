@@ -15,3 +15,4 @@ pub mod isa;
 pub mod masm;
 pub mod moves;
 pub mod stubs;
+pub mod vector;

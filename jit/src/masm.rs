@@ -19,6 +19,7 @@
 //! Code is position-independent, may be followed by constants and is to be placed at a multiple of
 //! 16 bytes.
 
+use crate::vector::{LaneMasm, VectorMasm};
 use zwasm_core::TrapCode;
 
 /// A general register, by its hardware number.
@@ -306,17 +307,24 @@ pub enum StoreOp {
 }
 
 /// Generates machine code of one instruction set.
-pub trait Masm: Sized {
+pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// A place in the code.
     type Label: Copy;
+    /// What processors of this instruction set may have beyond the baseline; the default is none.
+    type Features: Copy + Default + core::fmt::Debug;
 
     /// The instruction set's registers.
     const FILE: &'static RegisterFile;
 
-    /// An empty buffer.
+    /// An empty buffer for code that runs on every processor.
     fn new() -> Self;
-    /// An empty buffer for a function whose code turned out too large for the shortest branches.
-    fn with_far_branches() -> Self;
+    /// An empty buffer for code that uses these features.
+    fn with_features(features: Self::Features) -> Self;
+    /// As `with_features`, for a function whose code turned out too large for the shortest branches.
+    fn with_far_branches(features: Self::Features) -> Self;
+    /// Whether the features have vectors: without them, values are moved, loaded and stored only,
+    /// and floats are not rounded to integral values.
+    fn has_vectors(&self) -> bool;
     /// Whether all branches reach; if not, the function has to be assembled again, with far ones.
     fn in_reach(&self) -> bool;
     /// A new unbound label.
@@ -419,6 +427,15 @@ pub trait Masm: Sized {
     /// `dst = trunc(src)`. Branches to `slow`, leaving `src` as it is, whenever the value is NaN or
     /// might not fit; it may do so for a few values that fit.
     fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: Self::Label);
+    /// As `truncate`, for results that saturate. Returns whether it never branches.
+    fn truncate_saturating(
+        &mut self,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        slow: Self::Label,
+    ) -> bool;
 
     /// Goes to a label.
     fn jump(&mut self, target: Self::Label);

@@ -44,7 +44,8 @@ impl core::error::Error for CompileError {}
 impl<M: Masm> Compiler<'_, M> {
     /// Whether the code has as many bytes as it may have.
     pub(super) fn is_too_large(&self) -> bool {
-        self.masm.offset() > self.env.max_code_bytes.min(MAX_CODE_BYTES)
+        let code = u64::from(self.masm.offset()) + self.slow_truncation_bytes();
+        code > u64::from(self.env.max_code_bytes.min(MAX_CODE_BYTES))
     }
 
     /// Looks at the sizes after an operator.

@@ -59,7 +59,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Takes the index and gives the operand of an access of `size` bytes, checked if need be. The
     /// held register must be released after the access.
-    fn operand_address(&mut self, memarg: &MemArg, size: u32) -> (Mem, Option<Held>) {
+    pub(super) fn operand_address(&mut self, memarg: &MemArg, size: u32) -> (Mem, Option<Held>) {
         if self.is_guarded(memarg) {
             return self.guarded_address(memarg.offset);
         }
@@ -159,7 +159,7 @@ impl<M: Masm> Compiler<'_, M> {
         (Mem::at(base.reg, -(size as i32)), Some(base))
     }
 
-    fn release_address(&mut self, held: Option<Held>) {
+    pub(super) fn release_address(&mut self, held: Option<Held>) {
         if let Some(held) = held {
             self.release(held);
         }

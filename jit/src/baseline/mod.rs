@@ -20,7 +20,9 @@ mod memory;
 mod numeric;
 mod scan;
 mod stress;
+mod truncate;
 mod values;
+mod vector;
 
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
 pub use stress::Stress;
@@ -110,12 +112,13 @@ pub struct Compiled {
 /// Why reading a body cannot fail.
 const VALIDATED: &str = "the body was validated when the module was loaded";
 
-/// Compiles a function.
+/// Compiles a function for processors with these features.
 ///
 /// # Errors
 /// When the code or the frame would be too large; the body is valid nevertheless.
 pub fn compile<M: Masm>(
     env: Env<'_>,
+    features: M::Features,
     func: u32,
     body: &FunctionBody<'_>,
 ) -> Result<Compiled, CompileError> {
@@ -125,11 +128,12 @@ pub fn compile<M: Masm>(
         Ok(compiler.finish())
     };
     if !env.stress.far_branches
-        && let Some(compiled) = attempt(M::new())?
+        && let Some(compiled) = attempt(M::with_features(features))?
     {
         return Ok(compiled);
     }
-    Ok(attempt(M::with_far_branches())?.expect("far branches reach all over the largest code"))
+    Ok(attempt(M::with_far_branches(features))?
+        .expect("far branches reach all over the largest code"))
 }
 
 /// A trap at the end of the function that branches lead to.
@@ -170,6 +174,7 @@ struct Compiler<'m, M: Masm> {
     /// The ways of helpers that failed to the end of the activation, with their operators' offsets
     /// in the module.
     raise_exits: Vec<(M::Label, u32)>,
+    slow_truncations: Vec<truncate::Slow<M::Label>>,
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
@@ -215,6 +220,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             operators: Vec::new(),
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
+            slow_truncations: Vec::new(),
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -258,6 +264,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let known = self.control_operator(op)
             || self.memory_operator(op, next)
             || self.numeric_operator(op, next)
+            || self.truncation(op, next)
+            || self.vector_operator(op, next)
             || self.helper_operator(op);
         assert!(
             known,
@@ -473,6 +481,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// The code, if its branches reach.
     fn finish(mut self) -> Option<Compiled> {
+        self.finish_truncations();
         if let Some(overflow) = self.overflow {
             self.masm.bind(overflow);
             self.may_fault(TrapCode::StackOverflow);

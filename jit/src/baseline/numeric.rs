@@ -134,17 +134,33 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::F32Abs => self.float_unary(FloatUnary::Abs, F32, next),
             Operator::F32Neg => self.float_unary(FloatUnary::Neg, F32, next),
             Operator::F32Sqrt => self.float_unary(FloatUnary::Sqrt, F32, next),
-            Operator::F32Ceil => self.float_unary(FloatUnary::Ceil, F32, next),
-            Operator::F32Floor => self.float_unary(FloatUnary::Floor, F32, next),
-            Operator::F32Trunc => self.float_unary(FloatUnary::Trunc, F32, next),
-            Operator::F32Nearest => self.float_unary(FloatUnary::Nearest, F32, next),
+            Operator::F32Ceil if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Ceil, F32, next);
+            }
+            Operator::F32Floor if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Floor, F32, next);
+            }
+            Operator::F32Trunc if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Trunc, F32, next);
+            }
+            Operator::F32Nearest if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Nearest, F32, next);
+            }
             Operator::F64Abs => self.float_unary(FloatUnary::Abs, F64, next),
             Operator::F64Neg => self.float_unary(FloatUnary::Neg, F64, next),
             Operator::F64Sqrt => self.float_unary(FloatUnary::Sqrt, F64, next),
-            Operator::F64Ceil => self.float_unary(FloatUnary::Ceil, F64, next),
-            Operator::F64Floor => self.float_unary(FloatUnary::Floor, F64, next),
-            Operator::F64Trunc => self.float_unary(FloatUnary::Trunc, F64, next),
-            Operator::F64Nearest => self.float_unary(FloatUnary::Nearest, F64, next),
+            Operator::F64Ceil if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Ceil, F64, next);
+            }
+            Operator::F64Floor if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Floor, F64, next);
+            }
+            Operator::F64Trunc if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Trunc, F64, next);
+            }
+            Operator::F64Nearest if self.masm.has_vectors() => {
+                self.float_unary(FloatUnary::Nearest, F64, next);
+            }
 
             Operator::F32ConvertI32S => self.int_to_float(FromInt::I32S, F32, next),
             Operator::F32ConvertI32U => self.int_to_float(FromInt::I32U, F32, next),
@@ -304,14 +320,14 @@ impl<M: Masm> Compiler<'_, M> {
     }
 }
 
-fn int_type(width: Width) -> ValType {
+pub(super) fn int_type(width: Width) -> ValType {
     match width {
         W32 => ValType::I32,
         W64 => ValType::I64,
     }
 }
 
-fn float_type(width: FloatWidth) -> ValType {
+pub(super) fn float_type(width: FloatWidth) -> ValType {
     match width {
         F32 => ValType::F32,
         F64 => ValType::F64,

@@ -27,7 +27,7 @@ fn jumps_go_both_ways_near_and_far() {
     let counter = Host::FILE.temporary[0];
     for host in hosts()
         .into_iter()
-        .chain([Host::with_far_branches as fn() -> Host])
+        .chain([(|| Host::with_far_branches(Default::default())) as fn() -> Host])
     {
         for padding in [0, 20, 500, 5000] {
             let code = Code::snippet(host, |m, exits| {
@@ -53,14 +53,17 @@ fn jumps_go_both_ways_near_and_far() {
 #[test]
 fn far_branches() {
     let a = Host::FILE.temporary[0];
-    let code = Code::snippet(Host::with_far_branches, |m, exits| {
-        m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(5), exits[1]);
-        m.branch_if(Cond::LtU, Width::W64, a, Operand::Imm(0), exits[2]);
-        m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(0), exits[2]);
-        for _ in 0..150_000 {
-            m.imm(Host::FILE.scratch[0], 0x0123_4567_89ab_cdef);
-        }
-    });
+    let code = Code::snippet(
+        || Host::with_far_branches(Default::default()),
+        |m, exits| {
+            m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(5), exits[1]);
+            m.branch_if(Cond::LtU, Width::W64, a, Operand::Imm(0), exits[2]);
+            m.branch_if(Cond::Eq, Width::W64, a, Operand::Imm(0), exits[2]);
+            for _ in 0..150_000 {
+                m.imm(Host::FILE.scratch[0], 0x0123_4567_89ab_cdef);
+            }
+        },
+    );
     let mut state = State::new();
     for (value, exit) in [(5, 1), (0, 2), (4, 0)] {
         state.set(a, value);

@@ -97,7 +97,7 @@ const DOUBLE_NANS: [u64; 4] = [
 ];
 
 /// The edge values as bits.
-fn values(width: FloatWidth) -> Vec<u64> {
+pub(crate) fn values(width: FloatWidth) -> Vec<u64> {
     match width {
         FloatWidth::F32 => {
             let numbers = SINGLES.iter().map(|value| value.to_bits());
@@ -118,7 +118,7 @@ fn double(bits: u64) -> f64 {
     f64::from_bits(bits)
 }
 
-fn is_nan(width: FloatWidth, bits: u64) -> bool {
+pub(crate) fn is_nan(width: FloatWidth, bits: u64) -> bool {
     match width {
         FloatWidth::F32 => single(bits).is_nan(),
         FloatWidth::F64 => double(bits).is_nan(),
@@ -126,7 +126,7 @@ fn is_nan(width: FloatWidth, bits: u64) -> bool {
 }
 
 /// The quiet bit of a NaN, and whether it is the only bit of the payload.
-fn nan_kind(width: FloatWidth, bits: u64) -> (bool, bool) {
+pub(crate) fn nan_kind(width: FloatWidth, bits: u64) -> (bool, bool) {
     let (payload, quiet) = match width {
         FloatWidth::F32 => (bits & 0x007f_ffff, 0x0040_0000),
         FloatWidth::F64 => (bits & 0x000f_ffff_ffff_ffff, 0x0008_0000_0000_0000),
@@ -502,6 +502,48 @@ fn truncations() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn saturating_truncations() {
+    for host in hosts() {
+        for to in [ToInt::I32S, ToInt::I32U, ToInt::I64S, ToInt::I64U] {
+            for from in WIDTHS {
+                for (dst, src) in operands().into_iter().zip(float_operands()) {
+                    let code = Code::snippet(host, |m, exits| {
+                        m.truncate_saturating(to, from, dst, src, exits[1]);
+                    });
+                    let mut state = State::new();
+                    for x in values(from) {
+                        state.set_float(src, noisy(from, x));
+                        let changed = Changes::General(dst);
+                        let after = code.check(&state, changed, Kept::Allocatable);
+                        let fits = truncated(to, from, x);
+                        if after.exit == 0 {
+                            let actual = after.get(dst);
+                            let expected = saturated(to, from, x);
+                            assert_eq!(actual, expected, "{to:?} {from:?} {x:#x} {code:?}");
+                        } else {
+                            assert!(may_be_slow(to, fits), "{to:?} {from:?} {x:#x}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn saturated(to: ToInt, from: FloatWidth, x: u64) -> u64 {
+    let value = match from {
+        FloatWidth::F32 => f64::from(single(x)),
+        FloatWidth::F64 => double(x),
+    };
+    match to {
+        ToInt::I32S => u64::from(num::i32_trunc_sat_f64_s(value).cast_unsigned()),
+        ToInt::I32U => u64::from(num::i32_trunc_sat_f64_u(value).cast_unsigned()),
+        ToInt::I64S => num::i64_trunc_sat_f64_s(value).cast_unsigned(),
+        ToInt::I64U => num::i64_trunc_sat_f64_u(value).cast_unsigned(),
     }
 }
 

@@ -20,26 +20,21 @@ pub(crate) fn hosts() -> Vec<fn() -> Host> {
     let has_all = is_x86_feature_detected!("lzcnt")
         && is_x86_feature_detected!("bmi1")
         && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt");
+        && is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("sse4.2")
+        && is_x86_feature_detected!("fma");
     if has_all {
-        hosts.push(|| {
-            Host::with_features(Features {
-                lzcnt: true,
-                bmi1: true,
-                bmi2: true,
-                popcnt: true,
-            })
-        });
+        hosts.push(|| Host::with_features(Features::ALL));
     } else {
-        println!("skipped: this processor lacks lzcnt, bmi1, bmi2 or popcnt");
+        println!("skipped: this processor lacks some of the features that the backend uses");
     }
     hosts
 }
 
-/// The macro-assemblers to test.
+/// The macro-assemblers to test: far branches come with constants made in registers.
 #[cfg(target_arch = "aarch64")]
 pub(crate) fn hosts() -> Vec<fn() -> Host> {
-    vec![Host::new]
+    vec![Host::new, || Host::with_far_branches(())]
 }
 
 /// What a snippet finds in its registers and leaves there, by hardware number.

@@ -13,4 +13,6 @@ mod control;
 mod float;
 mod harness;
 mod int;
+mod lanes;
 mod memory;
+mod vector;

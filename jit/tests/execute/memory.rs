@@ -86,7 +86,7 @@ fn moves() {
 
 /// Every pair of a base and an index, or none, that can address one place: base and index may be
 /// the same register if the address is even.
-fn addresses() -> Vec<Mem> {
+pub(crate) fn addresses() -> Vec<Mem> {
     let mut addresses = Vec::new();
     let mut bases = operands();
     bases.push(Host::FILE.memory_base);
@@ -105,7 +105,7 @@ fn addresses() -> Vec<Mem> {
 }
 
 /// Sets the registers of `mem` so that it addresses `place`, if that is possible.
-fn point_to(state: &mut State, mem: Mem, place: u64) -> bool {
+pub(crate) fn point_to(state: &mut State, mem: Mem, place: u64) -> bool {
     let rest = place.wrapping_sub(i64::from(mem.displacement) as u64);
     match mem.index {
         None => state.set(mem.base, rest),

@@ -1,5 +1,6 @@
 //! What the listings hold, for any instruction set.
 
+use super::vector_cases;
 use zwasm_core::TrapCode;
 use zwasm_jit::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr,
@@ -14,7 +15,7 @@ pub(crate) struct Case {
     pub(crate) code_size: usize,
 }
 
-struct Cases<M, F> {
+pub(crate) struct Cases<M, F> {
     new: F,
     cases: Vec<Case>,
     masm: std::marker::PhantomData<M>,
@@ -37,14 +38,14 @@ const CONDS: [Cond; 10] = [
 ];
 
 /// The ways three operands may alias, as indices of registers: destination, first, second.
-const ALIASES: [[usize; 3]; 5] = [[0, 1, 2], [0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 0, 0]];
+pub(crate) const ALIASES: [[usize; 3]; 5] = [[0, 1, 2], [0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 0, 0]];
 /// The same for two.
-const ALIASES_OF_TWO: [[usize; 2]; 2] = [[0, 1], [0, 0]];
+pub(crate) const ALIASES_OF_TWO: [[usize; 2]; 2] = [[0, 1], [0, 0]];
 
 impl<M: Masm, F: Fn() -> M> Cases<M, F> {
     /// Adds a case: `body` may branch to the labels, of which the first is bound behind the code,
     /// the second before it.
-    fn add(&mut self, name: String, body: impl FnOnce(&mut M, [M::Label; 2])) {
+    pub(crate) fn add(&mut self, name: String, body: impl FnOnce(&mut M, [M::Label; 2])) {
         let mut masm = (self.new)();
         let (ahead, behind) = (masm.label(), masm.label());
         masm.bind(behind);
@@ -60,7 +61,7 @@ impl<M: Masm, F: Fn() -> M> Cases<M, F> {
 }
 
 /// A temporary, a saved and the first scratch register.
-fn registers<M: Masm>() -> [Gpr; 3] {
+pub(crate) fn registers<M: Masm>() -> [Gpr; 3] {
     let file = M::FILE;
     [
         file.temporary[0],
@@ -69,7 +70,7 @@ fn registers<M: Masm>() -> [Gpr; 3] {
     ]
 }
 
-fn float_registers<M: Masm>() -> [Fpr; 3] {
+pub(crate) fn float_registers<M: Masm>() -> [Fpr; 3] {
     let file = M::FILE;
     [
         file.float_temporary[0],
@@ -92,6 +93,8 @@ pub(crate) fn all<M: Masm>(new: impl Fn() -> M) -> Vec<Case> {
     floats(&mut cases);
     conversions(&mut cases);
     control(&mut cases);
+    vector_cases::vectors(&mut cases);
+    vector_cases::lanes(&mut cases);
     cases.cases
 }
 
@@ -274,7 +277,7 @@ fn memory<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     }
 }
 
-fn name(mem: Mem) -> String {
+pub(crate) fn name(mem: Mem) -> String {
     let index = mem
         .index
         .map_or(String::new(), |index| format!(" + {index:?}"));
@@ -521,6 +524,9 @@ fn conversions<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
             let operands = format!("{to:?} {width:?} {:?} {:?}", r[1], f[0]);
             cases.add(format!("truncate {operands}"), |m, exits| {
                 m.truncate(to, width, r[1], f[0], exits[0]);
+            });
+            cases.add(format!("truncate_saturating {operands}"), |m, exits| {
+                m.truncate_saturating(to, width, r[1], f[0], exits[0]);
             });
         }
     }

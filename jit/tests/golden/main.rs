@@ -6,6 +6,7 @@
 //! sides of every limit of the encodings.
 
 mod cases;
+mod vector_cases;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -138,14 +139,8 @@ fn x86_64() {
 /// Only the operations that the features change are worth reading, but all are cheap to compare.
 #[test]
 fn x86_64_with_features() {
-    let features = Features {
-        lzcnt: true,
-        bmi1: true,
-        bmi2: true,
-        popcnt: true,
-    };
     let baseline = all(|| X64Masm::with_features(Features::default()));
-    let cases: Vec<Case> = all(|| X64Masm::with_features(features))
+    let cases: Vec<Case> = all(|| X64Masm::with_features(Features::ALL))
         .into_iter()
         .zip(baseline)
         .filter(|(case, baseline)| case.bytes != baseline.bytes)
@@ -162,7 +157,7 @@ fn aarch64() {
 #[test]
 fn aarch64_with_far_branches() {
     let near = all(A64Masm::new);
-    let cases: Vec<Case> = all(A64Masm::with_far_branches)
+    let cases: Vec<Case> = all(|| A64Masm::with_far_branches(()))
         .into_iter()
         .zip(near)
         .filter(|(case, near)| case.bytes != near.bytes)

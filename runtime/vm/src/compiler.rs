@@ -52,8 +52,10 @@ impl Module {
             return Err(Error::usage(format!("there is no function {defined}")));
         }
         let compiled = match isa {
-            Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, defined, true),
-            Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, defined, true),
+            Isa::X86_64 => {
+                compile::<isa::x86_64::X64Masm>(module, x86_64_features(module), defined, true)
+            }
+            Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true),
         }?;
         Ok(MachineCode {
             bytes: compiled.code,
@@ -62,9 +64,19 @@ impl Module {
     }
 }
 
+/// This machine's, if it has any, else none.
+fn x86_64_features(_module: &ModuleInner) -> isa::x86_64::Features {
+    #[cfg(all(zwasm_native, target_arch = "x86_64"))]
+    if let Some(native) = _module.engine.native() {
+        return native.features;
+    }
+    isa::x86_64::Features::default()
+}
+
 /// Compiles a function, on request with the offset of each operator's code.
 pub(crate) fn compile<M: Masm>(
     module: &ModuleInner,
+    cpu: M::Features,
     defined: u32,
     record_operators: bool,
 ) -> Result<Compiled> {
@@ -87,7 +99,7 @@ pub(crate) fn compile<M: Masm>(
         stress: config.stress,
         record_operators,
     };
-    baseline::compile::<M>(env, func_index, &body).map_err(|reason| {
+    baseline::compile::<M>(env, cpu, func_index, &body).map_err(|reason| {
         let name = module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(

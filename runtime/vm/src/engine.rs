@@ -83,6 +83,7 @@ pub struct Config {
     pub(crate) consume_fuel: bool,
     pub(crate) max_wasm_stack_bytes: usize,
     pub(crate) max_native_stack_bytes: usize,
+    pub(crate) portable_code: bool,
     pub(crate) memory_reservation_bytes: Option<u64>,
     pub(crate) max_table_elements: u64,
     pub(crate) max_function_code_bytes: u32,
@@ -99,6 +100,7 @@ impl Default for Config {
             consume_fuel: false,
             max_wasm_stack_bytes: 8 << 20,
             max_native_stack_bytes: 1 << 20,
+            portable_code: false,
             memory_reservation_bytes: None,
             max_table_elements: 10_000_000,
             max_function_code_bytes: MAX_CODE_BYTES,
@@ -178,6 +180,14 @@ impl Config {
     /// Default: 1 MiB; keep it below the stack size of the threads that run guests.
     pub fn max_native_stack(&mut self, bytes: usize) -> &mut Config {
         self.max_native_stack_bytes = bytes;
+        self
+    }
+
+    /// Makes native tiers leave alone the instructions that only some processors of the instruction
+    /// set have, whatever this one has: to reproduce what happens elsewhere. Off by default. On
+    /// x86-64 all code then calls the runtime for vector operations; on ARM64 nothing changes.
+    pub fn portable_code(&mut self, yes: bool) -> &mut Config {
+        self.portable_code = yes;
         self
     }
 
@@ -277,7 +287,7 @@ impl Engine {
                 #[cfg(zwasm_native)]
                 native: match tier {
                     Tier::Interp => None,
-                    Tier::Baseline => Some(NativeEngine::new(config.profiler)?),
+                    Tier::Baseline => Some(NativeEngine::new(config)?),
                 },
             }),
         })

@@ -1,4 +1,5 @@
-//! Every spec script of the suites that zwasm claims, under every tier.
+//! Every spec script of the suites that zwasm claims, under every tier, native ones with and without
+//! the instructions that only some processors have.
 //!
 //! The list of files comes from the suites themselves; files with skipped directives are named,
 //! with the reason, in `expected-skips.txt`.
@@ -117,11 +118,17 @@ fn spec_scripts() {
     let allowed = allowed_skips();
     let mut unused = allowed.clone();
     let mut failures = Vec::new();
-    for &tier in Tier::ALL {
+    let portable = |tier: &&Tier| **tier != Tier::Interp && cfg!(target_arch = "x86_64");
+    let runs = Tier::ALL.iter().map(|&tier| (tier, false));
+    let runs = runs.chain(Tier::ALL.iter().filter(portable).map(|&tier| (tier, true)));
+    for (tier, portable_code) in runs {
         let mut total = Report::default();
         println!(
             "{:<32} {:>8} {:>8} {:>8}",
-            format!("tier {tier}"),
+            format!(
+                "tier {tier}{}",
+                if portable_code { ", portable" } else { "" }
+            ),
             "passed",
             "failed",
             "skipped"
@@ -130,7 +137,7 @@ fn spec_scripts() {
             let mut config = Config::new();
             switch_features(&mut config, false);
             features(&mut config);
-            config.tier(tier);
+            config.tier(tier).portable_code(portable_code);
             if let Some(bytes) = reservation {
                 config.memory_reservation(bytes);
             }

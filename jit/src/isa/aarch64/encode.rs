@@ -396,6 +396,12 @@ impl A64Masm {
         self.relocated(0x1000_0000 | d(dst.0), target, ADR);
     }
 
+    /// `dst` = the 16 bytes at a label within 1 MiB.
+    pub(super) fn load_literal(&mut self, dst: Fpr, target: DynamicLabel) {
+        // The distance lies where conditional branches have theirs.
+        self.relocated(0x9c00_0000 | d(dst.0), target, NEAR);
+    }
+
     fn relocated(&mut self, word: u32, target: DynamicLabel, kind: u8) {
         self.word(word);
         let kind = Aarch64Relocation::from_encoding(kind);

@@ -17,6 +17,7 @@ const FCMP: u32 = 0x1e20_2000;
 const SCVTF: u32 = 0x1e22_0000;
 const UCVTF: u32 = 0x1e23_0000;
 const FCVTZS: u32 = 0x1e38_0000;
+const FCVTZU: u32 = 0x1e39_0000;
 /// Insert the bits of the first operand where the second has a one.
 const BIT: u32 = 0x2ea0_1c00;
 /// Insert the bits of the first operand where the second has a zero.
@@ -120,6 +121,18 @@ impl A64Masm {
             FloatWidth::F64 => 0x1e22_c000,
         };
         self.float_two(word, FloatWidth::F32, dst, src);
+    }
+
+    /// `dst = trunc(src)`, the nearest integer if it does not fit, 0 for NaN.
+    pub(super) fn saturate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr) {
+        Self::check_operands(&[dst]);
+        let (word, width) = match to {
+            ToInt::I32S => (FCVTZS, Width::W32),
+            ToInt::I32U => (FCVTZU, Width::W32),
+            ToInt::I64S => (FCVTZS, Width::W64),
+            ToInt::I64U => (FCVTZU, Width::W64),
+        };
+        self.general_from_float(word | double(from), width, dst, src);
     }
 
     /// `dst = trunc(src)`, or to `slow`.

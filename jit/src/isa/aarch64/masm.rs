@@ -1,6 +1,8 @@
 //! The macro-assembler of ARM64: its buffer, moves, memory accesses and control flow.
 //!
-//! Arithmetic is in [`super::int`] and [`super::float`].
+//! Arithmetic is in [`super::int`], [`super::float`], [`super::vector`] and [`super::lanes`].
+
+use std::collections::HashMap;
 
 use dynasmrt::aarch64::{Aarch64Relocation, encode_floating_point_immediate};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
@@ -32,6 +34,9 @@ pub struct A64Masm {
     /// Entries of tables: where one is, where its table begins, where it leads.
     entries: Vec<(u32, u32, DynamicLabel)>,
     pub(super) last_access: u32,
+    /// 16 bytes each, behind the code.
+    literals: Vec<(u128, DynamicLabel)>,
+    literal_labels: HashMap<u128, DynamicLabel>,
 }
 
 /// Integers of the size of a float.
@@ -50,6 +55,56 @@ impl A64Masm {
             patches: Vec::new(),
             entries: Vec::new(),
             last_access: 0,
+            literals: Vec::new(),
+            literal_labels: HashMap::new(),
+        }
+    }
+
+    /// `dst = bits`, from behind the code unless that may be out of reach.
+    pub(super) fn vector_literal(&mut self, dst: Fpr, bits: u128) {
+        let (low, high) = (bits as u64, (bits >> 64) as u64);
+        if self.far_branches {
+            self.vector_from_general(dst, low, high);
+            return;
+        }
+        let label = match self.literal_labels.get(&bits) {
+            Some(&label) => label,
+            None => {
+                let label = self.asm.new_dynamic_label();
+                self.literals.push((bits, label));
+                self.literal_labels.insert(bits, label);
+                label
+            }
+        };
+        self.load_literal(dst, label);
+    }
+
+    /// `dst = bits`, its halves through general registers.
+    fn vector_from_general(&mut self, dst: Fpr, low: u64, high: u64) {
+        self.imm(PRIVATE, low);
+        if low == high {
+            // dup v.2d, x
+            self.float_from_general(0x4e08_0c00, Width::W32, dst, PRIVATE);
+            return;
+        }
+        self.float_from_bits(FloatWidth::F64, dst, PRIVATE);
+        if high != 0 {
+            self.imm(PRIVATE, high);
+            // mov v.d[1], x
+            self.float_from_general(0x4e18_1c00, Width::W32, dst, PRIVATE);
+        }
+    }
+
+    fn append_literals(&mut self) {
+        if self.literals.is_empty() {
+            return;
+        }
+        while !self.asm.offset().0.is_multiple_of(16) {
+            self.word(0);
+        }
+        for (bits, label) in std::mem::take(&mut self.literals) {
+            self.asm.dynamic_label(label);
+            self.asm.extend(bits.to_le_bytes());
         }
     }
 
@@ -186,6 +241,8 @@ impl A64Masm {
 
 impl Masm for A64Masm {
     type Label = DynamicLabel;
+    /// The first version of the architecture has all that the backend uses.
+    type Features = ();
 
     const FILE: &'static RegisterFile = &FILE;
 
@@ -193,12 +250,21 @@ impl Masm for A64Masm {
         A64Masm::with(false)
     }
 
-    fn with_far_branches() -> A64Masm {
+    fn with_features((): ()) -> A64Masm {
+        A64Masm::with(false)
+    }
+
+    fn with_far_branches((): ()) -> A64Masm {
         A64Masm::with(true)
     }
 
+    fn has_vectors(&self) -> bool {
+        true
+    }
+
     fn in_reach(&self) -> bool {
-        self.far_branches || self.asm.offset().0 < NEAR_BYTES
+        // The literals follow at a multiple of their size.
+        self.far_branches || self.asm.offset().0 + 16 * self.literals.len() + 16 < NEAR_BYTES
     }
 
     fn label(&mut self) -> DynamicLabel {
@@ -214,6 +280,7 @@ impl Masm for A64Masm {
     }
 
     fn finish(mut self) -> Vec<u8> {
+        self.append_literals();
         for (at, table, target) in std::mem::take(&mut self.entries) {
             let bound = self.asm.labels().resolve_dynamic(target);
             let bound = bound.expect("every target of a table is bound").0 as u32;
@@ -341,28 +408,13 @@ impl Masm for A64Masm {
             }
         };
         match short {
-            _ if low == high => {
-                self.imm(PRIVATE, low);
-                // dup v.2d, x
-                self.float_from_general(0x4e08_0c00, Width::W32, dst, PRIVATE);
-                return;
-            }
+            _ if low == high => self.vector_from_general(dst, low, high),
+            _ if high != 0 => self.vector_literal(dst, u128::from(high) << 64 | u128::from(low)),
             Some((width, field)) => {
                 let word = 0x1e20_1000 | double(width) | u32::from(field) << 13;
                 self.word(word | u32::from(dst.0));
             }
-            None if low == 0 => {
-                self.float_from_bits(FloatWidth::F64, dst, ZERO);
-            }
-            None => {
-                self.imm(PRIVATE, low);
-                self.float_from_bits(FloatWidth::F64, dst, PRIVATE);
-            }
-        }
-        if high != 0 {
-            self.imm(PRIVATE, high);
-            // mov v.d[1], x
-            self.float_from_general(0x4e18_1c00, Width::W32, dst, PRIVATE);
+            None => self.vector_from_general(dst, low, 0),
         }
     }
 
@@ -499,6 +551,18 @@ impl Masm for A64Masm {
 
     fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
         self.truncate_or_leave(to, from, dst, src, slow);
+    }
+
+    fn truncate_saturating(
+        &mut self,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        _slow: DynamicLabel,
+    ) -> bool {
+        self.saturate(to, from, dst, src);
+        true
     }
 
     fn jump(&mut self, target: DynamicLabel) {

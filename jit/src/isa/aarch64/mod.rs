@@ -6,7 +6,9 @@
 mod encode;
 mod float;
 mod int;
+mod lanes;
 mod masm;
 mod regs;
+mod vector;
 
 pub use masm::A64Masm;

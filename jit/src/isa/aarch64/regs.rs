@@ -1,6 +1,6 @@
 //! Which register is for what on ARM64.
 //!
-//! `x14`, `x15` and `v30` are the backend's: constants and addresses that no instruction can hold
+//! `x14`, `x15`, `v29` and `v30` are the backend's: constants and addresses that no instruction can hold
 //! are made in them, so that a load may keep both scratch registers. `x18` belongs to the platform.
 //! Callees preserve the lower halves of `v8` to `v15` under the C ABI; our code does not.
 
@@ -19,6 +19,8 @@ pub(super) const ZERO: Gpr = Gpr(31);
 
 /// The float register that operations may overwrite and that is never an operand.
 pub(super) const FLOAT_PRIVATE: Fpr = Fpr(30);
+/// Another one, for sequences that need two; the register before the first.
+pub(super) const FLOAT_PRIVATE_2: Fpr = Fpr(29);
 
 /// The registers from `first` on.
 const fn floats<const N: usize>(first: u8) -> [Fpr; N] {
@@ -55,7 +57,7 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     saved: &generals::<8>(19),
     // Not x0, in which results arrive and C functions answer.
     temporary: &generals::<13>(1),
-    float_temporary: &floats::<30>(0),
+    float_temporary: &floats::<29>(0),
     arguments: &generals::<8>(0),
     float_arguments: &floats::<8>(0),
     result: Gpr(0),

@@ -19,6 +19,7 @@ use crate::masm::{Gpr, Mem, Width};
 enum Map {
     Primary,
     Secondary,
+    Three8,
     ThreeA,
 }
 
@@ -50,7 +51,16 @@ impl Op {
         }
     }
 
-    /// An opcode after `0F 3A`.
+    /// An opcode after `0F 38`, with the prefix of vectors.
+    pub(super) const fn three_8(code: u8) -> Op {
+        Op {
+            prefix: 0x66,
+            map: Map::Three8,
+            code,
+        }
+    }
+
+    /// An opcode after `0F 3A`, with the prefix of vectors.
     pub(super) const fn three_a(code: u8) -> Op {
         Op {
             prefix: 0x66,
@@ -93,6 +103,17 @@ impl Vex {
         prefix: 3,
         map: 3,
         code: 0xf0,
+    };
+    /// `reg += third * rm`, of packed floats.
+    pub(super) const FMADD: Vex = Vex {
+        prefix: 1,
+        map: 2,
+        code: 0xb8,
+    };
+    /// `reg -= third * rm`, of packed floats.
+    pub(super) const FNMADD: Vex = Vex {
+        code: 0xbc,
+        ..Vex::FMADD
     };
 }
 
@@ -245,6 +266,10 @@ impl X64Masm {
         match op.map {
             Map::Primary => {}
             Map::Secondary => self.asm.push(0x0f),
+            Map::Three8 => {
+                self.asm.push(0x0f);
+                self.asm.push(0x38);
+            }
             Map::ThreeA => {
                 self.asm.push(0x0f);
                 self.asm.push(0x3a);

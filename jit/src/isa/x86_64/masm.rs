@@ -2,7 +2,7 @@
 //!
 //! Constants of floats and vectors and the tables of `jump_table` lie behind the code and are
 //! addressed from the instruction pointer, so that a function is one relocatable block of bytes.
-//! Arithmetic is in [`super::int`] and [`super::float`].
+//! Arithmetic is in [`super::int`], [`super::float`], [`super::vector`] and [`super::lanes`].
 
 use std::collections::HashMap;
 
@@ -28,6 +28,30 @@ pub struct Features {
     pub bmi2: bool,
     /// `popcnt`.
     pub popcnt: bool,
+    /// SSE up to 4.2: the vector operations, and roundings of floats.
+    pub sse42: bool,
+    /// Multiplication and addition rounded once.
+    pub fma: bool,
+}
+
+impl Features {
+    /// Everything that the backend can use.
+    pub const ALL: Features = Features {
+        lzcnt: true,
+        bmi1: true,
+        bmi2: true,
+        popcnt: true,
+        sse42: true,
+        fma: true,
+    };
+}
+
+/// A constant behind the code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Constant {
+    bits: u128,
+    /// Whether all 16 bytes are stored; otherwise the low 8 are, the others being clear.
+    is_vector: bool,
 }
 
 /// Generates x86_64 code.
@@ -36,8 +60,8 @@ pub struct X64Masm {
     pub(super) features: Features,
     /// Frame sizes to be written at the end: offset, bytes.
     frames: Vec<(u32, u32)>,
-    constants: Vec<(u128, DynamicLabel)>,
-    constant_labels: HashMap<u128, DynamicLabel>,
+    constants: Vec<(Constant, DynamicLabel)>,
+    constant_labels: HashMap<Constant, DynamicLabel>,
     tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
     last_access: u32,
 }
@@ -59,20 +83,6 @@ const fn bits_width(width: FloatWidth) -> Width {
 }
 
 impl X64Masm {
-    /// An empty buffer for a processor with the given instructions.
-    #[must_use]
-    pub fn with_features(features: Features) -> X64Masm {
-        X64Masm {
-            asm: VecAssembler::new(0),
-            features,
-            frames: Vec::new(),
-            constants: Vec::new(),
-            constant_labels: HashMap::new(),
-            tables: Vec::new(),
-            last_access: 0,
-        }
-    }
-
     /// `rcx` and `rdx` are overwritten within operations.
     pub(super) fn check_operands(operands: &[Gpr]) {
         debug_assert!(
@@ -83,35 +93,48 @@ impl X64Masm {
         );
     }
 
-    fn constant(&mut self, bits: u128) -> DynamicLabel {
-        if let Some(&label) = self.constant_labels.get(&bits) {
+    /// 16 bytes behind the code, at an address that is a multiple of 16.
+    pub(super) fn vector_constant(&mut self, bits: u128) -> DynamicLabel {
+        self.constant(Constant {
+            bits,
+            is_vector: true,
+        })
+    }
+
+    fn constant(&mut self, constant: Constant) -> DynamicLabel {
+        if let Some(&label) = self.constant_labels.get(&constant) {
             return label;
         }
         let label = self.asm.new_dynamic_label();
-        self.constants.push((bits, label));
-        self.constant_labels.insert(bits, label);
+        self.constants.push((constant, label));
+        self.constant_labels.insert(constant, label);
         label
+    }
+
+    /// The next instruction is the one that accesses memory.
+    pub(super) fn accesses_here(&mut self) {
+        self.last_access = self.offset();
     }
 
     /// Appends the constants: those of 16 bytes first, so that padding occurs once.
     fn append_constants(&mut self) {
         let constants = std::mem::take(&mut self.constants);
-        let (small, large): (Vec<_>, Vec<_>) = constants
+        let (large, small): (Vec<_>, Vec<_>) = constants
             .into_iter()
-            .partition(|&(bits, _)| bits >> 64 == 0);
+            .partition(|&(constant, _)| constant.is_vector);
         if !large.is_empty() {
             self.asm.align(16, 0xcc);
         }
-        for (bits, label) in large {
+        for (constant, label) in large {
             self.asm.dynamic_label(label);
-            self.asm.extend(bits.to_le_bytes());
+            self.asm.extend(constant.bits.to_le_bytes());
         }
         if !small.is_empty() {
             self.asm.align(8, 0xcc);
         }
-        for (bits, label) in small {
+        for (constant, label) in small {
             self.asm.dynamic_label(label);
-            self.asm.extend((bits as u64).to_le_bytes());
+            self.asm.extend((constant.bits as u64).to_le_bytes());
         }
     }
 
@@ -132,6 +155,7 @@ impl X64Masm {
 
 impl Masm for X64Masm {
     type Label = DynamicLabel;
+    type Features = Features;
 
     const FILE: &'static RegisterFile = &FILE;
 
@@ -139,8 +163,24 @@ impl Masm for X64Masm {
         X64Masm::with_features(Features::default())
     }
 
-    fn with_far_branches() -> X64Masm {
-        X64Masm::new()
+    fn with_features(features: Features) -> X64Masm {
+        X64Masm {
+            asm: VecAssembler::new(0),
+            features,
+            frames: Vec::new(),
+            constants: Vec::new(),
+            constant_labels: HashMap::new(),
+            tables: Vec::new(),
+            last_access: 0,
+        }
+    }
+
+    fn with_far_branches(features: Features) -> X64Masm {
+        X64Masm::with_features(features)
+    }
+
+    fn has_vectors(&self) -> bool {
+        self.features.sse42
     }
 
     fn in_reach(&self) -> bool {
@@ -273,7 +313,8 @@ impl Masm for X64Masm {
         } else if bits == u128::MAX {
             self.emit(Op::two(0x76).with(0x66), Width::W32, dst.0, Rm::Reg(dst.0));
         } else {
-            let constant = Rm::Constant(self.constant(bits));
+            let is_vector = high != 0;
+            let constant = Rm::Constant(self.constant(Constant { bits, is_vector }));
             let op = if high == 0 {
                 Op::two(0x10).with(scalar(FloatWidth::F64))
             } else {
@@ -407,6 +448,18 @@ impl Masm for X64Masm {
 
     fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
         self.truncate_or_leave(to, from, dst, src, slow);
+    }
+
+    fn truncate_saturating(
+        &mut self,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        slow: DynamicLabel,
+    ) -> bool {
+        self.truncate_or_leave(to, from, dst, src, slow);
+        false
     }
 
     fn jump(&mut self, target: DynamicLabel) {

@@ -2,7 +2,7 @@
 //!
 //! `rcx` and `rdx` are the backend's: variable shifts and divisions need them in fixed roles. They
 //! appear as operands of moves only, to pass arguments. `rax` is a scratch register because a
-//! division overwrites it and a call returns in it. `xmm14` is the backend's, too.
+//! division overwrites it and a call returns in it. `xmm13` and `xmm14` are the backend's, too.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
 
@@ -25,6 +25,8 @@ const R15: Gpr = Gpr(15);
 
 /// The float register that operations may overwrite and that is never an operand.
 pub(super) const XMM_PRIVATE: Fpr = Fpr(14);
+/// Another one, for sequences that need two.
+pub(super) const XMM_PRIVATE_2: Fpr = Fpr(13);
 
 /// The roles.
 pub(super) static FILE: RegisterFile = RegisterFile {
@@ -52,7 +54,6 @@ pub(super) static FILE: RegisterFile = RegisterFile {
         Fpr(10),
         Fpr(11),
         Fpr(12),
-        Fpr(13),
     ],
     arguments: &[RDI, RSI, RDX, RCX, R8, R9],
     float_arguments: &[

@@ -195,7 +195,12 @@ impl ModuleCode {
             return Ok(());
         }
         let start = Instant::now();
-        let compiled = crate::compiler::compile::<crate::native::Isa>(module, defined, false)?;
+        let compiled = crate::compiler::compile::<crate::native::Isa>(
+            module,
+            engine.features,
+            defined,
+            false,
+        )?;
         let mut functions = self.native.lock().expect("no panic while locked");
         if is_new() {
             let code = crate::native::publish(module, defined, compiled)?;

@@ -13,7 +13,7 @@ pub(crate) mod registry;
 mod signals;
 mod unwind;
 
-use crate::engine::Profiler;
+use crate::engine::Config;
 use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::interp::code::FuncEntry;
@@ -29,6 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use zwasm_core::{FuncType, SigId, TrapCode};
 use zwasm_jit::baseline::Compiled;
+use zwasm_jit::masm::Masm;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
@@ -46,6 +47,7 @@ const STATUS_HOST_PANIC: u32 = 0x102;
 /// What an engine needs to run native code.
 #[derive(Debug)]
 pub(crate) struct NativeEngine {
+    pub(crate) features: <Isa as Masm>::Features,
     memory: Mutex<CodeMemory>,
     entry_stubs: Mutex<HashMap<SigId, usize>>,
     host_stubs: Mutex<HashMap<SigId, usize>>,
@@ -73,7 +75,7 @@ pub(crate) struct HostEntry {
 }
 
 impl NativeEngine {
-    pub(crate) fn new(profiler: Option<Profiler>) -> Result<NativeEngine> {
+    pub(crate) fn new(config: &Config) -> Result<NativeEngine> {
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
@@ -93,12 +95,18 @@ impl NativeEngine {
             helpers: table.as_ptr().cast(),
             entries: core::ptr::null(),
         });
+        let features = if config.portable_code {
+            <Isa as Masm>::Features::default()
+        } else {
+            host_features()
+        };
         Ok(NativeEngine {
+            features,
             memory: Mutex::new(memory),
             entry_stubs: Mutex::default(),
             host_stubs: Mutex::default(),
             compile_stub,
-            profile: profiler.map(Profile::open).transpose()?,
+            profile: config.profiler.map(Profile::open).transpose()?,
             table,
             host_context,
         })
@@ -148,6 +156,24 @@ impl NativeEngine {
         memory.publish(code).map_err(no_code_memory)
     }
 }
+
+/// What the processor has.
+#[cfg(target_arch = "x86_64")]
+fn host_features() -> <Isa as Masm>::Features {
+    use std::arch::is_x86_feature_detected as has;
+    zwasm_jit::isa::x86_64::Features {
+        lzcnt: has!("lzcnt"),
+        bmi1: has!("bmi1"),
+        bmi2: has!("bmi2"),
+        popcnt: has!("popcnt"),
+        sse42: has!("sse4.2"),
+        fma: has!("fma"),
+    }
+}
+
+/// What the processor has: code for ARM64 needs nothing beyond the architecture's first version.
+#[cfg(target_arch = "aarch64")]
+fn host_features() -> <Isa as Masm>::Features {}
 
 fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))

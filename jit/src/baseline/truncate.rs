@@ -1,0 +1,219 @@
+//! Truncations of floats to integers.
+//!
+//! The instruction set's fast path branches away for NaN, for what does not fit and for a few
+//! values at the ends of the range. What happens then is written here once, behind the function:
+//! decide by comparing with the bounds, trap or saturate, or make the result another way.
+
+use super::numeric::int_type;
+use super::values::Loc;
+use super::{Compiler, Next};
+use crate::masm::{AluOp, FloatCond, FloatOp, FloatWidth, Fpr, Gpr, Masm, Operand, ToInt, Width};
+use wasmparser::Operator;
+use zwasm_core::TrapCode;
+
+/// A truncation to be finished behind the function.
+pub(super) struct Slow<L> {
+    start: L,
+    resume: L,
+    to: ToInt,
+    from: FloatWidth,
+    dst: Gpr,
+    src: Fpr,
+    /// Where NaN and what does not fit lead; the result saturates without.
+    traps: Option<[L; 2]>,
+}
+
+/// The operator's result, operand, and whether it saturates.
+fn parts(op: &Operator<'_>) -> Option<(ToInt, FloatWidth, bool)> {
+    use FloatWidth::{F32, F64};
+    use Operator as O;
+    Some(match op {
+        O::I32TruncF32S => (ToInt::I32S, F32, false),
+        O::I32TruncF32U => (ToInt::I32U, F32, false),
+        O::I32TruncF64S => (ToInt::I32S, F64, false),
+        O::I32TruncF64U => (ToInt::I32U, F64, false),
+        O::I64TruncF32S => (ToInt::I64S, F32, false),
+        O::I64TruncF32U => (ToInt::I64U, F32, false),
+        O::I64TruncF64S => (ToInt::I64S, F64, false),
+        O::I64TruncF64U => (ToInt::I64U, F64, false),
+        O::I32TruncSatF32S => (ToInt::I32S, F32, true),
+        O::I32TruncSatF32U => (ToInt::I32U, F32, true),
+        O::I32TruncSatF64S => (ToInt::I32S, F64, true),
+        O::I32TruncSatF64U => (ToInt::I32U, F64, true),
+        O::I64TruncSatF32S => (ToInt::I64S, F32, true),
+        O::I64TruncSatF32U => (ToInt::I64U, F32, true),
+        O::I64TruncSatF64S => (ToInt::I64S, F64, true),
+        O::I64TruncSatF64U => (ToInt::I64U, F64, true),
+        _ => return None,
+    })
+}
+
+/// The nearest floats outside of what truncates to the type: the result fits between them.
+fn bounds(to: ToInt, from: FloatWidth) -> (f64, f64) {
+    match (to, from) {
+        (ToInt::I32S, FloatWidth::F32) => (-2147483904.0, 2147483648.0),
+        (ToInt::I32S, FloatWidth::F64) => (-2147483649.0, 2147483648.0),
+        (ToInt::I32U, FloatWidth::F32 | FloatWidth::F64) => (-1.0, 4294967296.0),
+        (ToInt::I64S, FloatWidth::F32) => (-9223373136366403584.0, HALF),
+        (ToInt::I64S, FloatWidth::F64) => (-9223372036854777856.0, HALF),
+        (ToInt::I64U, FloatWidth::F32 | FloatWidth::F64) => (-1.0, 18446744073709551616.0),
+    }
+}
+
+/// The most that the slow path of one truncation takes, in bytes: that of ARM64 to unsigned 64 bits,
+/// with constants of four instructions and far branches.
+const SLOW_BYTES_MAX: u64 = 192;
+
+/// 2 to the power of 63.
+const HALF: f64 = 9223372036854775808.0;
+
+/// The least and the greatest value of the type.
+fn limits(to: ToInt) -> (u64, u64) {
+    match to {
+        ToInt::I32S => (i32::MIN as u32 as u64, i32::MAX as u64),
+        ToInt::I32U => (0, u32::MAX.into()),
+        ToInt::I64S => (i64::MIN as u64, i64::MAX as u64),
+        ToInt::I64U => (0, u64::MAX),
+    }
+}
+
+impl<M: Masm> Compiler<'_, M> {
+    /// These operators; false for all others.
+    pub(super) fn truncation(&mut self, op: &Operator<'_>, next: Next) -> bool {
+        let Some((to, from, saturates)) = parts(op) else {
+            return false;
+        };
+        let traps = (!saturates).then(|| {
+            let bad = self.trap_label(TrapCode::BadConversionToInteger);
+            [bad, self.trap_label(TrapCode::IntegerOverflow)]
+        });
+        let src = self.pop_fpr();
+        let dst = self.result_gpr(next, &[]);
+        let (start, resume) = (self.masm.label(), self.masm.label());
+        let masm = &mut self.masm;
+        let is_complete = if saturates {
+            masm.truncate_saturating(to, from, dst, src.reg, start)
+        } else {
+            masm.truncate(to, from, dst, src.reg, start);
+            false
+        };
+        self.masm.bind(resume);
+        if !is_complete {
+            self.slow_truncations.push(Slow {
+                start,
+                resume,
+                to,
+                from,
+                dst,
+                src: src.reg,
+                traps,
+            });
+        }
+        self.release_float(src);
+        let width = match to {
+            ToInt::I32S | ToInt::I32U => Width::W32,
+            ToInt::I64S | ToInt::I64U => Width::W64,
+        };
+        self.push(int_type(width), Loc::Gpr(dst));
+        true
+    }
+
+    /// The most that what the fast paths left may take, in bytes.
+    pub(super) fn slow_truncation_bytes(&self) -> u64 {
+        self.slow_truncations.len() as u64 * SLOW_BYTES_MAX
+    }
+
+    /// Emits what the fast paths left.
+    pub(super) fn finish_truncations(&mut self) {
+        for slow in core::mem::take(&mut self.slow_truncations) {
+            let start = self.masm.offset();
+            self.masm.bind(slow.start);
+            self.slow_truncation(&slow);
+            self.masm.jump(slow.resume);
+            debug_assert!(u64::from(self.masm.offset() - start) <= SLOW_BYTES_MAX);
+        }
+    }
+
+    fn slow_truncation(&mut self, slow: &Slow<M::Label>) {
+        let (lowest, highest) = bounds(slow.to, slow.from);
+        let (least, greatest) = limits(slow.to);
+        match slow.traps {
+            Some([bad, overflow]) => {
+                let Slow { from, src, .. } = *slow;
+                self.masm
+                    .float_branch_if(FloatCond::Ne, false, from, src, src, bad);
+                self.branch_unless(FloatCond::Gt, slow, lowest, overflow);
+                self.branch_unless(FloatCond::Lt, slow, highest, overflow);
+                match slow.to {
+                    // Of the values that fit, the fast path leaves only those at the lower end.
+                    ToInt::I32S | ToInt::I64S => self.masm.imm(slow.dst, least),
+                    // It leaves none.
+                    ToInt::I32U => {}
+                    ToInt::I64U => self.upper_half(slow, overflow),
+                }
+            }
+            None => {
+                // NaN gives 0; so does what is below an unsigned type.
+                self.masm.imm(slow.dst, 0);
+                match slow.to {
+                    ToInt::I32S | ToInt::I64S => {
+                        let Slow { from, src, .. } = *slow;
+                        self.masm.float_branch_if(
+                            FloatCond::Ne,
+                            false,
+                            from,
+                            src,
+                            src,
+                            slow.resume,
+                        );
+                        self.masm.imm(slow.dst, least);
+                    }
+                    ToInt::I32U | ToInt::I64U => {}
+                }
+                self.branch_unless(FloatCond::Gt, slow, 0.0, slow.resume);
+                self.masm.imm(slow.dst, greatest);
+                if slow.to == ToInt::I64U {
+                    self.branch_unless(FloatCond::Lt, slow, highest, slow.resume);
+                    self.upper_half(slow, slow.resume);
+                }
+            }
+        }
+    }
+
+    /// Branches unless `src cond bound`.
+    fn branch_unless(
+        &mut self,
+        cond: FloatCond,
+        slow: &Slow<M::Label>,
+        bound: f64,
+        target: M::Label,
+    ) {
+        let scratch = M::FILE.float_scratch;
+        self.float_constant(slow.from, scratch, bound);
+        self.masm
+            .float_branch_if(cond, true, slow.from, slow.src, scratch, target);
+    }
+
+    fn float_constant(&mut self, width: FloatWidth, dst: Fpr, value: f64) {
+        let bits = match width {
+            FloatWidth::F32 => u64::from((value as f32).to_bits()),
+            FloatWidth::F64 => value.to_bits(),
+        };
+        self.masm.vector_imm(dst, bits, 0);
+    }
+
+    /// The result for values from 2^63 on: the distance from there, plus 2^63. Never goes to
+    /// `nowhere`.
+    fn upper_half(&mut self, slow: &Slow<M::Label>, nowhere: M::Label) {
+        let (distance, half) = (M::FILE.float_scratch, M::FILE.scratch[0]);
+        self.float_constant(slow.from, distance, HALF);
+        self.masm
+            .float(FloatOp::Sub, slow.from, distance, slow.src, distance);
+        self.masm
+            .truncate(ToInt::I64S, slow.from, slow.dst, distance, nowhere);
+        self.masm.imm(half, 1 << 63);
+        let half = Operand::Reg(half);
+        self.masm
+            .alu(AluOp::Xor, Width::W64, slow.dst, slow.dst, half);
+    }
+}

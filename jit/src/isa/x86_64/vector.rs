@@ -1,0 +1,920 @@
+//! Vector arithmetic on x86_64, with SSE4.2.
+//!
+//! Two-operand instructions: the sequences copy where the destination is not the first operand.
+//! Those that need more than the destination use `xmm14` and `xmm13`, which are never operands,
+//! and write the destination after the last read of an operand. Masks are made from all ones by
+//! shifting, or lie in the constant pool, whose entries of 16 bytes are aligned: no other operand
+//! of these instructions is in memory. The legacy encodings do without AVX; only the fused
+//! multiplications have no others.
+
+use dynasmrt::DynasmApi;
+
+use super::encode::{Cc, Group, Op, Rm, Vex};
+use super::masm::X64Masm;
+use super::regs::{RCX, RDX, XMM_PRIVATE as P, XMM_PRIVATE_2 as Q};
+use crate::masm::{FloatPart, FloatUnary, FloatWidth, Fpr, Gpr, Masm, Operand, Width};
+use crate::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
+
+const F32: FloatWidth = FloatWidth::F32;
+const F64: FloatWidth = FloatWidth::F64;
+
+/// An integer instruction of SSE2.
+pub(super) const fn sse2(code: u8) -> Op {
+    Op::two(code).with(0x66)
+}
+
+/// An instruction of SSSE3 to SSE4.2 without an immediate.
+pub(super) const fn sse4(code: u8) -> Op {
+    Op::three_8(code)
+}
+
+/// A packed float instruction.
+const fn float(code: u8, width: FloatWidth) -> Op {
+    match width {
+        FloatWidth::F32 => Op::two(code),
+        FloatWidth::F64 => Op::two(code).with(0x66),
+    }
+}
+
+const PAND: Op = sse2(0xdb);
+const PANDN: Op = sse2(0xdf);
+const POR: Op = sse2(0xeb);
+pub(super) const PXOR: Op = sse2(0xef);
+pub(super) const PSHUFB: Op = sse4(0x00);
+const PTEST: Op = sse4(0x17);
+const PADD: [Op; 4] = [sse2(0xfc), sse2(0xfd), sse2(0xfe), sse2(0xd4)];
+const PSUB: [Op; 4] = [sse2(0xf8), sse2(0xf9), sse2(0xfa), sse2(0xfb)];
+const PCMPEQ: [Op; 4] = [sse2(0x74), sse2(0x75), sse2(0x76), sse4(0x29)];
+const PCMPGT: [Op; 4] = [sse2(0x64), sse2(0x65), sse2(0x66), sse4(0x37)];
+const PMAXS: [Op; 3] = [sse4(0x3c), sse2(0xee), sse4(0x3d)];
+const PMINS: [Op; 3] = [sse4(0x38), sse2(0xea), sse4(0x39)];
+const PMAXU: [Op; 3] = [sse2(0xde), sse4(0x3e), sse4(0x3f)];
+const PMINU: [Op; 3] = [sse2(0xda), sse4(0x3a), sse4(0x3b)];
+const PMULLW: Op = sse2(0xd5);
+const PMULHW: Op = sse2(0xe5);
+const PMULHUW: Op = sse2(0xe4);
+const PMULLD: Op = sse4(0x40);
+const PMULUDQ: Op = sse2(0xf4);
+const PMULDQ: Op = sse4(0x28);
+const PMADDWD: Op = sse2(0xf5);
+const PMADDUBSW: Op = sse4(0x04);
+const PACKSSWB: Op = sse2(0x63);
+const PACKUSWB: Op = sse2(0x67);
+const PUNPCKHBW: Op = sse2(0x68);
+const PUNPCKLBW: Op = sse2(0x60);
+const PUNPCKLWD: Op = sse2(0x61);
+const PUNPCKHWD: Op = sse2(0x69);
+const PSHUFD: Op = sse2(0x70);
+/// The extensions of low lanes, by the log of the lane's size in bytes.
+pub(super) const PMOVSX: [Op; 3] = [sse4(0x20), sse4(0x23), sse4(0x25)];
+pub(super) const PMOVZX: [Op; 3] = [sse4(0x30), sse4(0x33), sse4(0x35)];
+/// The shuffle of dwords that moves the high half down.
+const HIGH: u8 = 0xee;
+
+const ADD: u8 = 0x58;
+const MUL: u8 = 0x59;
+const SUB: u8 = 0x5c;
+const MIN: u8 = 0x5d;
+const DIV: u8 = 0x5e;
+const MAX: u8 = 0x5f;
+const CMP: u8 = 0xc2;
+const CVTTPS2DQ: Op = Op::two(0x5b).with(0xf3);
+const CVTDQ2PS: Op = Op::two(0x5b);
+
+/// The predicates of float comparisons.
+#[derive(Clone, Copy)]
+enum Predicate {
+    Eq = 0,
+    Lt = 1,
+    Le = 2,
+    Unordered = 3,
+    Ne = 4,
+}
+
+/// The shifts by immediates, by their number in the opcode.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum VecShiftImm {
+    ShrU = 2,
+    ShrS = 4,
+    Shl = 6,
+}
+use VecShiftImm::{Shl, ShrS, ShrU};
+
+/// A byte in all places.
+const fn bytes(byte: u8) -> u128 {
+    u128::from_ne_bytes([byte; 16])
+}
+
+/// A double in both lanes.
+const fn doubles(value: f64) -> u128 {
+    (value.to_bits() as u128) << 64 | value.to_bits() as u128
+}
+
+impl X64Masm {
+    /// `dst = dst op src`.
+    pub(super) fn vec(&mut self, op: Op, dst: Fpr, src: Fpr) {
+        self.emit(op, Width::W32, dst.0, Rm::Reg(src.0));
+    }
+
+    /// `dst = dst op constant`.
+    pub(super) fn vec_constant(&mut self, op: Op, dst: Fpr, bits: u128) {
+        let constant = Rm::Constant(self.vector_constant(bits));
+        self.emit(op, Width::W32, dst.0, constant);
+    }
+
+    /// As `vec`, with an immediate.
+    pub(super) fn vec_imm(&mut self, op: Op, dst: Fpr, src: Fpr, value: u8) {
+        self.vec(op, dst, src);
+        self.asm.push(value);
+    }
+
+    /// Shifts lanes of `2 << log_words` bytes.
+    pub(super) fn shift_by_imm(&mut self, shift: VecShiftImm, log_words: u8, dst: Fpr, count: u8) {
+        let op = sse2(0x71 + log_words);
+        self.emit(op, Width::W32, shift as u8, Rm::Reg(dst.0));
+        self.asm.push(count);
+    }
+
+    /// Shifts lanes by the low half of a register.
+    fn shift_by_register(&mut self, shift: VecShiftImm, log_words: u8, dst: Fpr, count: Fpr) {
+        let base = match shift {
+            ShrU => 0xd1,
+            ShrS => 0xe1,
+            Shl => 0xf1,
+        };
+        self.vec(sse2(base + log_words), dst, count);
+    }
+
+    pub(super) fn vec_copy(&mut self, dst: Fpr, src: Fpr) {
+        self.float_mov(FloatPart::V128, dst, src);
+    }
+
+    pub(super) fn vec_zero(&mut self, dst: Fpr) {
+        self.vec(PXOR, dst, dst);
+    }
+
+    fn vec_ones(&mut self, dst: Fpr) {
+        self.vec(PCMPEQ[2], dst, dst);
+    }
+
+    fn invert(&mut self, dst: Fpr) {
+        self.vec_ones(P);
+        self.vec(PXOR, dst, P);
+    }
+
+    pub(super) fn commutative_vec(&mut self, op: Op, dst: Fpr, a: Fpr, b: Fpr) {
+        if dst == b {
+            self.vec(op, dst, a);
+        } else {
+            self.vec_copy(dst, a);
+            self.vec(op, dst, b);
+        }
+    }
+
+    /// `dst = a op b`, the operands in this order.
+    pub(super) fn ordered_vec(&mut self, op: Op, dst: Fpr, a: Fpr, b: Fpr) {
+        let b = if dst == b && dst != a {
+            self.vec_copy(P, b);
+            P
+        } else {
+            b
+        };
+        self.vec_copy(dst, a);
+        self.vec(op, dst, b);
+    }
+
+    fn not_equal(&mut self, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
+        self.commutative_vec(PCMPEQ[size], dst, a, b);
+        self.invert(dst);
+    }
+
+    /// `a` compared with the extremum of both.
+    fn is_extremum(&mut self, extremum: Op, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.vec(extremum, P, b);
+        self.vec_copy(dst, a);
+        self.vec(PCMPEQ[size], dst, P);
+    }
+
+    fn is_no_extremum(&mut self, extremum: Op, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
+        self.is_extremum(extremum, size, dst, a, b);
+        self.invert(dst);
+    }
+
+    fn float_comparison(&mut self, is: Predicate, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        self.ordered_vec(float(CMP, width), dst, a, b);
+        self.asm.push(is as u8);
+    }
+
+    /// `dst = a & !b`.
+    fn and_not(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
+        if dst == a && dst != b {
+            self.vec_copy(P, b);
+            self.vec(PANDN, P, a);
+            self.vec_copy(dst, P);
+        } else {
+            self.vec_copy(dst, b);
+            self.vec(PANDN, dst, a);
+        }
+    }
+
+    /// Products of bytes as words.
+    fn multiply_bytes(&mut self, extend: Op, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
+        if high {
+            self.vec_imm(PSHUFD, P, a, HIGH);
+            self.vec_imm(PSHUFD, Q, b, HIGH);
+            self.vec(extend, P, P);
+            self.vec(extend, dst, Q);
+        } else {
+            self.vec(extend, P, a);
+            self.vec(extend, dst, b);
+        }
+        self.vec(PMULLW, dst, P);
+    }
+
+    /// Products of words as dwords, from their halves.
+    fn multiply_words(&mut self, upper: Op, interleave: Op, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.vec(upper, P, b);
+        self.commutative_vec(PMULLW, dst, a, b);
+        self.vec(interleave, dst, P);
+    }
+
+    /// Products of dwords as qwords: the even lanes are multiplied.
+    fn multiply_dwords(&mut self, multiply: Op, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
+        let spread = if high { 0xfa } else { 0x50 };
+        self.vec_imm(PSHUFD, P, a, spread);
+        self.vec_imm(PSHUFD, dst, b, spread);
+        self.vec(multiply, dst, P);
+    }
+
+    /// From the products of the halves; that of the upper ones lies outside of the result.
+    fn multiply_qwords(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.shift_by_imm(ShrU, 2, P, 32);
+        self.vec(PMULUDQ, P, b);
+        self.vec_copy(Q, b);
+        self.shift_by_imm(ShrU, 2, Q, 32);
+        self.vec(PMULUDQ, Q, a);
+        self.vec(PADD[3], P, Q);
+        self.shift_by_imm(Shl, 2, P, 32);
+        self.commutative_vec(PMULUDQ, dst, a, b);
+        self.vec(PADD[3], dst, P);
+    }
+
+    /// The instruction answers the least value for -1 × -1, which nothing else gives.
+    fn multiply_fractions(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
+        self.commutative_vec(sse4(0x0b), dst, a, b);
+        self.vec_ones(P);
+        self.shift_by_imm(Shl, 0, P, 15);
+        self.vec(PCMPEQ[1], P, dst);
+        self.vec(PXOR, dst, P);
+    }
+
+    /// Sums of the products of neighbouring signed bytes, those of odd numbers first. Even ones
+    /// are multiplied as the high bytes of words, so that the high words are the products.
+    fn dot_bytes(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.shift_by_imm(ShrS, 0, P, 8);
+        self.vec_copy(Q, b);
+        self.shift_by_imm(ShrS, 0, Q, 8);
+        self.vec(PMULLW, P, Q);
+        self.vec_copy(Q, b);
+        self.shift_by_imm(Shl, 0, Q, 8);
+        self.vec_copy(dst, a);
+        self.shift_by_imm(Shl, 0, dst, 8);
+        self.vec(PMULHW, dst, Q);
+        self.vec(PADD[1], dst, P);
+    }
+
+    /// The instruction answers its second operand for NaN and equal zeros. Both orders together
+    /// have the sign of zero and say which lanes are NaN, whose payloads are then cut.
+    fn float_minimum(&mut self, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.vec(float(MIN, width), P, b);
+        self.vec_copy(Q, b);
+        self.vec(float(MIN, width), Q, a);
+        self.vec(POR, P, Q);
+        self.cut_payloads(width, dst);
+    }
+
+    /// As the minimum; where the orders differ, a subtraction makes +0 of zeros, and quiet NaNs.
+    fn float_maximum(&mut self, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        self.vec_copy(P, a);
+        self.vec(float(MAX, width), P, b);
+        self.vec_copy(Q, b);
+        self.vec(float(MAX, width), Q, a);
+        self.vec(PXOR, Q, P);
+        self.vec(POR, P, Q);
+        self.vec(float(SUB, width), P, Q);
+        self.cut_payloads(width, dst);
+    }
+
+    /// `dst` = the first private register with NaNs made canonical.
+    fn cut_payloads(&mut self, width: FloatWidth, dst: Fpr) {
+        let (log_words, kept) = match width {
+            FloatWidth::F32 => (1, 10),
+            FloatWidth::F64 => (2, 13),
+        };
+        self.vec_copy(Q, P);
+        self.vec_imm(float(CMP, width), Q, Q, Predicate::Unordered as u8);
+        // A NaN with the quiet bit clear gets it from all ones.
+        self.vec(POR, P, Q);
+        self.shift_by_imm(ShrU, log_words, Q, kept);
+        self.vec(PANDN, Q, P);
+        self.vec_copy(dst, Q);
+    }
+
+    fn swizzle(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
+        // Numbers from 16 on get bit 7, which gives 0.
+        self.vec_copy(P, b);
+        self.vec_constant(sse2(0xdc), P, bytes(0x70));
+        self.vec_copy(dst, a);
+        self.vec(PSHUFB, dst, P);
+    }
+
+    fn absolute_qwords(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_zero(P);
+        self.vec(PCMPGT[3], P, a);
+        self.vec_copy(dst, a);
+        self.vec(PXOR, dst, P);
+        self.vec(PSUB[3], dst, P);
+    }
+
+    fn negate(&mut self, size: usize, dst: Fpr, a: Fpr) {
+        if dst == a {
+            self.vec_zero(P);
+            self.vec(PSUB[size], P, a);
+            self.vec_copy(dst, P);
+        } else {
+            self.vec_zero(dst);
+            self.vec(PSUB[size], dst, a);
+        }
+    }
+
+    /// Both halves of each byte are looked up.
+    fn count_bits(&mut self, dst: Fpr, a: Fpr) {
+        let counts = u128::from_le_bytes([0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4]);
+        let load = sse2(0x6f);
+        self.vec_copy(P, a);
+        self.shift_by_imm(ShrU, 0, P, 4);
+        self.vec_constant(PAND, P, bytes(0x0f));
+        self.vec_constant(load, Q, counts);
+        self.vec(PSHUFB, Q, P);
+        self.vec_copy(P, a);
+        self.vec_constant(PAND, P, bytes(0x0f));
+        self.vec_constant(load, dst, counts);
+        self.vec(PSHUFB, dst, P);
+        self.vec(PADD[0], dst, Q);
+    }
+
+    fn extend_high(&mut self, extend: Op, dst: Fpr, a: Fpr) {
+        self.vec_imm(PSHUFD, dst, a, HIGH);
+        self.vec(extend, dst, dst);
+    }
+
+    /// The sums of neighbouring signed bytes: multiplied by unsigned ones.
+    fn add_signed_byte_pairs(&mut self, dst: Fpr, a: Fpr) {
+        let target = if dst == a { P } else { dst };
+        self.vec_constant(sse2(0x6f), target, bytes(1));
+        self.vec(PMADDUBSW, target, a);
+        self.vec_copy(dst, target);
+    }
+
+    fn add_unsigned_word_pairs(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_copy(P, a);
+        self.shift_by_imm(ShrU, 1, P, 16);
+        self.vec_copy(dst, a);
+        self.shift_by_imm(Shl, 1, dst, 16);
+        self.shift_by_imm(ShrU, 1, dst, 16);
+        self.vec(PADD[2], dst, P);
+    }
+
+    fn round_lanes(&mut self, mode: u8, width: FloatWidth, dst: Fpr, a: Fpr) {
+        let code = match width {
+            FloatWidth::F32 => 0x08,
+            FloatWidth::F64 => 0x09,
+        };
+        self.vec_imm(Op::three_a(code), dst, a, mode);
+    }
+
+    /// The instruction answers the least integer for what does not fit: the sign of the operand
+    /// tells where that is wrong. NaN becomes 0 before.
+    fn truncate_singles(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_copy(P, a);
+        self.vec_imm(float(CMP, F32), P, a, Predicate::Eq as u8);
+        self.vec_copy(dst, a);
+        self.vec(PAND, dst, P);
+        self.vec(PXOR, P, dst);
+        self.vec(CVTTPS2DQ, dst, dst);
+        self.vec(PAND, P, dst);
+        self.shift_by_imm(ShrS, 1, P, 31);
+        self.vec(PXOR, dst, P);
+    }
+
+    /// What is above 2^31 is truncated in two parts.
+    fn truncate_singles_unsigned(&mut self, dst: Fpr, a: Fpr) {
+        // The second operand where the first is NaN: 0.
+        self.vec_zero(P);
+        self.vec_copy(dst, a);
+        self.vec(float(MAX, F32), dst, P);
+        // 2^31, rounded from 2^31 - 1.
+        self.vec_ones(P);
+        self.shift_by_imm(ShrU, 1, P, 1);
+        self.vec(CVTDQ2PS, P, P);
+        self.vec_copy(Q, dst);
+        self.vec(CVTTPS2DQ, dst, dst);
+        self.vec(float(SUB, F32), Q, P);
+        self.vec_imm(float(CMP, F32), P, Q, Predicate::Le as u8);
+        self.vec(CVTTPS2DQ, Q, Q);
+        // The greatest signed value where that overflows too.
+        self.vec(PXOR, Q, P);
+        self.vec_zero(P);
+        self.vec(PMAXS[2], Q, P);
+        self.vec(PADD[2], dst, Q);
+    }
+
+    /// From the lower 16 bits and half of the upper ones, both of which are exact.
+    fn convert_dwords_unsigned(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_copy(P, a);
+        self.shift_by_imm(Shl, 1, P, 16);
+        self.shift_by_imm(ShrU, 1, P, 16);
+        self.vec_copy(dst, a);
+        self.vec(PSUB[2], dst, P);
+        self.vec(CVTDQ2PS, P, P);
+        self.shift_by_imm(ShrU, 1, dst, 1);
+        self.vec(CVTDQ2PS, dst, dst);
+        self.vec(float(ADD, F32), dst, dst);
+        self.vec(float(ADD, F32), dst, P);
+    }
+
+    /// NaN becomes 0, and what is too great the greatest value, before.
+    fn truncate_doubles(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_copy(P, a);
+        self.vec_imm(float(CMP, F64), P, a, Predicate::Eq as u8);
+        self.vec_constant(PAND, P, doubles(i32::MAX as f64));
+        self.vec_copy(dst, a);
+        self.vec(float(MIN, F64), dst, P);
+        self.vec(sse2(0xe6), dst, dst);
+    }
+
+    /// Adding 2^52 leaves the integer in the low bits.
+    fn truncate_doubles_unsigned(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_zero(P);
+        self.vec_copy(dst, a);
+        self.vec(float(MAX, F64), dst, P);
+        self.vec_constant(float(MIN, F64), dst, doubles(u32::MAX as f64));
+        self.round_lanes(11, F64, dst, dst);
+        self.vec_constant(float(ADD, F64), dst, doubles(TWO_TO_52));
+        self.vec_imm(Op::two(0xc6), dst, P, 0x88);
+    }
+
+    /// The integer as the low bits of 2^52 and more, minus 2^52.
+    fn convert_low_unsigned(&mut self, dst: Fpr, a: Fpr) {
+        self.vec_copy(dst, a);
+        let upper = TWO_TO_52.to_bits() >> 32;
+        let upper = u128::from(upper << 32 | upper);
+        self.vec_constant(Op::two(0x14), dst, upper << 64 | upper);
+        self.vec_constant(float(SUB, F64), dst, doubles(TWO_TO_52));
+    }
+
+    /// Fused: `c + a * b`, or `c - a * b` for the other opcode.
+    fn fused(&mut self, op: Vex, width: FloatWidth, dst: Fpr, [a, b, c]: [Fpr; 3]) {
+        let target = if dst == a || dst == b { P } else { dst };
+        self.vec_copy(target, c);
+        let wide = match width {
+            FloatWidth::F32 => Width::W32,
+            FloatWidth::F64 => Width::W64,
+        };
+        self.vex(op, wide, Gpr(target.0), Gpr(b.0), a.0);
+        self.vec_copy(dst, target);
+    }
+
+    fn dot_bytes_and_add(&mut self, dst: Fpr, [a, b, c]: [Fpr; 3]) {
+        let ones = u128::from_ne_bytes([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
+        // The sequence has no register to spare: what it would overwrite waits in general ones.
+        if dst == c {
+            self.float_to_bits(F64, RCX, c);
+            self.emit(Op::three_a(0x16), Width::W64, c.0, RDX);
+            self.asm.push(1);
+        }
+        self.dot_bytes(dst, a, b);
+        self.vec_constant(PMADDWD, dst, ones);
+        if dst == c {
+            self.float_from_bits(F64, P, RCX);
+            self.emit(Op::three_a(0x22), Width::W64, P.0, RDX);
+            self.asm.push(1);
+            self.vec(PADD[2], dst, P);
+        } else {
+            self.vec(PADD[2], dst, c);
+        }
+    }
+
+    fn shift_bytes_by_imm(&mut self, shift: VecShiftImm, dst: Fpr, a: Fpr, count: u8) {
+        match shift {
+            Shl | ShrU => {
+                self.vec_copy(dst, a);
+                if count != 0 {
+                    self.shift_by_imm(shift, 0, dst, count);
+                    let mask = if shift == Shl {
+                        0xff << count
+                    } else {
+                        0xff >> count
+                    };
+                    self.vec_constant(PAND, dst, bytes(mask));
+                }
+            }
+            ShrS => {
+                self.vec_copy(P, a);
+                self.vec(PUNPCKHBW, P, P);
+                self.shift_by_imm(ShrS, 0, P, count + 8);
+                self.vec_copy(dst, a);
+                self.vec(PUNPCKLBW, dst, dst);
+                self.shift_by_imm(ShrS, 0, dst, count + 8);
+                self.vec(PACKSSWB, dst, P);
+            }
+        }
+    }
+
+    /// The count is in `rcx`.
+    fn shift_bytes(&mut self, shift: VecShiftImm, dst: Fpr, a: Fpr) {
+        if shift == ShrS {
+            self.group_imm(Group::Add, Width::W32, RCX, 8);
+        }
+        self.float_from_bits(F32, P, RCX);
+        match shift {
+            Shl => {
+                // -1 << count fits in a byte.
+                self.vec_ones(Q);
+                self.shift_by_register(Shl, 0, Q, P);
+                self.vec(PACKSSWB, Q, Q);
+                self.vec_copy(dst, a);
+                self.shift_by_register(Shl, 0, dst, P);
+                self.vec(PAND, dst, Q);
+            }
+            ShrU => {
+                self.vec_ones(Q);
+                self.shift_by_imm(ShrU, 0, Q, 8);
+                self.shift_by_register(ShrU, 0, Q, P);
+                self.vec(PACKUSWB, Q, Q);
+                self.vec_copy(dst, a);
+                self.shift_by_register(ShrU, 0, dst, P);
+                self.vec(PAND, dst, Q);
+            }
+            ShrS => {
+                self.vec_copy(Q, a);
+                self.vec(PUNPCKHBW, Q, Q);
+                self.shift_by_register(ShrS, 0, Q, P);
+                self.vec_copy(dst, a);
+                self.vec(PUNPCKLBW, dst, dst);
+                self.shift_by_register(ShrS, 0, dst, P);
+                self.vec(PACKSSWB, dst, Q);
+            }
+        }
+    }
+
+    /// There is no arithmetic shift of qwords: the sign bit is moved along and extended.
+    fn shift_qwords_signed(&mut self, dst: Fpr, a: Fpr, count: Option<u8>) {
+        self.vec_ones(Q);
+        self.shift_by_imm(Shl, 2, Q, 63);
+        match count {
+            Some(count) => self.shift_by_imm(ShrU, 2, Q, count),
+            None => self.shift_by_register(ShrU, 2, Q, P),
+        }
+        self.vec_copy(dst, a);
+        match count {
+            Some(count) => self.shift_by_imm(ShrU, 2, dst, count),
+            None => self.shift_by_register(ShrU, 2, dst, P),
+        }
+        self.vec(PXOR, dst, Q);
+        self.vec(PSUB[3], dst, Q);
+    }
+
+    fn shift_lanes_by(&mut self, shift: VecShiftImm, size: u8, dst: Fpr, a: Fpr, count: Operand) {
+        let mask = (8 << size) - 1;
+        match count {
+            Operand::Imm(count) => {
+                let count = count as u8 & mask;
+                match (size, shift) {
+                    (_, _) if count == 0 => self.vec_copy(dst, a),
+                    (0, _) => self.shift_bytes_by_imm(shift, dst, a, count),
+                    (3, ShrS) => self.shift_qwords_signed(dst, a, Some(count)),
+                    (_, _) => {
+                        self.vec_copy(dst, a);
+                        self.shift_by_imm(shift, size - 1, dst, count);
+                    }
+                }
+            }
+            Operand::Reg(count) => {
+                Self::check_operands(&[count]);
+                self.mov_always(Width::W32, RCX, count);
+                self.group_imm(Group::And, Width::W32, RCX, i32::from(mask));
+                if size == 0 {
+                    self.shift_bytes(shift, dst, a);
+                    return;
+                }
+                self.float_from_bits(F32, P, RCX);
+                if size == 3 && shift == ShrS {
+                    self.shift_qwords_signed(dst, a, None);
+                } else {
+                    self.vec_copy(dst, a);
+                    self.shift_by_register(shift, size - 1, dst, P);
+                }
+            }
+        }
+    }
+
+    fn all_true(&mut self, size: usize, dst: Gpr, a: Fpr) {
+        self.vec_zero(P);
+        self.vec(PCMPEQ[size], P, a);
+        self.zero(dst);
+        self.vec(PTEST, P, P);
+        self.set(Cc::Equal, dst);
+    }
+}
+
+/// 2 to the power of 52: the last bit weighs one.
+const TWO_TO_52: f64 = 4503599627370496.0;
+
+impl VectorMasm for X64Masm {
+    fn has_fused(&self) -> bool {
+        self.features.fma
+    }
+
+    fn vec_unary(&mut self, op: VecUnary, dst: Fpr, a: Fpr) {
+        use VecUnary as U;
+        match op {
+            U::V128Not => {
+                let target = if dst == a { P } else { dst };
+                self.vec_ones(target);
+                let other = if dst == a { P } else { a };
+                self.vec(PXOR, dst, other);
+            }
+            U::I8x16Abs => self.vec(sse4(0x1c), dst, a),
+            U::I16x8Abs => self.vec(sse4(0x1d), dst, a),
+            U::I32x4Abs => self.vec(sse4(0x1e), dst, a),
+            U::I64x2Abs => self.absolute_qwords(dst, a),
+            U::I8x16Neg => self.negate(0, dst, a),
+            U::I16x8Neg => self.negate(1, dst, a),
+            U::I32x4Neg => self.negate(2, dst, a),
+            U::I64x2Neg => self.negate(3, dst, a),
+            U::I8x16Popcnt => self.count_bits(dst, a),
+            U::I16x8ExtAddPairwiseI8x16S => self.add_signed_byte_pairs(dst, a),
+            U::I16x8ExtAddPairwiseI8x16U => {
+                self.vec_copy(dst, a);
+                self.vec_constant(PMADDUBSW, dst, bytes(1));
+            }
+            U::I32x4ExtAddPairwiseI16x8S => {
+                self.vec_copy(dst, a);
+                let ones = u128::from_ne_bytes([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
+                self.vec_constant(PMADDWD, dst, ones);
+            }
+            U::I32x4ExtAddPairwiseI16x8U => self.add_unsigned_word_pairs(dst, a),
+            U::I16x8ExtendLowI8x16S => self.vec(PMOVSX[0], dst, a),
+            U::I16x8ExtendLowI8x16U => self.vec(PMOVZX[0], dst, a),
+            U::I32x4ExtendLowI16x8S => self.vec(PMOVSX[1], dst, a),
+            U::I32x4ExtendLowI16x8U => self.vec(PMOVZX[1], dst, a),
+            U::I64x2ExtendLowI32x4S => self.vec(PMOVSX[2], dst, a),
+            U::I64x2ExtendLowI32x4U => self.vec(PMOVZX[2], dst, a),
+            U::I16x8ExtendHighI8x16S => self.extend_high(PMOVSX[0], dst, a),
+            U::I16x8ExtendHighI8x16U => self.extend_high(PMOVZX[0], dst, a),
+            U::I32x4ExtendHighI16x8S => self.extend_high(PMOVSX[1], dst, a),
+            U::I32x4ExtendHighI16x8U => self.extend_high(PMOVZX[1], dst, a),
+            U::I64x2ExtendHighI32x4S => self.extend_high(PMOVSX[2], dst, a),
+            U::I64x2ExtendHighI32x4U => self.extend_high(PMOVZX[2], dst, a),
+            U::F32x4Ceil => self.round_lanes(10, F32, dst, a),
+            U::F32x4Floor => self.round_lanes(9, F32, dst, a),
+            U::F32x4Trunc => self.round_lanes(11, F32, dst, a),
+            U::F32x4Nearest => self.round_lanes(8, F32, dst, a),
+            U::F64x2Ceil => self.round_lanes(10, F64, dst, a),
+            U::F64x2Floor => self.round_lanes(9, F64, dst, a),
+            U::F64x2Trunc => self.round_lanes(11, F64, dst, a),
+            U::F64x2Nearest => self.round_lanes(8, F64, dst, a),
+            // These change all lanes of a register.
+            U::F32x4Abs => self.float_one_operand(FloatUnary::Abs, F32, dst, a),
+            U::F32x4Neg => self.float_one_operand(FloatUnary::Neg, F32, dst, a),
+            U::F64x2Abs => self.float_one_operand(FloatUnary::Abs, F64, dst, a),
+            U::F64x2Neg => self.float_one_operand(FloatUnary::Neg, F64, dst, a),
+            U::F32x4Sqrt => self.vec(float(0x51, F32), dst, a),
+            U::F64x2Sqrt => self.vec(float(0x51, F64), dst, a),
+            U::I32x4TruncSatF32x4S | U::I32x4RelaxedTruncF32x4S => self.truncate_singles(dst, a),
+            U::I32x4TruncSatF32x4U | U::I32x4RelaxedTruncF32x4U => {
+                self.truncate_singles_unsigned(dst, a);
+            }
+            U::F32x4ConvertI32x4S => self.vec(CVTDQ2PS, dst, a),
+            U::F32x4ConvertI32x4U => self.convert_dwords_unsigned(dst, a),
+            U::I32x4TruncSatF64x2SZero | U::I32x4RelaxedTruncF64x2SZero => {
+                self.truncate_doubles(dst, a);
+            }
+            U::I32x4TruncSatF64x2UZero | U::I32x4RelaxedTruncF64x2UZero => {
+                self.truncate_doubles_unsigned(dst, a);
+            }
+            U::F64x2ConvertLowI32x4S => self.vec(Op::two(0xe6).with(0xf3), dst, a),
+            U::F64x2ConvertLowI32x4U => self.convert_low_unsigned(dst, a),
+            U::F32x4DemoteF64x2Zero => self.vec(float(0x5a, F64), dst, a),
+            U::F64x2PromoteLowF32x4 => self.vec(float(0x5a, F32), dst, a),
+        }
+    }
+
+    fn vec_binary(&mut self, op: VecBinary, dst: Fpr, a: Fpr, b: Fpr) {
+        use Predicate as Is;
+        use VecBinary as B;
+        match op {
+            B::I8x16Swizzle | B::I8x16RelaxedSwizzle => self.swizzle(dst, a, b),
+            B::I8x16Eq => self.commutative_vec(PCMPEQ[0], dst, a, b),
+            B::I16x8Eq => self.commutative_vec(PCMPEQ[1], dst, a, b),
+            B::I32x4Eq => self.commutative_vec(PCMPEQ[2], dst, a, b),
+            B::I64x2Eq => self.commutative_vec(PCMPEQ[3], dst, a, b),
+            B::I8x16Ne => self.not_equal(0, dst, a, b),
+            B::I16x8Ne => self.not_equal(1, dst, a, b),
+            B::I32x4Ne => self.not_equal(2, dst, a, b),
+            B::I64x2Ne => self.not_equal(3, dst, a, b),
+            B::I8x16GtS => self.ordered_vec(PCMPGT[0], dst, a, b),
+            B::I16x8GtS => self.ordered_vec(PCMPGT[1], dst, a, b),
+            B::I32x4GtS => self.ordered_vec(PCMPGT[2], dst, a, b),
+            B::I64x2GtS => self.ordered_vec(PCMPGT[3], dst, a, b),
+            B::I8x16LtS => self.ordered_vec(PCMPGT[0], dst, b, a),
+            B::I16x8LtS => self.ordered_vec(PCMPGT[1], dst, b, a),
+            B::I32x4LtS => self.ordered_vec(PCMPGT[2], dst, b, a),
+            B::I64x2LtS => self.ordered_vec(PCMPGT[3], dst, b, a),
+            B::I8x16GeS => self.is_extremum(PMAXS[0], 0, dst, a, b),
+            B::I16x8GeS => self.is_extremum(PMAXS[1], 1, dst, a, b),
+            B::I32x4GeS => self.is_extremum(PMAXS[2], 2, dst, a, b),
+            B::I64x2GeS => {
+                self.ordered_vec(PCMPGT[3], dst, b, a);
+                self.invert(dst);
+            }
+            B::I8x16LeS => self.is_extremum(PMINS[0], 0, dst, a, b),
+            B::I16x8LeS => self.is_extremum(PMINS[1], 1, dst, a, b),
+            B::I32x4LeS => self.is_extremum(PMINS[2], 2, dst, a, b),
+            B::I64x2LeS => {
+                self.ordered_vec(PCMPGT[3], dst, a, b);
+                self.invert(dst);
+            }
+            B::I8x16GeU => self.is_extremum(PMAXU[0], 0, dst, a, b),
+            B::I16x8GeU => self.is_extremum(PMAXU[1], 1, dst, a, b),
+            B::I32x4GeU => self.is_extremum(PMAXU[2], 2, dst, a, b),
+            B::I8x16LeU => self.is_extremum(PMINU[0], 0, dst, a, b),
+            B::I16x8LeU => self.is_extremum(PMINU[1], 1, dst, a, b),
+            B::I32x4LeU => self.is_extremum(PMINU[2], 2, dst, a, b),
+            B::I8x16GtU => self.is_no_extremum(PMINU[0], 0, dst, a, b),
+            B::I16x8GtU => self.is_no_extremum(PMINU[1], 1, dst, a, b),
+            B::I32x4GtU => self.is_no_extremum(PMINU[2], 2, dst, a, b),
+            B::I8x16LtU => self.is_no_extremum(PMAXU[0], 0, dst, a, b),
+            B::I16x8LtU => self.is_no_extremum(PMAXU[1], 1, dst, a, b),
+            B::I32x4LtU => self.is_no_extremum(PMAXU[2], 2, dst, a, b),
+            B::F32x4Eq => self.float_comparison(Is::Eq, F32, dst, a, b),
+            B::F32x4Ne => self.float_comparison(Is::Ne, F32, dst, a, b),
+            B::F32x4Lt => self.float_comparison(Is::Lt, F32, dst, a, b),
+            B::F32x4Gt => self.float_comparison(Is::Lt, F32, dst, b, a),
+            B::F32x4Le => self.float_comparison(Is::Le, F32, dst, a, b),
+            B::F32x4Ge => self.float_comparison(Is::Le, F32, dst, b, a),
+            B::F64x2Eq => self.float_comparison(Is::Eq, F64, dst, a, b),
+            B::F64x2Ne => self.float_comparison(Is::Ne, F64, dst, a, b),
+            B::F64x2Lt => self.float_comparison(Is::Lt, F64, dst, a, b),
+            B::F64x2Gt => self.float_comparison(Is::Lt, F64, dst, b, a),
+            B::F64x2Le => self.float_comparison(Is::Le, F64, dst, a, b),
+            B::F64x2Ge => self.float_comparison(Is::Le, F64, dst, b, a),
+            B::V128And => self.commutative_vec(PAND, dst, a, b),
+            B::V128AndNot => self.and_not(dst, a, b),
+            B::V128Or => self.commutative_vec(POR, dst, a, b),
+            B::V128Xor => self.commutative_vec(PXOR, dst, a, b),
+            B::I8x16NarrowI16x8S => self.ordered_vec(PACKSSWB, dst, a, b),
+            B::I8x16NarrowI16x8U => self.ordered_vec(PACKUSWB, dst, a, b),
+            B::I16x8NarrowI32x4S => self.ordered_vec(sse2(0x6b), dst, a, b),
+            B::I16x8NarrowI32x4U => self.ordered_vec(sse4(0x2b), dst, a, b),
+            B::I8x16Add => self.commutative_vec(PADD[0], dst, a, b),
+            B::I16x8Add => self.commutative_vec(PADD[1], dst, a, b),
+            B::I32x4Add => self.commutative_vec(PADD[2], dst, a, b),
+            B::I64x2Add => self.commutative_vec(PADD[3], dst, a, b),
+            B::I8x16Sub => self.ordered_vec(PSUB[0], dst, a, b),
+            B::I16x8Sub => self.ordered_vec(PSUB[1], dst, a, b),
+            B::I32x4Sub => self.ordered_vec(PSUB[2], dst, a, b),
+            B::I64x2Sub => self.ordered_vec(PSUB[3], dst, a, b),
+            B::I8x16AddSatS => self.commutative_vec(sse2(0xec), dst, a, b),
+            B::I16x8AddSatS => self.commutative_vec(sse2(0xed), dst, a, b),
+            B::I8x16AddSatU => self.commutative_vec(sse2(0xdc), dst, a, b),
+            B::I16x8AddSatU => self.commutative_vec(sse2(0xdd), dst, a, b),
+            B::I8x16SubSatS => self.ordered_vec(sse2(0xe8), dst, a, b),
+            B::I16x8SubSatS => self.ordered_vec(sse2(0xe9), dst, a, b),
+            B::I8x16SubSatU => self.ordered_vec(sse2(0xd8), dst, a, b),
+            B::I16x8SubSatU => self.ordered_vec(sse2(0xd9), dst, a, b),
+            B::I8x16MinS => self.commutative_vec(PMINS[0], dst, a, b),
+            B::I16x8MinS => self.commutative_vec(PMINS[1], dst, a, b),
+            B::I32x4MinS => self.commutative_vec(PMINS[2], dst, a, b),
+            B::I8x16MinU => self.commutative_vec(PMINU[0], dst, a, b),
+            B::I16x8MinU => self.commutative_vec(PMINU[1], dst, a, b),
+            B::I32x4MinU => self.commutative_vec(PMINU[2], dst, a, b),
+            B::I8x16MaxS => self.commutative_vec(PMAXS[0], dst, a, b),
+            B::I16x8MaxS => self.commutative_vec(PMAXS[1], dst, a, b),
+            B::I32x4MaxS => self.commutative_vec(PMAXS[2], dst, a, b),
+            B::I8x16MaxU => self.commutative_vec(PMAXU[0], dst, a, b),
+            B::I16x8MaxU => self.commutative_vec(PMAXU[1], dst, a, b),
+            B::I32x4MaxU => self.commutative_vec(PMAXU[2], dst, a, b),
+            B::I8x16AvgrU => self.commutative_vec(sse2(0xe0), dst, a, b),
+            B::I16x8AvgrU => self.commutative_vec(sse2(0xe3), dst, a, b),
+            B::I16x8Mul => self.commutative_vec(PMULLW, dst, a, b),
+            B::I32x4Mul => self.commutative_vec(PMULLD, dst, a, b),
+            B::I64x2Mul => self.multiply_qwords(dst, a, b),
+            B::I16x8Q15MulrSatS | B::I16x8RelaxedQ15mulrS => self.multiply_fractions(dst, a, b),
+            B::I32x4DotI16x8S => self.commutative_vec(PMADDWD, dst, a, b),
+            B::I16x8RelaxedDotI8x16I7x16S => self.dot_bytes(dst, a, b),
+            B::I16x8ExtMulLowI8x16S => self.multiply_bytes(PMOVSX[0], false, dst, a, b),
+            B::I16x8ExtMulHighI8x16S => self.multiply_bytes(PMOVSX[0], true, dst, a, b),
+            B::I16x8ExtMulLowI8x16U => self.multiply_bytes(PMOVZX[0], false, dst, a, b),
+            B::I16x8ExtMulHighI8x16U => self.multiply_bytes(PMOVZX[0], true, dst, a, b),
+            B::I32x4ExtMulLowI16x8S => self.multiply_words(PMULHW, PUNPCKLWD, dst, a, b),
+            B::I32x4ExtMulHighI16x8S => self.multiply_words(PMULHW, PUNPCKHWD, dst, a, b),
+            B::I32x4ExtMulLowI16x8U => self.multiply_words(PMULHUW, PUNPCKLWD, dst, a, b),
+            B::I32x4ExtMulHighI16x8U => self.multiply_words(PMULHUW, PUNPCKHWD, dst, a, b),
+            B::I64x2ExtMulLowI32x4S => self.multiply_dwords(PMULDQ, false, dst, a, b),
+            B::I64x2ExtMulHighI32x4S => self.multiply_dwords(PMULDQ, true, dst, a, b),
+            B::I64x2ExtMulLowI32x4U => self.multiply_dwords(PMULUDQ, false, dst, a, b),
+            B::I64x2ExtMulHighI32x4U => self.multiply_dwords(PMULUDQ, true, dst, a, b),
+            B::F32x4Add => self.commutative_vec(float(ADD, F32), dst, a, b),
+            B::F32x4Sub => self.ordered_vec(float(SUB, F32), dst, a, b),
+            B::F32x4Mul => self.commutative_vec(float(MUL, F32), dst, a, b),
+            B::F32x4Div => self.ordered_vec(float(DIV, F32), dst, a, b),
+            B::F32x4Min | B::F32x4RelaxedMin => self.float_minimum(F32, dst, a, b),
+            B::F32x4Max | B::F32x4RelaxedMax => self.float_maximum(F32, dst, a, b),
+            // The instructions answer their second operand unless the comparison holds.
+            B::F32x4PMin => self.ordered_vec(float(MIN, F32), dst, b, a),
+            B::F32x4PMax => self.ordered_vec(float(MAX, F32), dst, b, a),
+            B::F64x2Add => self.commutative_vec(float(ADD, F64), dst, a, b),
+            B::F64x2Sub => self.ordered_vec(float(SUB, F64), dst, a, b),
+            B::F64x2Mul => self.commutative_vec(float(MUL, F64), dst, a, b),
+            B::F64x2Div => self.ordered_vec(float(DIV, F64), dst, a, b),
+            B::F64x2Min | B::F64x2RelaxedMin => self.float_minimum(F64, dst, a, b),
+            B::F64x2Max | B::F64x2RelaxedMax => self.float_maximum(F64, dst, a, b),
+            B::F64x2PMin => self.ordered_vec(float(MIN, F64), dst, b, a),
+            B::F64x2PMax => self.ordered_vec(float(MAX, F64), dst, b, a),
+        }
+    }
+
+    fn vec_ternary(&mut self, op: VecTernary, dst: Fpr, a: Fpr, b: Fpr, c: Fpr) {
+        use VecTernary as T;
+        match op {
+            T::V128Bitselect
+            | T::I8x16RelaxedLaneselect
+            | T::I16x8RelaxedLaneselect
+            | T::I32x4RelaxedLaneselect
+            | T::I64x2RelaxedLaneselect => {
+                self.vec_copy(P, a);
+                self.vec(PXOR, P, b);
+                self.vec(PAND, P, c);
+                self.vec_copy(dst, b);
+                self.vec(PXOR, dst, P);
+            }
+            T::F32x4RelaxedMadd => self.fused(Vex::FMADD, F32, dst, [a, b, c]),
+            T::F32x4RelaxedNmadd => self.fused(Vex::FNMADD, F32, dst, [a, b, c]),
+            T::F64x2RelaxedMadd => self.fused(Vex::FMADD, F64, dst, [a, b, c]),
+            T::F64x2RelaxedNmadd => self.fused(Vex::FNMADD, F64, dst, [a, b, c]),
+            T::I32x4RelaxedDotI8x16I7x16AddS => self.dot_bytes_and_add(dst, [a, b, c]),
+        }
+    }
+
+    fn vec_shift(&mut self, op: VecShift, dst: Fpr, a: Fpr, count: Operand) {
+        use VecShift as S;
+        let (shift, size) = match op {
+            S::I8x16Shl => (Shl, 0),
+            S::I8x16ShrS => (ShrS, 0),
+            S::I8x16ShrU => (ShrU, 0),
+            S::I16x8Shl => (Shl, 1),
+            S::I16x8ShrS => (ShrS, 1),
+            S::I16x8ShrU => (ShrU, 1),
+            S::I32x4Shl => (Shl, 2),
+            S::I32x4ShrS => (ShrS, 2),
+            S::I32x4ShrU => (ShrU, 2),
+            S::I64x2Shl => (Shl, 3),
+            S::I64x2ShrS => (ShrS, 3),
+            S::I64x2ShrU => (ShrU, 3),
+        };
+        self.shift_lanes_by(shift, size, dst, a, count);
+    }
+
+    fn vec_test(&mut self, op: VecTest, dst: Gpr, a: Fpr) {
+        use VecTest as T;
+        Self::check_operands(&[dst]);
+        match op {
+            T::V128AnyTrue => {
+                self.zero(dst);
+                self.vec(PTEST, a, a);
+                self.set(Cc::NotEqual, dst);
+            }
+            T::I8x16AllTrue => self.all_true(0, dst, a),
+            T::I16x8AllTrue => self.all_true(1, dst, a),
+            T::I32x4AllTrue => self.all_true(2, dst, a),
+            T::I64x2AllTrue => self.all_true(3, dst, a),
+            T::I8x16Bitmask => self.emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I16x8Bitmask => {
+                // The low half of the bytes is that of the other operand.
+                self.vec_zero(P);
+                self.vec(PACKSSWB, P, a);
+                self.emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(P.0));
+                self.shift_imm(super::encode::Shift::Shr, Width::W32, dst, 8);
+            }
+            T::I32x4Bitmask => self.emit(float(0x50, F32), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I64x2Bitmask => self.emit(float(0x50, F64), Width::W32, dst.0, Rm::Reg(a.0)),
+        }
+    }
+}
