@@ -20,6 +20,7 @@ mod memory;
 mod numeric;
 mod scan;
 mod stress;
+mod tail;
 mod values;
 
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
@@ -165,6 +166,8 @@ struct Compiler<'m, M: Masm> {
     /// The ways of helpers that failed to the end of the activation, with their operators' offsets
     /// in the module.
     raise_exits: Vec<(M::Label, u32)>,
+    /// Tail calls that need a frame, with their operators' offsets in the module.
+    tail_exits: Vec<(M::Label, u32)>,
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
@@ -209,6 +212,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             sites: Vec::new(),
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
+            tail_exits: Vec::new(),
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -463,6 +467,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// The code, if its branches reach.
     fn finish(mut self) -> Option<Compiled> {
+        self.emit_tail_exits();
         if let Some(overflow) = self.overflow {
             self.masm.bind(overflow);
             self.may_fault(TrapCode::StackOverflow);

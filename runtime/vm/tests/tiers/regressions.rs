@@ -103,3 +103,38 @@ fn tail_calls_keep_the_place_of_results() {
         assert_eq!(results[5].v128(), Some(7 << 64 | 6), "{name}");
     }
 }
+
+/// A tail call leaves the function and its handlers, also where its arguments need a frame.
+#[test]
+fn tail_calls_leave_handlers() {
+    let text = r#"(module
+        (tag $t)
+        (func $throw (param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32 i32)
+            throw $t)
+        (func $give (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32 i32)
+            (local.get 8) (local.get 9))
+        (func $inner (param i32) (result i32 i32)
+            (block
+                (try_table (catch $t 0)
+                    (if (local.get 0)
+                        (then (return_call $throw
+                            (i64.const 0) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)
+                            (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8) (i64.const 9))))
+                    (return_call $give
+                        (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4)
+                        (i32.const 5) (i32.const 6) (i32.const 7) (i32.const 8) (i32.const 9))))
+            (i32.const 1) (i32.const 1))
+        (func (export "f") (param i32) (result i32 i32)
+            (block
+                (return (try_table (result i32 i32) (catch $t 0)
+                    (call $inner (local.get 0)))))
+            (i32.const 2) (i32.const 3)))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let f = instance
+            .get_typed_func::<i32, (i32, i32)>(&store, "f")
+            .expect("exported");
+        assert_eq!(f.call(&mut store, 1).ok(), Some((2, 3)), "{name}");
+        assert_eq!(f.call(&mut store, 0).ok(), Some((8, 9)), "{name}");
+    }
+}
