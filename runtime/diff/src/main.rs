@@ -15,7 +15,7 @@ use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use zwasm_diff::setup::{Engines, Setup, THREAD_STACK_BYTES};
+use zwasm_diff::setup::{Engines, THREAD_STACK_BYTES};
 use zwasm_diff::{Mismatch, Summary, check_module, check_seed, generate};
 
 /// A module takes milliseconds; one that takes this long will not end.
@@ -39,6 +39,9 @@ struct Options {
     /// Runs the modules in this very process.
     #[arg(long)]
     in_process: bool,
+    /// No guard regions, for emulators, which keep a record of every reserved page.
+    #[arg(long)]
+    no_guards: bool,
     /// Every so-many-th seed only.
     #[arg(long, default_value_t = 1, hide = true)]
     stride: u64,
@@ -124,6 +127,9 @@ fn start(options: &Options, seed: u64, count: u64) -> Result<Child> {
         .args(["--stride", &options.jobs.to_string()])
         .arg("--out")
         .arg(&options.out);
+    if options.no_guards {
+        command.arg("--no-guards");
+    }
     if let Some(path) = &options.pause_file {
         command.arg("--pause-file").arg(path);
     }
@@ -149,6 +155,9 @@ fn work(options: &Options) -> Result<()> {
     let current = Arc::new(AtomicU64::new(u64::MAX));
     watch(current.clone());
     let mut engines = Engines::new();
+    if options.no_guards {
+        engines.without_guards();
+    }
     let mut total = Summary::default();
     let mut mismatches = 0;
     let begun = Instant::now();
@@ -204,11 +213,7 @@ fn print_total(total: &Summary, mismatches: u64, elapsed: Duration) {
 }
 
 fn report(options: &Options, mismatch: &Mismatch) -> Result<()> {
-    let Mismatch {
-        seed,
-        setup: Setup { .. },
-        ..
-    } = *mismatch;
+    let seed = mismatch.seed;
     let path = options.out.join(format!("mismatch-{seed}.wasm"));
     std::fs::write(&path, &mismatch.wasm)?;
     println!(

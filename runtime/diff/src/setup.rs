@@ -121,6 +121,7 @@ pub struct Pair {
 #[derive(Debug)]
 pub struct Engines {
     tier: Tier,
+    guards: bool,
     pairs: Vec<(Setup, Pair)>,
 }
 
@@ -130,12 +131,19 @@ impl Engines {
     pub fn new() -> Engines {
         Engines {
             tier: *Tier::ALL.last().expect("there is the interpreter"),
+            guards: true,
             pairs: Vec::new(),
         }
     }
 
+    /// Leaves guard regions out, for emulators, which keep a record of every reserved page.
+    pub fn without_guards(&mut self) {
+        self.guards = false;
+    }
+
     /// The engines of a configuration.
-    pub fn pair(&mut self, setup: Setup) -> &Pair {
+    pub fn pair(&mut self, mut setup: Setup) -> &Pair {
+        setup.guarded &= self.guards;
         let at = self.pairs.iter().position(|(of, _)| *of == setup);
         let at = at.unwrap_or_else(|| {
             self.pairs.push((setup, Pair::new(setup, self.tier)));
