@@ -156,10 +156,7 @@ fn tables_of_as_many_places() {
     for target in 0..depth {
         leb(&mut body, target);
     }
-    body.push(END);
-    for _ in 1..depth {
-        body.push(END);
-    }
+    body.extend([END].repeat(depth));
     body.extend([DROP, DROP]);
     runs_everywhere(&module(&[(&[], results)], NO_LOCALS, &body));
 }
