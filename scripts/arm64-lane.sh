@@ -3,6 +3,8 @@
 #
 #   scripts/arm64-lane.sh                 the crates named below, spec scripts included
 #   scripts/arm64-lane.sh -p zwasm-jit …  what `cargo test --tests` is to be given instead
+#   scripts/arm64-lane.sh run …           `cargo run` with these arguments, for example
+#                                         run --profile fuzz -p zwasm-diff -- --in-process --no-guards --count 1000
 #
 # Installs what is missing (Debian, as root): a compiler with ARM64's standard library, a linker, a
 # C library and the emulator. Debian's compiler is used because its libraries for other
@@ -10,12 +12,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# `--tests`: documentation tests would need a rustdoc of the same build.
+command=(test --tests)
 if [ $# -eq 0 ]; then
-    set -- -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast
+    set -- -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast -p zwasm-diff
+elif [ "$1" = run ]; then
+    command=(run)
+    shift
 fi
 
 if [ "$(uname -m)" = aarch64 ]; then
-    exec cargo test --tests "$@"
+    exec cargo "${command[@]}" "$@"
 fi
 
 packages=(rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 qemu-user)
@@ -35,6 +42,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 # packages, another build, and starting a thread would hang.
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
 # The emulator takes 16 bytes for every page that a memory reserves, and never gives them back.
+export ZWASM_DIFF_NO_GUARDS=${ZWASM_DIFF_NO_GUARDS-1}
+export ZWASM_DIFF_MODULES=${ZWASM_DIFF_MODULES-500}
 export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-67108864}
-# `--tests`: documentation tests would need a rustdoc of the same build.
-exec cargo test --target aarch64-unknown-linux-gnu --tests "$@"
+exec cargo "${command[@]}" --target aarch64-unknown-linux-gnu "$@"

@@ -3,7 +3,9 @@
 //! Integers and references go in general registers, floats and vectors in float registers, in
 //! order of their class; what does not fit goes to the stack, in order, 8 bytes each (16 for
 //! vectors). Of the results, the first of each class comes back in a register, the others in the
-//! caller's outgoing area behind its stack arguments. The context is pinned and no argument.
+//! caller's outgoing area, from its start on: where they lie must not depend on the arguments,
+//! because a tail call puts a callee with other arguments in its caller's place. The arguments are
+//! dead by then. The context is pinned and no argument.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
 use zwasm_core::{FuncType, ValType};
@@ -40,31 +42,29 @@ impl Abi {
     /// Classifies a signature.
     #[must_use]
     pub fn of(ty: &FuncType, file: &RegisterFile) -> Abi {
-        let mut stack_bytes = 0;
-        let mut assign = |types: &[ValType], gprs: &[Gpr], fprs: &[Fpr]| -> Vec<Place> {
+        let assign = |types: &[ValType], gprs: &[Gpr], fprs: &[Fpr]| -> (Vec<Place>, u32) {
+            let mut stack_bytes = 0;
             let (mut gprs, mut fprs) = (gprs.iter(), fprs.iter());
-            types
-                .iter()
-                .map(|&ty| {
-                    let register = if is_float(ty) {
-                        fprs.next().map(|&fpr| Place::Fpr(fpr))
-                    } else {
-                        gprs.next().map(|&gpr| Place::Gpr(gpr))
-                    };
-                    register.unwrap_or_else(|| {
-                        let at = stack_bytes;
-                        stack_bytes += ty.slots() * 8;
-                        Place::Stack(at)
-                    })
+            let places = types.iter().map(|&ty| {
+                let register = if is_float(ty) {
+                    fprs.next().map(|&fpr| Place::Fpr(fpr))
+                } else {
+                    gprs.next().map(|&gpr| Place::Gpr(gpr))
+                };
+                register.unwrap_or_else(|| {
+                    let at = stack_bytes;
+                    stack_bytes += ty.slots() * 8;
+                    Place::Stack(at)
                 })
-                .collect()
+            });
+            (places.collect(), stack_bytes)
         };
-        let params = assign(ty.params(), file.arguments, file.float_arguments);
-        let results = assign(ty.results(), &[file.result], &[file.float_result]);
+        let (params, param_bytes) = assign(ty.params(), file.arguments, file.float_arguments);
+        let (results, result_bytes) = assign(ty.results(), &[file.result], &[file.float_result]);
         Abi {
             params,
             results,
-            stack_bytes,
+            stack_bytes: param_bytes.max(result_bytes),
         }
     }
 }

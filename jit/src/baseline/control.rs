@@ -94,7 +94,7 @@ pub(super) fn resolve(ranges: &[PendingRange], clauses: &[PendingClause]) -> Vec
 
 /// Whom a call goes to.
 #[derive(Clone, Copy, Debug)]
-enum Callee {
+pub(super) enum Callee {
     /// A function of this module, by its index among the defined ones.
     Defined(u32),
     /// Whatever the function reference in the callee register names.
@@ -535,7 +535,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Returns from the function. The operand stack is left as it is.
-    fn return_(&mut self) {
+    pub(super) fn return_(&mut self) {
         let results = self.abi.results.clone();
         let first = self.stack.len() - results.len();
         for (i, place) in results.iter().enumerate() {
@@ -719,26 +719,9 @@ impl<M: Masm> Compiler<'_, M> {
         self.spill_locals(false);
     }
 
-    /// A tail call: the arguments replace this function's own. When they do not fit into the area
-    /// that the caller gave, an ordinary call and a return do, at the price of a frame.
-    fn emit_return_call(&mut self, ty: &FuncType, callee: Callee) {
-        let abi = Abi::of(ty, M::FILE);
-        if abi.stack_bytes > self.abi.stack_bytes {
-            self.emit_call(ty, callee);
-            self.return_();
-        } else {
-            let count = ty.params().len();
-            self.pass_arguments(&abi, count, Mem::at(M::FILE.frame, 16));
-            let entry = self.enter_callee(callee);
-            self.restore_saved();
-            self.masm.leave_to(entry);
-        }
-        self.reachable = false;
-    }
-
     /// Puts the callee's entry into the callee register, and its context and memory base into
     /// theirs when they may differ. Returns where the code address lies.
-    fn enter_callee(&mut self, callee: Callee) -> Mem {
+    pub(super) fn enter_callee(&mut self, callee: Callee) -> Mem {
         let (context, target) = (M::FILE.context, M::FILE.callee);
         match callee {
             Callee::Defined(index) => {
@@ -767,7 +750,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Moves the topmost values to where the callee expects them, and pops them. `area` is where
     /// its stack arguments begin.
-    fn pass_arguments(&mut self, abi: &Abi, count: usize, area: Mem) {
+    pub(super) fn pass_arguments(&mut self, abi: &Abi, count: usize, area: Mem) {
         let first = self.stack.len() - count;
         let values: Vec<Value> = self.stack[first..].to_vec();
         for (value, place) in values.iter().zip(&abi.params) {
@@ -819,7 +802,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Pushes the results of a call, in canonical slots when there are several.
-    fn receive_results(&mut self, ty: &FuncType, abi: &Abi) {
+    pub(super) fn receive_results(&mut self, ty: &FuncType, abi: &Abi) {
         if let ([result], [place]) = (ty.results(), &abi.results[..]) {
             match *place {
                 Place::Gpr(src) => {

@@ -11,8 +11,9 @@ use core::fmt;
 /// constants, it stays within the reach of every branch (128 MiB on ARM64).
 pub const MAX_CODE_BYTES: u32 = 64 << 20;
 
-/// The most that a frame may take, in bytes, so that every slot has an offset of 32 bits.
-pub const MAX_FRAME_BYTES: u32 = 256 << 20;
+/// The most that a frame may take, in bytes: more than any native stack has, and little enough that
+/// every slot has an offset of 32 bits.
+pub const MAX_FRAME_BYTES: u32 = 64 << 20;
 
 /// Why a valid function has no code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ mod memory;
 mod numeric;
 mod scan;
 mod stress;
+mod tail;
 mod truncate;
 mod values;
 mod vector;
@@ -175,6 +176,8 @@ struct Compiler<'m, M: Masm> {
     /// in the module.
     raise_exits: Vec<(M::Label, u32)>,
     slow_truncations: Vec<truncate::Slow<M::Label>>,
+    /// Tail calls that need a frame, with their operators' offsets in the module.
+    tail_exits: Vec<(M::Label, u32)>,
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
@@ -221,6 +224,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
             slow_truncations: Vec::new(),
+            tail_exits: Vec::new(),
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -482,6 +486,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
     /// The code, if its branches reach.
     fn finish(mut self) -> Option<Compiled> {
         self.finish_truncations();
+        self.emit_tail_exits();
         if let Some(overflow) = self.overflow {
             self.masm.bind(overflow);
             self.may_fault(TrapCode::StackOverflow);

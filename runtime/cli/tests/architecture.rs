@@ -11,6 +11,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("zwasm", &["zwasm-core", "zwasm-jit"]),
     ("zwasm-wasi", &["zwasm"]),
     ("zwasm-wast", &["zwasm"]),
+    ("zwasm-diff", &["zwasm"]),
     ("zwasm-cli", &["zwasm", "zwasm-wasi", "zwasm-wast"]),
     ("zwasm-workloads", &[]),
     ("zwasm-reports", &[]),

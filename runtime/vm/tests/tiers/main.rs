@@ -6,11 +6,18 @@ mod regressions;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
 
-/// Every tier of this build, with guard regions and with explicit checks.
+/// Every tier of this build, with guard regions and with explicit checks; with these only where
+/// `ZWASM_SPEC_RESERVATION_BYTES` says that reserving is dear.
 fn configurations() -> Vec<(Config, String)> {
+    let is_dear = std::env::var("ZWASM_SPEC_RESERVATION_BYTES").is_ok_and(|it| !it.is_empty());
+    let reservations: &[Option<u64>] = if is_dear {
+        &[Some(1 << 20)]
+    } else {
+        &[None, Some(1 << 20)]
+    };
     let mut all = Vec::new();
     for &tier in Tier::ALL {
-        for reservation in [None, Some(1 << 20)] {
+        for &reservation in reservations {
             let mut config = Config::new();
             config.tier(tier).validation_threads(1);
             if let Some(bytes) = reservation {

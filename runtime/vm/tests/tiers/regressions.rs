@@ -1,7 +1,7 @@
 //! What differential fuzzing found.
 
 use crate::{configurations, instantiate};
-use zwasm::TrapCode;
+use zwasm::{TrapCode, Val};
 
 /// A wrapped index whose upper half survives reaches far outside of the memory.
 #[test]
@@ -60,7 +60,7 @@ fn traps_of_helpers_have_places() {
         assert_eq!(error.trap_code(), Some(TrapCode::BadConversionToInteger));
         assert!(error.backtrace()[0].module_offset().is_some(), "{name}");
         let table = instance.get_func(&store, "table").expect("exported");
-        let mut result = [zwasm::Val::I32(0)];
+        let mut result = [Val::I32(0)];
         let error = table
             .call(&mut store, &[], &mut result)
             .expect_err("a trap");
@@ -72,5 +72,69 @@ fn traps_of_helpers_have_places() {
             .expect_err("an exception");
         assert!(error.is_exception());
         assert!(error.backtrace()[0].module_offset().is_some(), "{name}");
+    }
+}
+
+/// Results on the stack lie where the caller of the tail-calling function looks for them, however
+/// many arguments the two functions take.
+#[test]
+fn tail_calls_keep_the_place_of_results() {
+    let text = r#"(module
+        (func $few (param i32) (result i32 i32 i32 f64 f64 v128)
+            (local.get 0) (i32.const 2) (i32.const 3) (f64.const 4) (f64.const 5)
+            (v128.const i64x2 6 7))
+        (func $many (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)
+                (result i32 i32 i32 f64 f64 v128)
+            (return_call $few (local.get 11)))
+        (func (export "f") (param i32) (result i32 i32 i32 f64 f64 v128)
+            (call $many (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1)
+                (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1) (i32.const 1)
+                (local.get 0))))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let f = instance.get_func(&store, "f").expect("exported");
+        let mut results = [Val::I32(0); 6];
+        f.call(&mut store, &[Val::I32(1)], &mut results)
+            .expect("no trap");
+        let ints: Vec<_> = results[..3].iter().map(|value| value.i32()).collect();
+        assert_eq!(ints, [Some(1), Some(2), Some(3)], "{name}");
+        let floats: Vec<_> = results[3..5].iter().map(|value| value.f64()).collect();
+        assert_eq!(floats, [Some(4.0), Some(5.0)], "{name}");
+        assert_eq!(results[5].v128(), Some(7 << 64 | 6), "{name}");
+    }
+}
+
+/// A tail call leaves the function and its handlers, also where its arguments need a frame.
+#[test]
+fn tail_calls_leave_handlers() {
+    let text = r#"(module
+        (tag $t)
+        (func $throw (param i64 i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32 i32)
+            throw $t)
+        (func $give (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32 i32)
+            (local.get 8) (local.get 9))
+        (func $inner (param i32) (result i32 i32)
+            (block
+                (try_table (catch $t 0)
+                    (if (local.get 0)
+                        (then (return_call $throw
+                            (i64.const 0) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)
+                            (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8) (i64.const 9))))
+                    (return_call $give
+                        (i32.const 0) (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4)
+                        (i32.const 5) (i32.const 6) (i32.const 7) (i32.const 8) (i32.const 9))))
+            (i32.const 1) (i32.const 1))
+        (func (export "f") (param i32) (result i32 i32)
+            (block
+                (return (try_table (result i32 i32) (catch $t 0)
+                    (call $inner (local.get 0)))))
+            (i32.const 2) (i32.const 3)))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let f = instance
+            .get_typed_func::<i32, (i32, i32)>(&store, "f")
+            .expect("exported");
+        assert_eq!(f.call(&mut store, 1).ok(), Some((2, 3)), "{name}");
+        assert_eq!(f.call(&mut store, 0).ok(), Some((8, 9)), "{name}");
     }
 }

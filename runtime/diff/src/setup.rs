@@ -1,0 +1,176 @@
+//! How engines are configured: reservations, and the detours of the compiler.
+
+use fastrand::Rng;
+use zwasm::{Config, Engine, Stress, Tier};
+
+/// An engine keeps the code of all its modules: it is replaced after this many.
+const MODULES_PER_ENGINE: u32 = 2_000;
+
+/// Enough native stack for deep frames; threads that run guests need more.
+const NATIVE_STACK_BYTES: usize = 16 << 20;
+
+/// How much stack a thread needs to run modules, in bytes.
+pub const THREAD_STACK_BYTES: usize = 64 << 20;
+
+/// What a memory may grow to where there are no guard regions, in bytes.
+const SMALL_RESERVATION_BYTES: u64 = 1 << 20;
+
+/// One configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Setup {
+    /// Whether memories have guard regions.
+    pub guarded: bool,
+    /// Whether the stack is so small that calls end early.
+    pub small_stack: bool,
+    /// The compiler's detours.
+    pub stress: Stress,
+}
+
+/// The detours worth trying: each alone, and some together.
+pub const STRESSES: &[Stress] = &[
+    NONE,
+    Stress {
+        spill: true,
+        ..NONE
+    },
+    Stress {
+        few_registers: true,
+        ..NONE
+    },
+    Stress {
+        no_fold: true,
+        ..NONE
+    },
+    Stress {
+        far_branches: true,
+        ..NONE
+    },
+    // Beyond the offsets that short instruction forms hold.
+    Stress {
+        frame_padding_bytes: 40_000,
+        ..NONE
+    },
+    Stress {
+        few_registers: true,
+        no_fold: true,
+        ..NONE
+    },
+    Stress {
+        spill: true,
+        few_registers: true,
+        no_fold: true,
+        frame_padding_bytes: 4_080,
+        far_branches: true,
+    },
+];
+
+const NONE: Stress = Stress {
+    spill: false,
+    few_registers: false,
+    no_fold: false,
+    frame_padding_bytes: 0,
+    far_branches: false,
+};
+
+impl Setup {
+    /// Chooses one: the compiler takes detours in about half of them.
+    pub fn choose(rng: &mut Rng) -> Setup {
+        Setup {
+            guarded: rng.bool(),
+            small_stack: rng.u8(..16) == 0,
+            stress: if rng.bool() {
+                NONE
+            } else {
+                STRESSES[rng.usize(..STRESSES.len())]
+            },
+        }
+    }
+
+    /// The configuration of a tier.
+    #[must_use]
+    pub fn config(self, tier: Tier) -> Config {
+        let mut config = Config::new();
+        config
+            .tier(tier)
+            .max_wasm_stack(8 << 20)
+            .max_native_stack(NATIVE_STACK_BYTES)
+            .max_table_elements(20_000)
+            .validation_threads(1)
+            .stress(self.stress);
+        if !self.guarded {
+            config.memory_reservation(SMALL_RESERVATION_BYTES);
+        }
+        if self.small_stack && tier != Tier::Interp {
+            config.max_native_stack(64 << 10);
+        }
+        config
+    }
+}
+
+/// The interpreter and the tier to compare with it.
+#[derive(Debug)]
+pub struct Pair {
+    /// The oracle.
+    pub interpreter: Engine,
+    /// The tier under test.
+    pub native: Engine,
+    uses: u32,
+}
+
+/// Engines, made when they are needed and used again.
+#[derive(Debug)]
+pub struct Engines {
+    tier: Tier,
+    guards: bool,
+    pairs: Vec<(Setup, Pair)>,
+}
+
+impl Engines {
+    /// No engines yet, of the fastest tier of this build.
+    #[must_use]
+    pub fn new() -> Engines {
+        Engines {
+            tier: *Tier::ALL.last().expect("there is the interpreter"),
+            guards: true,
+            pairs: Vec::new(),
+        }
+    }
+
+    /// Leaves guard regions out, for emulators, which keep a record of every reserved page.
+    pub fn without_guards(&mut self) {
+        self.guards = false;
+    }
+
+    /// The engines of a configuration.
+    pub fn pair(&mut self, mut setup: Setup) -> &Pair {
+        setup.guarded &= self.guards;
+        let at = self.pairs.iter().position(|(of, _)| *of == setup);
+        let at = at.unwrap_or_else(|| {
+            self.pairs.push((setup, Pair::new(setup, self.tier)));
+            self.pairs.len() - 1
+        });
+        let pair = &mut self.pairs[at].1;
+        pair.uses += 1;
+        if pair.uses > MODULES_PER_ENGINE {
+            *pair = Pair::new(setup, self.tier);
+        }
+        pair
+    }
+}
+
+impl Default for Engines {
+    fn default() -> Engines {
+        Engines::new()
+    }
+}
+
+impl Pair {
+    fn new(setup: Setup, tier: Tier) -> Pair {
+        let engine = |tier| Engine::new(&setup.config(tier)).expect("a valid configuration");
+        Pair {
+            interpreter: engine(Tier::Interp),
+            native: engine(tier),
+            uses: 0,
+        }
+    }
+}

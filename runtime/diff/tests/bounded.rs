@@ -1,0 +1,42 @@
+//! A few thousand modules, the same every time. The long run is the crate's command.
+//!
+//! `ZWASM_DIFF_MODULES=n` sets their number, `ZWASM_DIFF_SEED=n` the first seed,
+//! `ZWASM_DIFF_NO_GUARDS=1` leaves guard regions out, for emulators.
+
+use zwasm_diff::setup::{Engines, THREAD_STACK_BYTES};
+use zwasm_diff::{Summary, check_seed};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+#[test]
+fn tiers_agree() {
+    let count = number("ZWASM_DIFF_MODULES", 4_000);
+    let first = number("ZWASM_DIFF_SEED", 0);
+    let run = move || {
+        let mut engines = Engines::new();
+        if number("ZWASM_DIFF_NO_GUARDS", 0) == 1 {
+            engines.without_guards();
+        }
+        let mut total = Summary::default();
+        for seed in first..first + count {
+            match check_seed(&mut engines, seed) {
+                Ok(summary) => total.add(summary),
+                Err(mismatch) => panic!(
+                    "seed {seed}: {} ({:?}); reproduce: cargo run -p zwasm-diff -- --seed {seed} \
+                     --count 1",
+                    mismatch.what, mismatch.setup
+                ),
+            }
+        }
+        total
+    };
+    let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+    let total = thread.spawn(run).expect("a thread").join();
+    let total = total.expect("the message is above");
+    println!("{total:?}");
+    assert!(total.instantiated > count * 9 / 10);
+    assert!(total.returned > count && total.trapped > count);
+    assert!(total.exhausted < count / 20);
+}
