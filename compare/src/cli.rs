@@ -43,6 +43,13 @@ pub(crate) enum Verb {
         /// Another one, of the same engines and workloads.
         second: PathBuf,
     },
+    /// Has the published modules of suite `real`, fetching those that are missing.
+    Fetch {
+        /// Only those whose name matches one of these.
+        names: Vec<String>,
+        #[command(flatten)]
+        places: Places,
+    },
     /// Lists the peers, after installing those that are missing.
     Peers {
         /// Only these.
@@ -58,12 +65,15 @@ pub(crate) struct Places {
     /// TOML file that defines further peers.
     #[arg(long, value_name = "FILE")]
     pub(crate) peers: Option<PathBuf>,
-    /// Install no peer; one that is not there is reported as missing.
+    /// Install no peer and fetch no module; a peer that is not there is reported as missing.
     #[arg(long)]
     pub(crate) no_install: bool,
     /// Where peers are installed [default: peers/ in the build folder].
     #[arg(long, value_name = "DIR")]
     pub(crate) peers_dir: Option<PathBuf>,
+    /// Where published modules are unpacked [default: real/ in the build folder].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) real_dir: Option<PathBuf>,
     /// The zwasm binary [default: the one beside this program].
     #[arg(long, value_name = "PATH")]
     pub(crate) zwasm: Option<PathBuf>,
@@ -81,10 +91,11 @@ pub(crate) struct RunArgs {
     /// Tiers of zwasm to measure [default: those that this build has].
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
-    /// Workloads of a suite: `all`, `smoke` (one per category), `startup`, or a category.
-    #[arg(long, value_name = "NAME", conflicts_with = "workloads")]
+    /// Workloads of a suite: `all`, `smoke` (one per category), `startup`, or a category; or `real`,
+    /// jobs of published modules, which are fetched.
+    #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
-    /// Workloads whose name matches one of these, e.g. `sha*`.
+    /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real`, if that is named.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
     /// How much to measure.

@@ -12,6 +12,7 @@
 use crate::sys;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) struct Invocation {
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
+    /// The file on its stdin; nothing without one.
+    pub(crate) stdin: Option<PathBuf>,
     /// It is killed, with its group, after this long.
     pub(crate) timeout_ms: u64,
 }
@@ -41,6 +44,7 @@ impl Invocation {
             program: program.into(),
             args,
             env: Vec::new(),
+            stdin: None,
             timeout_ms: 60_000,
         }
     }
@@ -227,11 +231,22 @@ fn measure(
     send: &Sender<Event>,
     events: &Receiver<Event>,
 ) -> Option<Outcome> {
+    let stdin = match invocation
+        .stdin
+        .as_ref()
+        .map(|path| (path, File::open(path)))
+    {
+        None => Stdio::null(),
+        Some((_, Ok(file))) => file.into(),
+        Some((path, Err(e))) => {
+            return Some(Outcome::not_started(format!("{}: {e}", path.display())));
+        }
+    };
     let mut command = Command::new(&invocation.program);
     command
         .args(&invocation.args)
         .envs(invocation.env.iter().map(|(k, v)| (k, v)))
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] says what is asked for, [`engine`] finds the engines ([`provision`] installs them),
 //! [`runner`] measures through [`exec`], and the crate `zwasm-reports` turns the samples into gaps,
-//! verdicts and a page. [`gate`] counts instructions instead of time.
+//! verdicts and a page. [`real`] does the same for jobs of published modules. [`gate`] counts instructions instead of time.
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
@@ -16,6 +16,7 @@ mod machine;
 mod progress;
 mod protocol;
 mod provision;
+mod real;
 mod runner;
 mod select;
 mod session;
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     sys::catch_interrupts();
     let outcome = match &cli.verb {
+        None if cli.run.suite.as_deref() == Some(real::SUITE) && !cli.run.gate => {
+            real::compare(&cli.run)
+        }
         None if cli.run.gate => gate::run(&cli.run),
         None => session::compare(&cli.run),
         Some(Verb::Report { results, out }) => session::report(results, out),
@@ -43,6 +47,7 @@ fn main() -> ExitCode {
             history,
         }) => session::record(results, message, history.as_deref()),
         Some(Verb::Agree { first, second }) => session::agree(first, second),
+        Some(Verb::Fetch { names, places }) => real::fetch(names, places),
         Some(Verb::Peers { names, places }) => session::peers(names, places),
     };
     match outcome {

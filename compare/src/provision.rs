@@ -175,7 +175,7 @@ impl<'a> Provisioner<'a> {
 }
 
 /// Package installers put what went wrong last.
-fn last_line(text: &str) -> String {
+pub(crate) fn last_line(text: &str) -> String {
     let line = text.trim().lines().last().unwrap_or("no reason given");
     line.chars().take(200).collect()
 }

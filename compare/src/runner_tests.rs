@@ -206,6 +206,7 @@ fn results(workloads: &[Workload], engines: &[&str], budget_s: Option<u64>) -> R
                 startup: false,
                 wasm_bytes: w.bytes,
                 size: String::new(),
+                job: None,
             })
             .collect(),
         cells: Vec::new(),

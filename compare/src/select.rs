@@ -15,10 +15,11 @@ pub(crate) fn select<'c>(
     patterns: &[String],
 ) -> Result<(Vec<&'c Workload>, String)> {
     if !patterns.is_empty() {
-        if let Some(pattern) = patterns
-            .iter()
-            .find(|p| !corpus.workloads.iter().any(|w| matches(p, &w.id)))
-        {
+        if suite.is_some() {
+            return Err(Fail::usage("name a suite or workloads, not both"));
+        }
+        let ids: Vec<&str> = corpus.workloads.iter().map(|w| w.id.as_str()).collect();
+        if let Some(pattern) = unmatched(patterns, &ids) {
             return Err(Fail::usage(format!("no workload matches `{pattern}`")));
         }
         let chosen = corpus
@@ -48,15 +49,21 @@ pub(crate) fn select<'c>(
             .collect();
         let categories: Vec<&str> = categories.into_iter().collect();
         return Err(Fail::usage(format!(
-            "unknown suite `{suite}`; known: all, smoke, startup, {}",
+            "unknown suite `{suite}`; known: all, smoke, startup, real, {}",
             categories.join(", ")
         )));
     }
     Ok((chosen, suite.to_owned()))
 }
 
+/// The first pattern that matches no name.
+pub(crate) fn unmatched<'p>(patterns: &'p [String], ids: &[&str]) -> Option<&'p String> {
+    let mut patterns = patterns.iter();
+    patterns.find(|p| !ids.iter().any(|id| matches(p, id)))
+}
+
 /// Whether a name matches a pattern in which `*` is any text and `?` any character.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
     // Greedy with one point to come back to: the last `*`.

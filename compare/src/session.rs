@@ -81,7 +81,7 @@ pub(crate) fn setting<'a>(
         .peers_dir
         .clone()
         .unwrap_or_else(|| build.join("peers"));
-    let scratch = build.join("compare").join("scratch");
+    let scratch = scratch_dir();
     std::fs::create_dir_all(&scratch)
         .with_context(|| format!("cannot create {}", scratch.display()))?;
     let empty_module = scratch.join("empty.wasm");
@@ -178,32 +178,31 @@ fn find_engines(args: &RunArgs, setting: &mut Setting<'_>) -> Result<Vec<Found>>
     Ok(engines)
 }
 
-/// `compare --against …`: measures and writes the report.
-pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
-    let started = Instant::now();
-    if args.against.is_empty() {
-        return Err(Fail::usage(
-            "name an engine to compare with, e.g. `compare --against wasmtime` (or --help)",
-        ));
-    }
-    // The helper comes first: its memory should be that of a small process.
-    let mut launcher = Launcher::start()?;
-    let corpus = load_corpus(&args.places)?;
-    let (workloads, selection) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
-    let workloads = verified(&corpus, &workloads)?;
-    let out = args
-        .out
-        .clone()
-        .unwrap_or_else(|| build_dir().join("compare").join("latest"));
+/// Where a run writes, made if need be.
+pub(crate) fn out_dir(args: &RunArgs) -> Result<PathBuf> {
+    let default = || build_dir().join("compare").join("latest");
+    let out = args.out.clone().unwrap_or_else(default);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
-    let partial = out.join("partial.json");
+    Ok(out)
+}
 
-    let bar = Bar::new();
-    let say = |line: &str| bar.line(line);
-    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+/// For files that a run needs while it lasts.
+pub(crate) fn scratch_dir() -> PathBuf {
+    build_dir().join("compare").join("scratch")
+}
+
+/// The engines that are there.
+type Engines = Vec<Box<dyn Adapter>>;
+
+/// Finds the engines asked for, says which are missing, and makes sure that there is a tier.
+pub(crate) fn have_engines(
+    args: &RunArgs,
+    setting: &mut Setting<'_>,
+    say: &dyn Fn(&str),
+) -> Result<(Vec<EngineInfo>, Engines)> {
     let mut infos: Vec<EngineInfo> = Vec::new();
     let mut engines: Vec<Box<dyn Adapter>> = Vec::new();
-    for found in find_engines(args, &mut setting)? {
+    for found in find_engines(args, setting)? {
         infos.push(found.info().clone());
         match found {
             Found::Ready(adapter) => engines.push(adapter),
@@ -222,17 +221,39 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
             "no tier to measure: this zwasm has none of those",
         ));
     }
-    let fresh = skeleton(args, &corpus, &workloads, selection, infos);
-    let mut results = if args.resume {
-        resumed(&partial, &fresh)?
-    } else {
-        fresh
+    Ok((infos, engines))
+}
+
+/// `compare --against …`: measures and writes the report.
+pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
+    let started = Instant::now();
+    if args.against.is_empty() {
+        return Err(Fail::usage(
+            "name an engine to compare with, e.g. `compare --against wasmtime` (or --help)",
+        ));
+    }
+    // The helper comes first: its memory should be that of a small process.
+    let mut launcher = Launcher::start()?;
+    let corpus = load_corpus(&args.places)?;
+    let (workloads, selection) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
+    let workloads = verified(&corpus, &workloads)?;
+    let out = out_dir(args)?;
+    let partial = out.join("partial.json");
+
+    let bar = Bar::new();
+    let say = |line: &str| bar.line(line);
+    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+    let (infos, engines) = have_engines(args, &mut setting, &say)?;
+    let corpus = CorpusInfo {
+        checksum: corpus.checksum(),
+        selection,
     };
-    // Written before anything is measured, so that a full disk is noticed now.
-    results.save(&partial)?;
+    let infos_of_workloads = workloads.iter().map(workload_info).collect();
+    let fresh = skeleton(args, corpus, infos_of_workloads, infos);
+    let mut results = begin(args, &partial, fresh)?;
 
     let sitting = Sitting::begin(&results);
-    let scratch = build_dir().join("compare").join("scratch");
+    let scratch = scratch_dir();
     let limit = args.timeout.unwrap_or_else(|| args.profile.time_limit_s());
     let save = |results: &Results| -> Result<()> {
         let mut copy = results.clone();
@@ -254,32 +275,67 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     .run(&mut results);
     bar.finish();
     sitting.end(&mut results);
+    conclude(results, outcome, &out, &partial)
+}
+
+/// The results to fill: new ones, or with `--resume` those of the interrupted run.
+pub(crate) fn begin(args: &RunArgs, partial: &Path, fresh: Results) -> Result<Results> {
+    let results = if args.resume {
+        resumed(partial, &fresh)?
+    } else {
+        fresh
+    };
+    // Written before anything is measured, so that a full disk is noticed now.
+    results.save(partial)?;
+    Ok(results)
+}
+
+/// Analyses and publishes what was measured, also when the run was interrupted.
+pub(crate) fn conclude(
+    mut results: Results,
+    outcome: Result<()>,
+    out: &Path,
+    partial: &Path,
+) -> Result<u8> {
     results.complete = outcome.is_ok();
     let interrupted = match outcome {
         Ok(()) => false,
         Err(error) if is_interrupt(&error) => true,
         Err(error) => {
-            results.save(&partial)?;
+            results.save(partial)?;
             return Err(error);
         }
     };
     analyse(&mut results);
-    publish(&results, &out)?;
+    publish(&results, out)?;
     if interrupted {
-        results.save(&partial)?;
+        results.save(partial)?;
         eprintln!("compare: interrupted; go on with --resume");
         return Ok(130);
     }
-    let _ = std::fs::remove_file(&partial);
+    let _ = std::fs::remove_file(partial);
     Ok(0)
 }
 
+fn workload_info(selected: &Selected<'_>) -> WorkloadInfo {
+    let workload = selected.workload;
+    WorkloadInfo {
+        id: workload.id.clone(),
+        category: workload.category.clone(),
+        description: workload.description.clone(),
+        language: workload.language.clone(),
+        startup: workload.startup,
+        wasm_bytes: workload.bytes,
+        size: String::new(),
+        job: None,
+    }
+}
+
 /// Everything about a run but its measurements.
-fn skeleton(
+pub(crate) fn skeleton(
     args: &RunArgs,
-    corpus: &Corpus,
-    workloads: &[Selected<'_>],
-    selection: String,
+    corpus: CorpusInfo,
+    workloads: Vec<WorkloadInfo>,
     engines: Vec<EngineInfo>,
 ) -> Results {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -292,23 +348,9 @@ fn skeleton(
         duration_s: 0.0,
         commit: machine::commit(checkout()),
         machine: machine::describe(),
-        corpus: CorpusInfo {
-            checksum: corpus.checksum(),
-            selection,
-        },
+        corpus,
         engines,
-        workloads: workloads
-            .iter()
-            .map(|s| WorkloadInfo {
-                id: s.workload.id.clone(),
-                category: s.workload.category.clone(),
-                description: s.workload.description.clone(),
-                language: s.workload.language.clone(),
-                startup: s.workload.startup,
-                wasm_bytes: s.workload.bytes,
-                size: String::new(),
-            })
-            .collect(),
+        workloads,
         cells: Vec::new(),
         control: Vec::new(),
         floors: Vec::new(),
@@ -349,14 +391,14 @@ fn resumed(partial: &Path, fresh: &Results) -> Result<Results> {
 }
 
 /// The time and machine state of one sitting of a run.
-struct Sitting {
+pub(crate) struct Sitting {
     began: Instant,
     ticks: CpuTicks,
     before_s: f64,
 }
 
 impl Sitting {
-    fn begin(results: &Results) -> Sitting {
+    pub(crate) fn begin(results: &Results) -> Sitting {
         Sitting {
             began: Instant::now(),
             ticks: CpuTicks::now(),
@@ -364,7 +406,7 @@ impl Sitting {
         }
     }
 
-    fn end(&self, results: &mut Results) {
+    pub(crate) fn end(&self, results: &mut Results) {
         results.duration_s = self.before_s + self.began.elapsed().as_secs_f64();
         results.machine.load_after = machine::load();
         results.machine.steal = CpuTicks::now().steal_since(self.ticks);

@@ -58,6 +58,10 @@ fn floors(results: &Results) -> Vec<Floor> {
                 .iter()
                 .flat_map(|pair| block_gaps(metric, &pair.a, &pair.b))
                 .collect();
+            // Of the corpus, wall times are those of different numbers of iterations.
+            if metric == Metric::Total && !results.is_jobs() {
+                return None;
+            }
             let middle = stats::median_interval(&gaps)?;
             let floor = stats::noise_floor(&gaps);
             let biased = middle.lo > stats::FLOOR_MIN || middle.hi < -stats::FLOOR_MIN;
@@ -259,8 +263,8 @@ fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
 /// Whether time verdicts are advisory only, because the control failed or is absent.
 #[must_use]
 pub fn advisory(results: &Results) -> Option<String> {
-    let steady = results.floors.iter().find(|f| f.metric == Metric::Steady);
-    match steady {
+    let headline = results.headline();
+    match results.floors.iter().find(|f| f.metric == headline) {
         None => Some("there was no A/A control: verdicts are advisory".to_owned()),
         Some(f) if f.failed => Some(format!(
             "the A/A control failed (the same binary against itself gave {:.3}×, noise floor \

@@ -36,7 +36,7 @@ pub struct Record {
     pub profile: String,
     /// Corpus checksum and selection.
     pub corpus: String,
-    /// Noise floor of steady iterations, as a log gap.
+    /// Noise floor of the headline metric, as a log gap.
     pub floor: f64,
     /// Geometric means.
     pub means: Vec<Mean>,
@@ -93,7 +93,7 @@ impl Record {
             isa: results.machine.isa.clone(),
             profile: results.profile.name.clone(),
             corpus: format!("{} {}", results.corpus.checksum, results.corpus.selection),
-            floor: results.floor(Metric::Steady),
+            floor: results.floor(results.headline()),
             means: results.geomeans.iter().map(Mean::from).collect(),
         }
     }

@@ -15,7 +15,7 @@ use std::path::Path;
 /// The value of the `format` field.
 pub const FORMAT: &str = "zwasm-compare-results";
 /// The version of the format that this crate writes and reads.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Why a results file cannot be used or written.
 #[derive(Debug, thiserror::Error)]
@@ -192,6 +192,22 @@ pub struct WorkloadInfo {
     pub wasm_bytes: u64,
     /// Which of the manifest's sizes was measured, `small` or `standard`; empty before calibration.
     pub size: String,
+    /// For a published module of suite `real`: it has one job and no kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobInfo>,
+}
+
+/// Where a published module comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobInfo {
+    /// Package and version.
+    pub package: String,
+    /// SPDX licence expression.
+    pub licence: String,
+    /// SHA-256 of the module.
+    pub sha256: String,
+    /// Size of the module's code section.
+    pub code_section_bytes: u64,
 }
 
 /// What became of one workload under one engine.
@@ -275,7 +291,8 @@ pub struct Calibration {
     pub iter_ns: u64,
     /// Wall time of a plain run at the small size.
     pub first_result_ns: u64,
-    /// Wall time of compilation; 0 where it is not measured by a process of its own.
+    /// Wall time of compilation; 0 where it is not measured by a process of its own. For jobs,
+    /// validation and compilation of the whole module.
     pub compile_ns: u64,
 }
 
@@ -322,7 +339,8 @@ pub struct Sample {
     /// Wall time of a process with the same module and no work (`bench 0`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_ns: Option<u64>,
-    /// Time from spawn to the first byte of output of a plain run at the small size.
+    /// Time from spawn to the first byte of output: of a plain run at the small size; for jobs, of
+    /// the process itself (its end, where it prints nothing).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_result_ns: Option<u64>,
     /// Compilation of the whole module.
@@ -360,17 +378,20 @@ pub enum Metric {
     Setup,
     /// Compilation of the whole module.
     Compile,
+    /// A job, from spawn to exit.
+    Total,
     /// Peak resident set of the process that ran the iterations.
     PeakRss,
 }
 
 impl Metric {
     /// Every metric, in the order of reports.
-    pub const ALL: [Metric; 5] = [
+    pub const ALL: [Metric; 6] = [
         Metric::Steady,
         Metric::FirstResult,
         Metric::Setup,
         Metric::Compile,
+        Metric::Total,
         Metric::PeakRss,
     ];
 
@@ -382,6 +403,7 @@ impl Metric {
             Metric::FirstResult => "first_result",
             Metric::Setup => "setup",
             Metric::Compile => "compile",
+            Metric::Total => "total",
             Metric::PeakRss => "peak_rss",
         }
     }
@@ -394,6 +416,7 @@ impl Metric {
             Metric::FirstResult => "first result",
             Metric::Setup => "setup",
             Metric::Compile => "compile",
+            Metric::Total => "total time",
             Metric::PeakRss => "peak memory",
         }
     }
@@ -406,6 +429,7 @@ impl Metric {
             Metric::FirstResult => "time to first result",
             Metric::Setup => "setup time",
             Metric::Compile => "compile time",
+            Metric::Total => "total time",
             Metric::PeakRss => "peak memory",
         }
     }
@@ -418,6 +442,7 @@ impl Metric {
             Metric::FirstResult => sample.first_result_ns,
             Metric::Setup => sample.setup_ns,
             Metric::Compile => sample.compile_ns,
+            Metric::Total => Some(sample.wall_ns),
             Metric::PeakRss => Some(sample.peak_rss_bytes),
         };
         value.filter(|&v| v > 0).map(|v| v as f64)
@@ -428,7 +453,12 @@ impl WorkloadInfo {
     /// Whether a metric is worth comparing on this workload.
     #[must_use]
     pub fn compares(&self, metric: Metric) -> bool {
-        !(self.startup && metric == Metric::Steady)
+        match metric {
+            Metric::Steady => !self.startup && self.job.is_none(),
+            Metric::Setup | Metric::Compile => self.job.is_none(),
+            Metric::Total => self.job.is_some(),
+            Metric::FirstResult | Metric::PeakRss => true,
+        }
     }
 }
 
@@ -599,6 +629,30 @@ impl Results {
         self.engines
             .iter()
             .filter(move |e| e.kind == kind && e.missing.is_none())
+    }
+
+    /// Whether these are jobs of published modules, which have no steady iterations.
+    #[must_use]
+    pub fn is_jobs(&self) -> bool {
+        self.workloads.iter().any(|w| w.job.is_some())
+    }
+
+    /// The metric that headlines and charts are about.
+    #[must_use]
+    pub fn headline(&self) -> Metric {
+        if self.is_jobs() {
+            Metric::FirstResult
+        } else {
+            Metric::Steady
+        }
+    }
+
+    /// The megabytes of code section per second that an engine validated and compiled, once.
+    #[must_use]
+    pub fn compile_mb_s(&self, workload: &WorkloadInfo, engine: &str) -> Option<f64> {
+        let bytes = workload.job.as_ref()?.code_section_bytes;
+        let ns = self.cell(&workload.id, engine)?.calibration?.compile_ns;
+        (ns > 0).then(|| bytes as f64 * 1e3 / ns as f64)
     }
 
     /// The floor of a metric, or the minimum when the control did not measure it.

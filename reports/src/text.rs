@@ -120,15 +120,22 @@ pub fn table(results: &Results) -> String {
         .max()
         .unwrap_or(0)
         .max(8);
+    // A job is judged by all three; a kernel by its steady iterations, the rest is on the page.
+    let shown: &[Metric] = if results.is_jobs() {
+        &[Metric::FirstResult, Metric::Total, Metric::PeakRss]
+    } else {
+        &[Metric::Steady]
+    };
     for mean in results
         .geomeans
         .iter()
-        .filter(|m| m.metric == Metric::Steady)
+        .filter(|m| shown.contains(&m.metric))
     {
-        let _ = writeln!(out, "\n{} ÷ {} (steady iteration)", mean.tier, mean.peer);
-        for workload in results.workloads.iter().filter(|w| w.compares(mean.metric)) {
+        let metric = mean.metric;
+        let _ = writeln!(out, "\n{} ÷ {} ({})", mean.tier, mean.peer, metric.title());
+        for workload in results.workloads.iter().filter(|w| w.compares(metric)) {
             let row = results.gaps.iter().find(|g| {
-                g.metric == Metric::Steady
+                g.metric == metric
                     && g.tier == mean.tier
                     && g.peer == mean.peer
                     && g.workload == workload.id
@@ -156,6 +163,7 @@ pub fn table(results: &Results) -> String {
             };
         }
     }
+    job_figures(&mut out, results, name_width);
     for cell in &results.cells {
         if !matches!(cell.status, CellStatus::Ok | CellStatus::Pending) {
             let _ = writeln!(
@@ -182,6 +190,38 @@ pub fn table(results: &Results) -> String {
         let _ = writeln!(out, "note: interrupted; these are partial results");
     }
     out
+}
+
+/// What each engine took for each job: medians over processes.
+fn job_figures(out: &mut String, results: &Results, name_width: usize) {
+    if !results.is_jobs() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "\n  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16}",
+        "module", "engine", "first", "total", "peak", "compile, whole"
+    );
+    for workload in &results.workloads {
+        let cells = results.cells.iter().filter(|c| c.workload == workload.id);
+        for cell in cells.filter(|c| !c.samples.is_empty()) {
+            let of = |metric: Metric| -> f64 {
+                let values: Vec<f64> = cell.samples.iter().filter_map(|s| metric.of(s)).collect();
+                crate::stats::median(&values)
+            };
+            let rate = results.compile_mb_s(workload, &cell.engine);
+            let _ = writeln!(
+                out,
+                "  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16}",
+                workload.id,
+                cell.engine,
+                duration(of(Metric::FirstResult)),
+                duration(of(Metric::Total)),
+                size(of(Metric::PeakRss)),
+                rate.map(|r| format!("{r:.1} MB/s")).unwrap_or_default()
+            );
+        }
+    }
 }
 
 /// Why a workload has no row for some engines, e.g. "wasmi: unsupported".

@@ -31,12 +31,12 @@ fn derived_rows_follow_from_the_samples_in_the_file() {
 #[test]
 fn other_versions_and_other_files_are_refused_by_name() {
     let text = fixture::results().to_json();
-    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
+    let newer = text.replacen("\"version\":2", "\"version\":3", 1);
     let error = Results::parse(&newer, "r.json").unwrap_err();
     assert!(matches!(error, ResultsError::Version { found: 2, .. }));
     assert_eq!(
         error.to_string(),
-        "r.json: results format version 2, this program reads version 1"
+        "r.json: results format version 3, this program reads version 2"
     );
     for bad in [
         "",

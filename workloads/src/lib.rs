@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 mod manifest;
+pub mod real;
 
 use std::path::{Path, PathBuf};
 
@@ -200,16 +201,19 @@ pub const CATEGORIES: [&str; 21] = [
     "tail-calls",
 ];
 
+/// The committed corpus, or the directory that `ZWASM_WORKLOADS` names.
+fn corpus_dir() -> PathBuf {
+    std::env::var_os(DIR_VARIABLE)
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 impl Corpus {
     /// Loads the committed corpus, or the one in the directory that `ZWASM_WORKLOADS` names.
     ///
     /// # Errors
     /// As [`Corpus::load_from`].
     pub fn load() -> Result<Corpus, Error> {
-        match std::env::var_os(DIR_VARIABLE) {
-            Some(dir) => Corpus::load_from(Path::new(&dir)),
-            None => Corpus::load_from(Path::new(env!("CARGO_MANIFEST_DIR"))),
-        }
+        Corpus::load_from(&corpus_dir())
     }
 
     /// Loads the corpus whose manifest is `dir/manifest.toml`. Modules are not read yet.
@@ -297,7 +301,13 @@ fn read_verified(path: &Path, id: &str, sha256: &str, bytes: u64) -> Result<Vec<
         path: path.to_owned(),
         source,
     })?;
-    let actual = sha256_hex(&data);
+    verify(id, &data, bytes, sha256)?;
+    Ok(data)
+}
+
+/// Whether bytes are those that a manifest describes.
+fn verify(id: &str, data: &[u8], bytes: u64, sha256: &str) -> Result<(), Error> {
+    let actual = sha256_hex(data);
     if actual != sha256 {
         return Err(Error::Checksum {
             id: id.to_owned(),
@@ -312,7 +322,7 @@ fn read_verified(path: &Path, id: &str, sha256: &str, bytes: u64) -> Result<Vec<
             actual: data.len() as u64,
         });
     }
-    Ok(data)
+    Ok(())
 }
 
 fn sha256_hex(data: &[u8]) -> String {

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::{CATEGORIES, Corpus, Error, Example, Native, Size, Workload};
 
@@ -127,16 +128,22 @@ impl From<ExampleEntry> for Example {
     }
 }
 
-pub(crate) fn load(dir: &Path) -> Result<Corpus, Error> {
-    let path = dir.join("manifest.toml");
-    let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
-        path: path.clone(),
+/// A file's text and what it says.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<(String, T), Error> {
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
         source,
     })?;
-    let manifest: Manifest = toml::from_str(&text).map_err(|source| Error::Manifest {
-        path: path.clone(),
+    let parsed = toml::from_str(&text).map_err(|source| Error::Manifest {
+        path: path.to_owned(),
         source: Box::new(source),
     })?;
+    Ok((text, parsed))
+}
+
+pub(crate) fn load(dir: &Path) -> Result<Corpus, Error> {
+    let path = dir.join("manifest.toml");
+    let (_, manifest) = read_toml::<Manifest>(&path)?;
     check(&manifest).map_err(|problem| Error::Inconsistent { path, problem })?;
     Ok(Corpus {
         workloads: manifest.workload.into_iter().map(Workload::from).collect(),
@@ -162,11 +169,7 @@ fn check(manifest: &Manifest) -> Result<(), String> {
         .iter()
         .map(|e| (&e.id, &e.sha256, vec![&e.source, &e.module, &e.dir]));
     for (id, sha256, paths) in workloads.chain(examples) {
-        if id.is_empty()
-            || !id
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        {
+        if !is_name(id) {
             return Err(format!(
                 "id {id:?} is not lower-case words joined by hyphens"
             ));
@@ -208,13 +211,19 @@ fn check(manifest: &Manifest) -> Result<(), String> {
     Ok(())
 }
 
+/// Lower-case words joined by hyphens.
+pub(crate) fn is_name(id: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    !id.is_empty() && id.bytes().all(allowed)
+}
+
 /// Relative and without `..`: joining it to the corpus directory stays inside.
-fn is_inside(path: &Path) -> bool {
+pub(crate) fn is_inside(path: &Path) -> bool {
     path.components().all(|c| matches!(c, Component::Normal(_)))
         && path.components().next().is_some()
 }
 
-fn is_hex(text: &str, len: usize) -> bool {
+pub(crate) fn is_hex(text: &str, len: usize) -> bool {
     text.len() == len
         && text
             .bytes()

@@ -1,10 +1,10 @@
 //! An engine that is one binary with a command line, described by templates.
 //!
 //! In a template, `{module}` and `{out}` stand for paths inside an argument; an argument that is
-//! exactly `{args}` or `{features}` is replaced by the guest's arguments, or by the flags that the
+//! exactly `{args}`, `{job}` or `{features}` is replaced by the guest's arguments, or by the flags that the
 //! workload's features need.
 
-use super::{Adapter, Compile, Job, elf_text_bytes};
+use super::{Adapter, Compile, Job, JobCompile, elf_text_bytes};
 use crate::exec::{Executor, Invocation};
 use anyhow::Result;
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ pub(crate) struct CommandLine {
     pub(crate) run: Vec<String>,
     /// Template of a compilation.
     pub(crate) compile: Option<Vec<String>>,
+    /// Template of a job, in which `{job}` stands for its words.
+    pub(crate) job: Option<Vec<String>>,
+    /// Template of the compilation of a job's module, and whether it prints its times as JSON.
+    pub(crate) job_compile: Option<(Vec<String>, bool)>,
     /// Template of a run that reports its phases; with `phases_are_compile`, these are also where
     /// compile time comes from.
     pub(crate) run_with_phases: Option<Vec<String>>,
@@ -42,6 +46,8 @@ impl CommandLine {
             program,
             run: strings(run),
             compile: None,
+            job: None,
+            job_compile: None,
             run_with_phases: None,
             phases_are_compile: false,
             feature_flags: BTreeMap::new(),
@@ -62,7 +68,7 @@ impl CommandLine {
         let mut filled = Vec::new();
         for part in template {
             match part.as_str() {
-                "{args}" => filled.extend_from_slice(args),
+                "{args}" | "{job}" => filled.extend_from_slice(args),
                 "{features}" => filled.extend(
                     features
                         .iter()
@@ -129,6 +135,19 @@ impl Adapter for CommandLine {
     fn code_bytes(&self, job: &Job<'_>) -> Option<u64> {
         self.compile.as_ref()?;
         elf_text_bytes(&std::fs::read(self.out(job)).ok()?)
+    }
+
+    fn job(&self, features: &[String], words: &[String]) -> Option<Invocation> {
+        let none = Path::new("");
+        Some(self.fill(self.job.as_ref()?, features, none, none, words))
+    }
+
+    fn job_compile(&self, features: &[String], module: &Path, out: &Path) -> Option<JobCompile> {
+        let (template, json) = self.job_compile.as_ref()?;
+        Some(JobCompile {
+            invocation: self.fill(template, features, module, out, &[]),
+            json: *json,
+        })
     }
 
     fn prepare(&self, _: &Job<'_>, _: &mut dyn Executor) -> Result<Option<String>> {

@@ -51,6 +51,17 @@ pub(crate) trait Adapter {
     /// Machine code bytes of the module as [`Adapter::compile`] left them.
     fn code_bytes(&self, job: &Job<'_>) -> Option<u64>;
 
+    /// Runs a job: options, module and guest arguments as wasmtime spells them. `None` for engines
+    /// that are not started this way.
+    fn job(&self, _features: &[String], _words: &[String]) -> Option<Invocation> {
+        None
+    }
+
+    /// Validates and compiles a whole module, to `out` where a file is made.
+    fn job_compile(&self, _features: &[String], _module: &Path, _out: &Path) -> Option<JobCompile> {
+        None
+    }
+
     /// Prepares what must exist before the first run of a workload (native twins are built here).
     ///
     /// # Errors
@@ -67,6 +78,13 @@ pub(crate) enum Compile {
     },
     /// `load_ns + compile_ns` of the engine's own phases.
     OwnPhases,
+}
+
+/// How a module of a job is compiled.
+pub(crate) struct JobCompile {
+    pub(crate) invocation: Invocation,
+    /// Whether times are in the JSON that it prints; else its wall time counts.
+    pub(crate) json: bool,
 }
 
 /// What engines are made from.

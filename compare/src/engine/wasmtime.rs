@@ -47,6 +47,8 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     };
     let mut engine = CommandLine::new(info, program, &[]);
     engine.run = template("run", &["{module}", "{args}"]);
+    engine.job = Some(template("run", &["{job}"]));
+    engine.job_compile = Some((template("compile", &["{module}", "-o", "{out}"]), false));
     engine.compile = Some(template("compile", &["{module}", "-o", "{out}"]));
     engine.empty_module.clone_from(&setting.empty_module);
     for feature in [

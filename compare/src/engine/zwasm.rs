@@ -67,6 +67,11 @@ pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
         "{module}",
         "{args}",
     ]));
+    engine.job = Some(strings(&["run", "--tier", tier, "{job}"]));
+    let compile = [
+        "compile", "--json", "--repeat", "1", "--tier", tier, "{module}",
+    ];
+    engine.job_compile = Some((strings(&compile), true));
     engine.phases_are_compile = matches!(tier, "baseline" | "opt");
     engine.empty_module.clone_from(&setting.empty_module);
     Ok(Found::Ready(Box::new(engine)))

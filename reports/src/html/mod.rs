@@ -7,6 +7,7 @@
 //! results is escaped.
 
 mod canvas;
+mod jobs;
 mod plots;
 mod workloads;
 
@@ -68,6 +69,7 @@ pub fn page(results: &Results, history: &[Record]) -> String {
     summary(&mut out, results);
     out.push_str("</header>\n<main>");
     views(&mut out, results);
+    jobs::section(&mut out, results);
     ladder(&mut out, results);
     heat_map(&mut out, results);
     phases(&mut out, results);
@@ -109,9 +111,9 @@ fn swatch(ink: Ink) -> String {
 
 fn summary(out: &mut String, results: &Results) {
     // The headline is the last tier that ran, the fastest by design; the others follow folded.
-    let headline = steady_means(results).last().map(|m| m.tier.as_str());
+    let headline = headline_means(results).last().map(|m| m.tier.as_str());
     let (first, others): (Vec<&Geomean>, Vec<&Geomean>) =
-        steady_means(results).partition(|m| Some(m.tier.as_str()) == headline);
+        headline_means(results).partition(|m| Some(m.tier.as_str()) == headline);
     for mean in first {
         summary_of(out, results, mean);
     }
@@ -171,7 +173,7 @@ fn summary_of(out: &mut String, results: &Results, mean: &Geomean) {
         "<p class=\"lead\">{}.</p>",
         escape(&text::geomean_sentence(mean))
     );
-    let counts = text::verdict_counts(results, &mean.tier, &mean.peer, Metric::Steady);
+    let counts = text::verdict_counts(results, &mean.tier, &mean.peer, mean.metric);
     out.push_str("<ul class=\"counts\">");
     for (verdict, count) in Verdict::ALL.into_iter().zip(counts) {
         put!(
@@ -194,11 +196,11 @@ fn summary_of(out: &mut String, results: &Results, mean: &Geomean) {
     );
 }
 
-fn steady_means(results: &Results) -> impl Iterator<Item = &Geomean> {
+fn headline_means(results: &Results) -> impl Iterator<Item = &Geomean> {
     results
         .geomeans
         .iter()
-        .filter(|m| m.metric == Metric::Steady)
+        .filter(|m| m.metric == results.headline())
 }
 
 /// Gap bars and table of every tier × peer × metric, one shown at a time.
@@ -269,7 +271,11 @@ fn view(out: &mut String, results: &Results, mean: &Geomean) {
                 "Of an external engine: its own compile command, less the same \
                 command on an empty module; of zwasm: load and compile as it reports them.",
             Metric::Setup => "The same module with no work, from spawn to exit.",
+            Metric::FirstResult if results.is_jobs() =>
+                "From spawn to the first byte on stdout; to the end, where a job only writes files.",
             Metric::FirstResult => "From spawn to the first byte of output, small size.",
+            Metric::Total => "The job, from spawn to exit.",
+            Metric::PeakRss if results.is_jobs() => "Peak resident set of the process.",
             Metric::PeakRss => "Peak resident set of the process that ran the iterations.",
             Metric::Steady => "Median iteration after warm-up, timed in the guest.",
         }
@@ -328,7 +334,7 @@ fn ladder(out: &mut String, results: &Results) {
     };
     let mut steps = Vec::new();
     for engine in results.engines.iter().filter(|e| e.missing.is_none()) {
-        let relative = plots::relative(results, Metric::Steady, &engine.id, &reference.id);
+        let relative = plots::relative(results, results.headline(), &engine.id, &reference.id);
         if let Some(ratio) = relative {
             let series = series_of(results, &engine.id);
             let name = engine.id.clone();
@@ -344,11 +350,13 @@ fn ladder(out: &mut String, results: &Results) {
     }
     out.push_str("<h2 id=\"ladder\">Tier ladder</h2><div class=\"card\">");
     let caption = format!(
-        "Geometric mean of steady time relative to {}, each engine over the workloads that both \
+        "Geometric mean of {} relative to {}, each engine over the workloads that both \
          ran; blocks of the first stage.",
+        results.headline().noun(),
         reference.id
     );
-    figure(out, &caption, &plots::ladder(&steps, &reference.id));
+    let what = results.headline().noun();
+    figure(out, &caption, &plots::ladder(&steps, what, &reference.id));
     out.push_str("</div>");
 
     // Compile time only exists for engines that compile ahead; setup exists for all.
@@ -400,10 +408,12 @@ fn heat_map(out: &mut String, results: &Results) {
         .iter()
         .filter(|e| e.missing.is_none())
         .collect();
-    out.push_str(
-        "<h2 id=\"heat\">Workloads × engines</h2><div class=\"card\"><p class=\"muted\">Steady \
-         time relative to the fastest engine of the row; hatched where there is no right result. \
+    put!(
+        out,
+        "<h2 id=\"heat\">Workloads × engines</h2><div class=\"card\"><p class=\"muted\">{} \
+         relative to the fastest engine of the row; hatched where there is no right result. \
          </p><div class=\"scroll\"><table class=\"heat sortable\"><thead><tr><th>workload</th>",
+        capitalised(results.headline().title())
     );
     for engine in &engines {
         put!(out, "<th class=\"n\">{}</th>", escape(&engine.id));
@@ -412,7 +422,7 @@ fn heat_map(out: &mut String, results: &Results) {
     for workload in &results.workloads {
         let steady: Vec<Option<f64>> = engines
             .iter()
-            .map(|e| steady_median(results, &workload.id, &e.id))
+            .map(|e| headline_median(results, &workload.id, &e.id))
             .collect();
         let fastest = steady
             .iter()
@@ -485,8 +495,8 @@ fn metric_median(results: &Results, workload: &str, engine: &str, metric: Metric
     (cell.status == CellStatus::Ok && !values.is_empty()).then(|| stats::median(&values))
 }
 
-fn steady_median(results: &Results, workload: &str, engine: &str) -> Option<f64> {
-    metric_median(results, workload, engine, Metric::Steady)
+fn headline_median(results: &Results, workload: &str, engine: &str) -> Option<f64> {
+    metric_median(results, workload, engine, results.headline())
 }
 
 /// Setup split at compilation, and the rest of the time to the first result.
@@ -581,12 +591,12 @@ fn history_section(out: &mut String, results: &Results, history: &[Record]) {
     }
     records.push(&now);
     out.push_str("<h2 id=\"history\">History</h2>");
-    for mean in steady_means(results) {
+    for mean in headline_means(results) {
         let points: Vec<(&Record, [f64; 3])> = records
             .iter()
             .filter_map(|r| {
                 let m = r.means.iter().find(|m| {
-                    m.metric == Metric::Steady && m.tier == mean.tier && m.peer == mean.peer
+                    m.metric == mean.metric && m.tier == mean.tier && m.peer == mean.peer
                 })?;
                 Some((*r, [m.ratio, m.lo, m.hi]))
             })
@@ -594,7 +604,7 @@ fn history_section(out: &mut String, results: &Results, history: &[Record]) {
         if points.len() < 2 {
             continue;
         }
-        let title = format!("{} ÷ {}, steady time", mean.tier, mean.peer);
+        let title = format!("{} ÷ {}, {}", mean.tier, mean.peer, mean.metric.title());
         put!(out, "<div class=\"card\"><h3>{}</h3>", escape(&title));
         let caption = "Geometric mean with its interval, by commit; same machine and workloads.";
         figure(out, caption, &plots::history(&title, &points));

@@ -187,7 +187,7 @@ pub(super) struct Step {
 }
 
 /// The tier ladder: every engine relative to one reference.
-pub(super) fn ladder(steps: &[Step], reference: &str) -> String {
+pub(super) fn ladder(steps: &[Step], what: &str, reference: &str) -> String {
     let rows: Vec<RatioRow<'_>> = steps
         .iter()
         .map(|step| RatioRow {
@@ -201,7 +201,7 @@ pub(super) fn ladder(steps: &[Step], reference: &str) -> String {
         })
         .collect();
     ratio_plot(
-        &format!("steady time relative to {reference}, by engine"),
+        &format!("{what} relative to {reference}, by engine"),
         &rows,
         None,
     )

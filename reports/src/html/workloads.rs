@@ -24,16 +24,21 @@ fn section(out: &mut String, results: &Results, workload: &WorkloadInfo) {
     put!(
         out,
         "<details class=\"card\" id=\"w-{0}\"><summary><b>{0}</b> <span class=\"muted\">{1}, {2}</span>\
-         </summary><p>{3}</p><p class=\"muted\">Module {4}; measured at the {5} size.</p>",
+         </summary><p>{3}</p><p class=\"muted\">Module {4}; {5}.</p>",
         escape(&workload.id),
         escape(&workload.category),
         escape(&workload.language),
         escape(&workload.description),
         size(workload.wasm_bytes as f64),
-        if workload.size.is_empty() {
-            "(no)"
-        } else {
-            &workload.size
+        match &workload.job {
+            Some(job) => format!(
+                "package {}, {}, SHA-256 <code>{}</code>",
+                escape(&job.package),
+                escape(&job.licence),
+                escape(&job.sha256)
+            ),
+            None if workload.size.is_empty() => "not measured".to_owned(),
+            None => format!("measured at the {} size", escape(&workload.size)),
         }
     );
     let cells: Vec<&Cell> = results
@@ -41,7 +46,7 @@ fn section(out: &mut String, results: &Results, workload: &WorkloadInfo) {
         .iter()
         .filter(|c| c.workload == workload.id)
         .collect();
-    if !workload.startup {
+    if !workload.startup && workload.job.is_none() {
         iterations(out, results, workload, &cells);
     }
     let rows: Vec<plots::PhaseRow> = cells
@@ -57,7 +62,9 @@ fn section(out: &mut String, results: &Results, workload: &WorkloadInfo) {
         phase_legend(out);
         phase_table(out, &rows);
     }
-    counters(out, results, workload, &cells);
+    if workload.job.is_none() {
+        counters(out, results, workload, &cells);
+    }
     own_phases(out, &cells);
     out.push_str("</details>");
 }

@@ -3,7 +3,8 @@
 use anyhow::{Context, bail};
 use zwasm::{Instance, Ref, Store, Val, ValType};
 
-/// Calls the export `name` with `args` and prints its results, one per line.
+/// Calls the export `name` with `args` and prints its results, one per line. A function without
+/// parameters leaves the arguments to the guest, which finds them where `_start` would.
 pub(crate) fn call<T>(
     instance: Instance,
     store: &mut Store<T>,
@@ -23,7 +24,7 @@ pub(crate) fn call<T>(
         );
     };
     let ty = func.ty(&*store);
-    if args.len() != ty.params().len() {
+    if args.len() != ty.params().len() && !ty.params().is_empty() {
         bail!(
             "'{name}' takes {} arguments {ty}, got {}",
             ty.params().len(),

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod compile;
 mod engine;
 mod explore;
 mod inspect;
@@ -39,6 +40,8 @@ enum Command {
     /// Shows wasm beside the machine code made from it.
     #[command(after_help = explore::EXAMPLES)]
     Explore(explore::Options),
+    /// Compiles every function of modules, without running them, and tells how fast.
+    Compile(compile::Options),
     /// Checks that modules are valid.
     Validate(inspect::ValidateOptions),
 }
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Wast(options) => script::run(&options),
         Command::Inspect(options) => inspect::inspect(&options),
         Command::Explore(options) => explore::run(&options),
+        Command::Compile(options) => compile::compile(&options),
         Command::Validate(options) => inspect::validate(&options),
     };
     outcome.unwrap_or_else(|error| {
@@ -68,7 +72,9 @@ fn main() -> ExitCode {
 /// Puts `run` in front of arguments that begin with neither a subcommand nor an option.
 fn with_run(mut args: Vec<OsString>) -> Vec<OsString> {
     let is_ours = |arg: &OsString| {
-        let known = ["run", "wast", "inspect", "explore", "validate", "help"];
+        let known = [
+            "run", "wast", "inspect", "explore", "compile", "validate", "help",
+        ];
         arg.to_str()
             .is_some_and(|arg| known.contains(&arg) || arg.starts_with('-'))
     };

@@ -30,8 +30,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     engine: EngineOptions,
 
-    /// Call this exported function instead of `_start`; arguments are its parameters, results are
-    /// printed one per line
+    /// Call this exported function instead of `_start`; arguments are its parameters (or the guest's
+    /// own, when it has none), results are printed one per line
     #[arg(long, value_name = "NAME")]
     invoke: Option<String>,
 
@@ -185,10 +185,9 @@ fn host(options: &Options) -> anyhow::Result<Host> {
             .to_string_lossy()
             .into_owned()
     };
-    builder.arg(options.argv0.clone().unwrap_or_else(own_name));
-    if options.invoke.is_none() {
-        builder.args(options.args());
-    }
+    builder
+        .arg(options.argv0.clone().unwrap_or_else(own_name))
+        .args(options.args());
     for (host, guest) in &options.dir {
         builder
             .preopened_dir(host, guest, DirPerms::all(), FilePerms::all())

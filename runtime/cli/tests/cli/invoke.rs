@@ -63,6 +63,20 @@ fn wrong_arguments_are_explained_in_one_line() {
 }
 
 #[test]
+fn a_function_without_parameters_leaves_the_arguments_to_the_guest() {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "args_sizes_get"
+          (func $sizes (param i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "count") (result i32)
+          (drop (call $sizes (i32.const 0) (i32.const 4)))
+          (i32.load (i32.const 0))))"#;
+    assert_eq!(run(text, &["--invoke", "count"], &[]).succeeds(), "1\n");
+    let args = ["a", "--level", "9"];
+    assert_eq!(run(text, &["--invoke", "count"], &args).succeeds(), "4\n");
+}
+
+#[test]
 fn a_module_without_start_function_asks_for_a_name() {
     run(ADD, &[], &[]).fails_with_one_line(1, &["_start", "--invoke"]);
     run("(module)", &[], &[]).succeeds();

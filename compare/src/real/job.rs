@@ -1,0 +1,130 @@
+//! One job: its command line, and whether a run did it rightly.
+
+use super::fetch::Had;
+use crate::exec::{Exit, Outcome};
+use crate::provision::{sha256_of, sha256_of_file};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use zwasm_reports::schema::CellStatus;
+use zwasm_workloads::real::{RealModule, RealSuite, code_section_bytes};
+
+/// A module that is there, with its job.
+pub(crate) struct Ready<'s> {
+    pub(crate) module: &'s RealModule,
+    pub(crate) had: Had,
+    pub(crate) code_section_bytes: u64,
+    inputs: PathBuf,
+    work: PathBuf,
+}
+
+impl<'s> Ready<'s> {
+    /// The work folder is below `scratch`.
+    pub(crate) fn new(
+        suite: &RealSuite,
+        module: &'s RealModule,
+        had: Had,
+        scratch: &Path,
+    ) -> Result<Ready<'s>> {
+        let bytes = std::fs::read(&had.module)?;
+        let work = scratch.join(format!("job-{}", module.id));
+        Ok(Ready {
+            module,
+            code_section_bytes: code_section_bytes(&bytes).unwrap_or(0),
+            inputs: std::path::absolute(suite.dir())?,
+            work: std::path::absolute(work)?,
+            had,
+        })
+    }
+
+    fn host_path(&self, path: &str) -> String {
+        let place = |place: &Path, rest: &str| format!("{}{rest}", place.display());
+        if let Some(rest) = path.strip_prefix("{work}") {
+            place(&self.work, rest)
+        } else if let Some(rest) = path.strip_prefix("{package}") {
+            place(&self.had.package, rest)
+        } else if let Some(rest) = path.strip_prefix("{module}") {
+            place(&self.had.module, rest)
+        } else {
+            self.inputs.join(path).display().to_string()
+        }
+    }
+
+    /// Options, module and guest arguments, as wasmtime and zwasm both spell them.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let job = &self.module.job;
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+        for (name, file) in &job.preload {
+            option("--preload", format!("{name}={}", self.host_path(file)));
+        }
+        for (dir, guest) in &job.dirs {
+            option("--dir", format!("{}::{guest}", self.host_path(dir)));
+        }
+        for (name, value) in &job.env {
+            option("--env", format!("{name}={value}"));
+        }
+        if let Some(name) = &job.invoke {
+            option("--invoke", name.clone());
+        }
+        words.push(self.host_path(job.main.as_deref().unwrap_or("{module}")));
+        words.extend(job.args.iter().cloned());
+        words
+    }
+
+    pub(crate) fn stdin(&self) -> Option<PathBuf> {
+        let stdin = self.module.job.stdin.as_ref()?;
+        Some(self.inputs.join(stdin))
+    }
+
+    /// Empties the work folder.
+    pub(crate) fn clear(&self) -> Result<()> {
+        match std::fs::remove_dir_all(&self.work) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(e).with_context(|| format!("cannot remove {}", self.work.display()))
+            }
+            _ => std::fs::create_dir_all(&self.work)
+                .with_context(|| format!("cannot create {}", self.work.display())),
+        }
+    }
+
+    /// Whether a run did the job: exit code, stdout, files.
+    ///
+    /// # Errors
+    /// The cell status that the failure deserves.
+    pub(crate) fn check(&self, outcome: &Outcome) -> Result<(), CellStatus> {
+        let job = &self.module.job;
+        let said = || {
+            let line = outcome.stderr.lines().next().unwrap_or_default();
+            line.chars().take(160).collect::<String>()
+        };
+        match &outcome.exit {
+            Exit::Code(code) if *code == job.exit => {}
+            Exit::Code(code) => {
+                return Err(CellStatus::Crash(format!(
+                    "exit code {code}, expected {}: {}",
+                    job.exit,
+                    said()
+                )));
+            }
+            Exit::Signal(signal) => return Err(CellStatus::Crash(format!("signal {signal}"))),
+            Exit::Timeout => return Err(CellStatus::Timeout("killed".to_owned())),
+            Exit::NotStarted(why) => return Err(CellStatus::Crash(why.clone())),
+        }
+        let wrong = |what: &str, found: &str, expected: &str| {
+            CellStatus::WrongOutput(format!("{what} has sha256 {found}, expected {expected}"))
+        };
+        let stdout = sha256_of(outcome.stdout.as_bytes());
+        if stdout != job.stdout_sha256 {
+            return Err(wrong("stdout", &stdout, &job.stdout_sha256));
+        }
+        for (name, expected) in &job.files {
+            let Ok(found) = sha256_of_file(&self.work.join(name)) else {
+                return Err(CellStatus::WrongOutput(format!("no file {name}")));
+            };
+            if found != *expected {
+                return Err(wrong(name, &found, expected));
+            }
+        }
+        Ok(())
+    }
+}

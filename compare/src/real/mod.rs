@@ -1,0 +1,152 @@
+//! Suite `real`: published programs, each with one job, from a cold process to its last byte.
+//!
+//! [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
+//! out, [`runner`] measures. Every sample is a process that did the whole job rightly: time to the
+//! first byte on stdout (to the end, where a job only writes files), total time and peak memory.
+
+pub(crate) mod fetch;
+mod job;
+mod runner;
+
+use crate::cli::{Places, RunArgs};
+use crate::engine::Adapter;
+use crate::exec::Launcher;
+use crate::fail::Fail;
+use crate::progress::Bar;
+use crate::session::{self, Sitting};
+use anyhow::Result;
+use fetch::Fetcher;
+use job::Ready;
+use runner::JobRunner;
+use std::path::PathBuf;
+use std::time::Duration;
+use zwasm_reports::schema::{CorpusInfo, JobInfo, Results, WorkloadInfo};
+use zwasm_workloads::real::{RealModule, RealSuite};
+
+/// The name of the suite.
+pub(crate) const SUITE: &str = "real";
+
+/// Where packages are unpacked.
+fn modules_dir(places: &Places) -> PathBuf {
+    let default = || session::build_dir().join(SUITE);
+    places.real_dir.clone().unwrap_or_else(default)
+}
+
+fn load_suite(places: &Places) -> Result<RealSuite> {
+    let suite = match &places.corpus {
+        Some(dir) => RealSuite::load_from(&dir.join("real")),
+        None => RealSuite::load(),
+    };
+    suite.map_err(|e| Fail::error(format!("real modules: {e}")))
+}
+
+/// The modules that patterns name, or all.
+fn select<'s>(suite: &'s RealSuite, patterns: &[String]) -> Result<Vec<&'s RealModule>> {
+    let ids: Vec<&str> = suite.modules.iter().map(|m| m.id.as_str()).collect();
+    if let Some(pattern) = crate::select::unmatched(patterns, &ids) {
+        return Err(Fail::usage(format!("no module matches `{pattern}`")));
+    }
+    let chosen = |m: &&RealModule| {
+        patterns.is_empty() || patterns.iter().any(|p| crate::select::matches(p, &m.id))
+    };
+    Ok(suite.modules.iter().filter(chosen).collect())
+}
+
+/// `compare fetch`: has the modules, and says where they are.
+pub(crate) fn fetch(patterns: &[String], places: &Places) -> Result<u8> {
+    let mut launcher = Launcher::start()?;
+    let suite = load_suite(places)?;
+    let say = |line: &str| eprintln!("{line}");
+    let fetcher = Fetcher::new(modules_dir(places), !places.no_install, &say);
+    for module in select(&suite, patterns)? {
+        let had = fetcher.have(&suite, module, &mut launcher)?;
+        println!("{:<16} {}", module.id, had.module.display());
+    }
+    Ok(0)
+}
+
+/// `compare --suite real`: measures and writes the report.
+pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
+    let mut launcher = Launcher::start()?;
+    let suite = load_suite(&args.places)?;
+    let modules = select(&suite, &args.workloads)?;
+    let out = session::out_dir(args)?;
+    let bar = Bar::new();
+    let say = |line: &str| bar.line(line);
+    let mut setting = session::setting(&args.places, suite.dir(), &mut launcher, &say)?;
+    let (infos, engines) = session::have_engines(args, &mut setting, &say)?;
+
+    let fetcher = Fetcher::new(modules_dir(&args.places), !args.places.no_install, &say);
+    let scratch = session::scratch_dir();
+    let mut ready = Vec::new();
+    for module in modules {
+        let had = fetcher.have(&suite, module, &mut launcher)?;
+        ready.push(Ready::new(&suite, module, had, &scratch)?);
+    }
+    let selection = if args.workloads.is_empty() {
+        SUITE.to_owned()
+    } else {
+        format!("{SUITE}: {}", args.workloads.join(","))
+    };
+    let corpus = CorpusInfo {
+        checksum: suite.checksum(),
+        selection,
+    };
+    let workloads = ready.iter().map(|r| info(&suite, r)).collect();
+    let fresh = session::skeleton(args, corpus, workloads, infos);
+    measure(args, &out, fresh, &ready, &engines, &mut launcher, &bar)
+}
+
+fn measure(
+    args: &RunArgs,
+    out: &std::path::Path,
+    fresh: Results,
+    ready: &[Ready<'_>],
+    engines: &[Box<dyn Adapter>],
+    launcher: &mut Launcher,
+    bar: &Bar,
+) -> Result<u8> {
+    let partial = out.join("partial.json");
+    let mut results = session::begin(args, &partial, fresh)?;
+    let sitting = Sitting::begin(&results);
+    let save = |results: &Results| -> Result<()> {
+        let mut copy = results.clone();
+        sitting.end(&mut copy);
+        Ok(copy.save(&partial)?)
+    };
+    // Compiling the largest of these modules takes other engines minutes on a busy machine.
+    let limit = args.timeout.unwrap_or(600);
+    let outcome = JobRunner {
+        engines,
+        modules: ready,
+        executor: launcher,
+        progress: bar,
+        save: &save,
+        time_limit: Duration::from_secs(limit),
+        seed: results.started_unix_s,
+    }
+    .run(&mut results);
+    bar.finish();
+    sitting.end(&mut results);
+    session::conclude(results, outcome, out, &partial)
+}
+
+fn info(suite: &RealSuite, ready: &Ready<'_>) -> WorkloadInfo {
+    let module = ready.module;
+    let package = suite.package_of(module);
+    WorkloadInfo {
+        id: module.id.clone(),
+        category: SUITE.to_owned(),
+        description: module.description.clone(),
+        language: module.language.clone(),
+        startup: false,
+        wasm_bytes: module.bytes,
+        size: String::new(),
+        job: Some(JobInfo {
+            package: format!("{} {}", package.name, package.version),
+            licence: module.licence.clone(),
+            sha256: module.sha256.clone(),
+            code_section_bytes: ready.code_section_bytes,
+        }),
+    }
+}

@@ -1,0 +1,125 @@
+//! `zwasm compile`: how fast a tier makes code of whole modules.
+//!
+//! Runs compile functions when they are first called, so this is no step before `zwasm run`: it
+//! measures throughput per core, with validation and without. Each repetition has an engine of its
+//! own, and the median is printed.
+
+use crate::Outcome;
+use crate::engine::EngineOptions;
+use anyhow::Context;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use zwasm::{Engine, Module};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    engine: EngineOptions,
+
+    /// How many threads validate and compile
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+
+    /// How often; the median is printed
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: u32,
+
+    /// Print one JSON object per module: times in nanoseconds, sizes in bytes
+    #[arg(long)]
+    json: bool,
+
+    /// The modules, `.wasm` or `.wat`
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// One module; rates are over the bytes of function bodies.
+#[derive(Debug, Serialize)]
+struct Record {
+    file: String,
+    tier: &'static str,
+    wasm_bytes: usize,
+    code_section_bytes: usize,
+    functions: usize,
+    code_bytes: usize,
+    /// Decoding and validation, without reading the file.
+    load_ns: u64,
+    /// Code of all functions, placed where it runs.
+    compile_ns: u64,
+}
+
+pub(crate) fn compile(options: &Options) -> Outcome {
+    for file in &options.files {
+        let record =
+            measure(options, file).with_context(|| format!("cannot compile {}", file.display()))?;
+        if options.json {
+            println!("{}", serde_json::to_string(&record)?);
+        } else {
+            record.print();
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
+    let bytes = std::fs::read(file)?;
+    let mut config = options.engine.config();
+    config.validation_threads(options.threads);
+    let (mut loads, mut compiles) = (Vec::new(), Vec::new());
+    loop {
+        let engine = Engine::new(&config)?;
+        let input = bytes.clone();
+        let started = Instant::now();
+        let module = Module::from_vec(&engine, input)?;
+        loads.push(elapsed_ns(started));
+        let started = Instant::now();
+        module.compile_all()?;
+        compiles.push(elapsed_ns(started));
+        if compiles.len() == options.repeat as usize {
+            let stats = module.stats();
+            return Ok(Record {
+                file: file.display().to_string(),
+                tier: engine.tier().name(),
+                wasm_bytes: stats.wasm_bytes,
+                code_section_bytes: stats.code_section_bytes,
+                functions: stats.functions,
+                code_bytes: stats.code_bytes,
+                load_ns: median(loads),
+                compile_ns: median(compiles),
+            });
+        }
+    }
+}
+
+fn elapsed_ns(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn median(mut times: Vec<u64>) -> u64 {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+impl Record {
+    fn print(&self) {
+        let megabytes = |bytes: usize| bytes as f64 / 1e6;
+        println!(
+            "{}: {:.1} MB, {} functions of {:.1} MB, {:.1} MB of {} code",
+            self.file,
+            megabytes(self.wasm_bytes),
+            self.functions,
+            megabytes(self.code_section_bytes),
+            megabytes(self.code_bytes),
+            self.tier
+        );
+        let row = |name: &str, ns: u64| {
+            let rate = self.code_section_bytes as f64 * 1e3 / ns.max(1) as f64;
+            println!("  {name:<18} {:>10.1} ms {rate:>8.1} MB/s", ns as f64 / 1e6);
+        };
+        row("load and validate", self.load_ns);
+        row("compile", self.compile_ns);
+        row("both", self.load_ns + self.compile_ns);
+    }
+}

@@ -1,0 +1,13 @@
+; Two 13-bit factors of 32,035,519, neither of them 1: satisfiable.
+(set-option :produce-models true)
+(set-logic QF_BV)
+(declare-fun a () (_ BitVec 28))
+(declare-fun b () (_ BitVec 28))
+(assert (bvult a (_ bv8192 28)))
+(assert (bvult b (_ bv8192 28)))
+(assert (bvugt a (_ bv1 28)))
+(assert (bvugt b a))
+(assert (= (bvmul a b) (_ bv32035519 28)))
+(check-sat)
+(get-value (a b))
+(exit)

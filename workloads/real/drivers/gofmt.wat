@@ -1,0 +1,25 @@
+;; Formats the Go source on stdin. The library's results: 0 = was formatted already, 1 = formatted,
+;; anything else = its output is an error message.
+(module
+  (import "lib" "memory" (memory 0))
+  (import "lib" "alloc" (func $alloc (param i32) (result i32)))
+  (import "lib" "format" (func $format (result i32)))
+  (import "lib" "output_ptr" (func $output_ptr (result i32)))
+  (import "lib" "output_len" (func $output_len (result i32)))
+  (import "io" "read_all" (func $read_all (result i32 i32)))
+  (import "io" "write" (func $write (param i32 i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (export "memory" (memory 0))
+
+  (func (export "_start")
+    (local $from i32) (local $length i32) (local $result i32)
+    (call $read_all)
+    (local.set $length)
+    (local.set $from)
+    (memory.copy (call $alloc (local.get $length)) (local.get $from) (local.get $length))
+    (local.set $result (call $format))
+    (if (local.get $result)
+      (then (call $write (call $output_ptr) (call $output_len)))
+      (else (call $write (local.get $from) (local.get $length))))
+    (if (i32.gt_u (local.get $result) (i32.const 1))
+      (then (call $proc_exit (i32.const 1))))))

@@ -1,0 +1,25 @@
+;; Lays out the graph on stdin with `dot` and prints it as SVG.
+(module
+  (import "lib" "memory" (memory 0))
+  (import "lib" "malloc" (func $malloc (param i32) (result i32)))
+  (import "lib" "graphviz_render" (func $render (param i32 i32 i32 i32) (result i32)))
+  (import "io" "read_all" (func $read_all (result i32 i32)))
+  (import "io" "write" (func $write (param i32 i32)))
+  (export "memory" (memory 0))
+  (data $names "svg\00dot\00")
+
+  (func (export "_start")
+    (local $from i32) (local $length i32) (local $source i32) (local $names i32)
+    (call $read_all)
+    (local.set $length)
+    (local.set $from)
+    (local.set $source (call $malloc (i32.add (local.get $length) (i32.const 1))))
+    (memory.copy (local.get $source) (local.get $from) (local.get $length))
+    (i32.store8 (i32.add (local.get $source) (local.get $length)) (i32.const 0))
+    ;; Behind the names, the length of the output.
+    (local.set $names (call $malloc (i32.const 12)))
+    (memory.init $names (local.get $names) (i32.const 0) (i32.const 8))
+    (local.set $from (call $render (local.get $source) (local.get $names)
+      (i32.add (local.get $names) (i32.const 4)) (i32.add (local.get $names) (i32.const 8))))
+    (if (i32.eqz (local.get $from)) (then (unreachable)))
+    (call $write (local.get $from) (i32.load offset=8 (local.get $names)))))
