@@ -130,7 +130,7 @@ pub(crate) struct RunArgs {
 pub(crate) enum ProfileName {
     /// At most five minutes on two cores.
     Quick,
-    /// Every rule of the method, small sizes where an engine is slow; about half an hour.
+    /// Every rule of the method, small sizes where an engine is slow; under half an hour.
     Standard,
     /// Standard sizes everywhere and twenty blocks; hours.
     Full,
@@ -141,7 +141,7 @@ impl ProfileName {
         let (name, blocks, sample_ms, budget_s) = match self {
             // 285 s leave time for the analysis and the page.
             ProfileName::Quick => ("quick", 6, 100, Some(285)),
-            ProfileName::Standard => ("standard", 6, 150, Some(1800)),
+            ProfileName::Standard => ("standard", 6, 120, Some(1500)),
             ProfileName::Full => ("full", 20, 1000, None),
         };
         Profile {
