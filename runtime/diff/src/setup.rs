@@ -22,6 +22,8 @@ pub struct Setup {
     pub guarded: bool,
     /// Whether the stack is so small that calls end early.
     pub small_stack: bool,
+    /// Whether code must do without what only some processors have.
+    pub portable: bool,
     /// The compiler's detours.
     pub stress: Stress,
 }
@@ -78,6 +80,7 @@ impl Setup {
         Setup {
             guarded: rng.bool(),
             small_stack: rng.u8(..16) == 0,
+            portable: rng.u8(..4) == 0,
             stress: if rng.bool() {
                 NONE
             } else {
@@ -96,6 +99,7 @@ impl Setup {
             .max_native_stack(NATIVE_STACK_BYTES)
             .max_table_elements(20_000)
             .validation_threads(1)
+            .portable_code(self.portable)
             .stress(self.stress);
         if !self.guarded {
             config.memory_reservation(SMALL_RESERVATION_BYTES);
