@@ -33,7 +33,7 @@ fn other_versions_and_other_files_are_refused_by_name() {
     let text = fixture::results().to_json();
     let newer = text.replacen("\"version\":2", "\"version\":3", 1);
     let error = Results::parse(&newer, "r.json").unwrap_err();
-    assert!(matches!(error, ResultsError::Version { found: 2, .. }));
+    assert!(matches!(error, ResultsError::Version { found: 3, .. }));
     assert_eq!(
         error.to_string(),
         "r.json: results format version 3, this program reads version 2"
