@@ -689,12 +689,8 @@ impl<'a> Runner<'a> {
         let job = self.job(index);
         match adapter.compile(&job) {
             None => Ok(Ok(None)),
-            Some(Compile::OwnPhases) => {
-                let no_work = bench_args(0, &job.workload.small);
-                let Some(run) = adapter.run_with_phases(&job, &no_work) else {
-                    return Ok(Ok(None));
-                };
-                let outcome = self.process(index, run)?;
+            Some(Compile::OwnPhases(run)) => {
+                let outcome = self.process(index, *run)?;
                 Ok(check_exit(&outcome)
                     .map(|()| Some(parse_phases(&outcome.stderr)).flatten())
                     .map(|phases| phases.map(|p| p.load_ns + p.compile_ns)))

@@ -14,5 +14,6 @@ pub mod baseline;
 pub mod isa;
 pub mod masm;
 pub mod moves;
+pub mod opt;
 pub mod stubs;
 pub mod vector;

@@ -69,7 +69,7 @@ pub struct RegisterFile {
 }
 
 /// The width of an integer operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Width {
     /// 32 bits; results have a clear upper half.
     W32,
@@ -78,7 +78,7 @@ pub enum Width {
 }
 
 /// The width of a float operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FloatWidth {
     /// Single precision.
     F32,
@@ -87,7 +87,7 @@ pub enum FloatWidth {
 }
 
 /// How much of a float register is moved.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FloatPart {
     /// The low 32 bits.
     F32,
@@ -98,7 +98,7 @@ pub enum FloatPart {
 }
 
 /// The second operand of an integer operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operand {
     /// A register.
     Reg(Gpr),
@@ -107,7 +107,7 @@ pub enum Operand {
 }
 
 /// A memory operand: `base + index + displacement`, in 64 bits.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Mem {
     /// Base register.
     pub base: Gpr,
@@ -131,7 +131,7 @@ impl Mem {
 
 /// Integer operations that cannot trap.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum AluOp {
     Add,
     Sub,
@@ -148,7 +148,7 @@ pub enum AluOp {
 
 /// Integer divisions.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DivOp {
     DivS,
     DivU,
@@ -158,7 +158,7 @@ pub enum DivOp {
 
 /// Integer operations with one operand.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum IntUnary {
     Clz,
     Ctz,
@@ -173,7 +173,7 @@ pub enum IntUnary {
 
 /// Integer comparisons.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Cond {
     Eq,
     Ne,
@@ -225,7 +225,7 @@ impl Cond {
 
 /// Float comparisons; all but `Ne` are false on NaN.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FloatCond {
     Eq,
     Ne,
@@ -237,7 +237,7 @@ pub enum FloatCond {
 
 /// Float operations with two operands.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FloatOp {
     Add,
     Sub,
@@ -250,7 +250,7 @@ pub enum FloatOp {
 
 /// Float operations with one operand.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FloatUnary {
     Abs,
     Neg,
@@ -263,7 +263,7 @@ pub enum FloatUnary {
 
 /// Conversions from integers to floats.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FromInt {
     I32S,
     I32U,
@@ -273,7 +273,7 @@ pub enum FromInt {
 
 /// Truncations from floats to integers.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ToInt {
     I32S,
     I32U,
@@ -283,7 +283,7 @@ pub enum ToInt {
 
 /// What a load reads and how it widens.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LoadOp {
     U8,
     U16,
@@ -298,7 +298,7 @@ pub enum LoadOp {
 
 /// How much of a register is stored, in bytes.
 #[allow(missing_docs, reason = "named after the sizes")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StoreOp {
     B1,
     B2,

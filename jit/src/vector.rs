@@ -14,7 +14,7 @@ macro_rules! operations {
     ($doc:literal $name:ident: $($op:ident $func:ident $args:tt -> $out:ty;)*) => {
         #[doc = $doc]
         #[allow(missing_docs, reason = "named after the operators")]
-        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum $name {
             $($op,)*
         }
@@ -62,7 +62,7 @@ zwasm_core::for_each_v128_test!(test);
 
 /// Lanes of integers.
 #[allow(missing_docs, reason = "named after the shapes")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Lanes {
     I8x16,
     I16x8,
@@ -85,7 +85,7 @@ impl Lanes {
 
 /// How an integer lane is widened to a general register.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Extract {
     I8S,
     I8U,
@@ -97,7 +97,7 @@ pub enum Extract {
 
 /// Loads of less than a vector.
 #[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum VecLoad {
     Extend8x8S,
     Extend8x8U,

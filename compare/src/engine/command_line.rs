@@ -6,6 +6,7 @@
 
 use super::{Adapter, Compile, Job, JobCompile, elf_text_bytes};
 use crate::exec::{Executor, Invocation};
+use crate::protocol::bench_args;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,11 +26,11 @@ pub(crate) struct CommandLine {
     pub(crate) job: Option<Vec<String>>,
     /// Template of the compilation of a job's module, and whether it prints its times as JSON.
     pub(crate) job_compile: Option<(Vec<String>, bool)>,
-    /// Template of a run that reports its phases; with `phases_are_compile`, these are also where
-    /// compile time comes from.
+    /// Template of a run that reports its phases.
     pub(crate) run_with_phases: Option<Vec<String>>,
-    /// Whether the reported phases cover compilation of the whole module (not so for lazy tiers).
-    pub(crate) phases_are_compile: bool,
+    /// Template of a run that compiles the whole module before it starts, and reports its phases:
+    /// where compile time comes from, if not from `compile`.
+    pub(crate) eager: Option<Vec<String>>,
     /// Flags for features that are off by default.
     pub(crate) feature_flags: BTreeMap<String, Vec<String>>,
     /// Features that the engine is known to lack.
@@ -49,7 +50,7 @@ impl CommandLine {
             job: None,
             job_compile: None,
             run_with_phases: None,
-            phases_are_compile: false,
+            eager: None,
             feature_flags: BTreeMap::new(),
             lacks: Vec::new(),
             env: Vec::new(),
@@ -113,12 +114,14 @@ impl Adapter for CommandLine {
     }
 
     fn compile(&self, job: &Job<'_>) -> Option<Compile> {
-        if self.phases_are_compile {
-            return Some(Compile::OwnPhases);
-        }
-        let template = self.compile.as_ref()?;
         let features = &job.workload.features;
         let out = self.out(job);
+        if let Some(template) = &self.eager {
+            let no_work = bench_args(0, &job.workload.small);
+            let run = self.fill(template, features, job.module, &out, &no_work);
+            return Some(Compile::OwnPhases(Box::new(run)));
+        }
+        let template = self.compile.as_ref()?;
         let empty_out = out.with_extension("empty");
         Some(Compile::Command {
             whole: Box::new(self.fill(template, features, job.module, &out, &[])),

@@ -76,8 +76,8 @@ pub(crate) enum Compile {
         whole: Box<Invocation>,
         empty: Box<Invocation>,
     },
-    /// `load_ns + compile_ns` of the engine's own phases.
-    OwnPhases,
+    /// `load_ns + compile_ns` of the engine's own phases in this run.
+    OwnPhases(Box<Invocation>),
 }
 
 /// How a module of a job is compiled.

@@ -1,7 +1,7 @@
 //! zwasm itself, one adapter per tier.
 //!
-//! `zwasm run --tier T FILE ARGS…`; phases come from `--stats=json`, whose compile time counts as
-//! the metric only for the tiers that compile the whole module before they run it.
+//! `zwasm run --tier T FILE ARGS…`; phases come from `--stats=json`, the metric *compile* from a run
+//! that does no work with `--eager`.
 
 use super::command_line::strings;
 use super::{CommandLine, Found, Setting, first_line, missing};
@@ -72,7 +72,18 @@ pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
         "compile", "--json", "--repeat", "1", "--tier", tier, "{module}",
     ];
     engine.job_compile = Some((strings(&compile), true));
-    engine.phases_are_compile = matches!(tier, "baseline" | "opt");
+    if tier != "interp" {
+        let words = [
+            "run",
+            "--tier",
+            tier,
+            "--eager",
+            "--stats=json",
+            "{module}",
+            "{args}",
+        ];
+        engine.eager = Some(strings(&words));
+    }
     engine.empty_module.clone_from(&setting.empty_module);
     Ok(Found::Ready(Box::new(engine)))
 }

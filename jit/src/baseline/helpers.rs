@@ -13,8 +13,10 @@ use super::Compiler;
 use super::memory::index_type;
 use super::values::Loc;
 use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use std::sync::Arc;
 use wasmparser::{MemArg, Operator};
-use zwasm_core::{V128, ValType};
+use zwasm_core::module::ModuleInfo;
+use zwasm_core::{FuncType, V128, ValType};
 
 /// Entry 0 of the table: ends the activation with the status in the result register.
 pub const RAISE: u32 = 0;
@@ -297,94 +299,115 @@ fn operand_count(op: &Operator<'_>) -> usize {
     }
 }
 
+/// The types of what a helper leaves.
+pub(crate) enum Results {
+    None,
+    One(ValType),
+    Row(&'static [ValType]),
+}
+
+impl Results {
+    pub(crate) fn as_slice(&self) -> &[ValType] {
+        match self {
+            Results::None => &[],
+            Results::One(ty) => core::slice::from_ref(ty),
+            Results::Row(types) => types,
+        }
+    }
+}
+
+/// A call of the helper table that does an operator's work.
+pub(crate) struct RuntimeCall {
+    /// In the table.
+    pub(crate) entry: u32,
+    /// How many operands it takes from the stack.
+    pub(crate) operands: usize,
+    pub(crate) immediates: [u64; 2],
+    pub(crate) results: Results,
+}
+
+/// Whether a helper never returns to its caller: it throws.
+pub(crate) fn ends_activation(entry: u32) -> bool {
+    entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry()
+}
+
+/// How the runtime does an operator, if it does.
+pub(crate) fn runtime_call(
+    op: &Operator<'_>,
+    info: &ModuleInfo,
+    types: &[Arc<FuncType>],
+) -> Option<RuntimeCall> {
+    if let Some((entry, row)) = numeric_entry(op) {
+        return Some(RuntimeCall {
+            entry,
+            operands: operand_count(op),
+            immediates: numeric_immediates(op),
+            results: Results::Row(row.results),
+        });
+    }
+    let size = |is_64: bool| Results::One(index_type(is_64));
+    let table = |index: u32| info.tables[index as usize].ty;
+    let (helper, operands, a, b, results) = match *op {
+        Operator::MemoryGrow { mem } => {
+            let is_64 = info.memories[mem as usize].memory64;
+            (Helper::MemoryGrow, 1, mem, 0, size(is_64))
+        }
+        Operator::MemoryFill { mem } => (Helper::MemoryFill, 3, mem, 0, Results::None),
+        Operator::MemoryCopy { dst_mem, src_mem } => {
+            (Helper::MemoryCopy, 3, dst_mem, src_mem, Results::None)
+        }
+        Operator::MemoryInit { data_index, mem } => {
+            (Helper::MemoryInit, 3, data_index, mem, Results::None)
+        }
+        Operator::DataDrop { data_index } => (Helper::DataDrop, 0, data_index, 0, Results::None),
+        Operator::ElemDrop { elem_index } => (Helper::ElemDrop, 0, elem_index, 0, Results::None),
+        Operator::TableGet { table: index } => {
+            let element = ValType::Ref(table(index).element);
+            (Helper::TableGet, 1, index, 0, Results::One(element))
+        }
+        Operator::TableSet { table: index } => (Helper::TableSet, 2, index, 0, Results::None),
+        Operator::TableGrow { table: index } => {
+            (Helper::TableGrow, 2, index, 0, size(table(index).table64))
+        }
+        Operator::TableFill { table: index } => (Helper::TableFill, 3, index, 0, Results::None),
+        Operator::TableCopy {
+            dst_table,
+            src_table,
+        } => (Helper::TableCopy, 3, dst_table, src_table, Results::None),
+        Operator::TableInit { elem_index, table } => {
+            (Helper::TableInit, 3, elem_index, table, Results::None)
+        }
+        Operator::Throw { tag_index } => {
+            let ty = &types[info.tags[tag_index as usize] as usize];
+            let (operands, slots) = (ty.params().len(), ty.param_slots());
+            (Helper::Throw, operands, tag_index, slots, Results::None)
+        }
+        Operator::ThrowRef => (Helper::ThrowRef, 1, 0, 0, Results::None),
+        _ => return None,
+    };
+    Some(RuntimeCall {
+        entry: helper.entry(),
+        operands,
+        immediates: [u64::from(a), u64::from(b)],
+        results,
+    })
+}
+
 impl<M: Masm> Compiler<'_, M> {
     /// Every operator that no other part compiles inline.
     pub(super) fn helper_operator(&mut self, op: &Operator<'_>) -> bool {
         if self.vector_access(op) {
             return true;
         }
-        if let Some((entry, row)) = numeric_entry(op) {
-            self.call_helper(
-                entry,
-                operand_count(op),
-                numeric_immediates(op),
-                row.results,
-            );
-            return true;
-        }
-        self.runtime_operator(op)
-    }
-
-    fn runtime_operator(&mut self, op: &Operator<'_>) -> bool {
-        let info = self.env.info;
-        let memory_type = |index: u32| index_type(info.memories[index as usize].memory64);
-        let table = |index: u32| info.tables[index as usize].ty;
-        let pair = |a: u32, b: u32| [u64::from(a), u64::from(b)];
-        match *op {
-            Operator::MemoryGrow { mem } => {
-                self.call_runtime(Helper::MemoryGrow, 1, pair(mem, 0), &[memory_type(mem)]);
-            }
-            Operator::MemoryFill { mem } => {
-                self.call_runtime(Helper::MemoryFill, 3, pair(mem, 0), &[]);
-            }
-            Operator::MemoryCopy { dst_mem, src_mem } => {
-                self.call_runtime(Helper::MemoryCopy, 3, pair(dst_mem, src_mem), &[]);
-            }
-            Operator::MemoryInit { data_index, mem } => {
-                self.call_runtime(Helper::MemoryInit, 3, pair(data_index, mem), &[]);
-            }
-            Operator::DataDrop { data_index } => {
-                self.call_runtime(Helper::DataDrop, 0, pair(data_index, 0), &[]);
-            }
-            Operator::ElemDrop { elem_index } => {
-                self.call_runtime(Helper::ElemDrop, 0, pair(elem_index, 0), &[]);
-            }
-            Operator::TableGet { table: index } => {
-                let result = [ValType::Ref(table(index).element)];
-                self.call_runtime(Helper::TableGet, 1, pair(index, 0), &result);
-            }
-            Operator::TableSet { table: index } => {
-                self.call_runtime(Helper::TableSet, 2, pair(index, 0), &[]);
-            }
-            Operator::TableGrow { table: index } => {
-                let result = [index_type(table(index).table64)];
-                self.call_runtime(Helper::TableGrow, 2, pair(index, 0), &result);
-            }
-            Operator::TableFill { table: index } => {
-                self.call_runtime(Helper::TableFill, 3, pair(index, 0), &[]);
-            }
-            Operator::TableCopy {
-                dst_table,
-                src_table,
-            } => {
-                self.call_runtime(Helper::TableCopy, 3, pair(dst_table, src_table), &[]);
-            }
-            Operator::TableInit { elem_index, table } => {
-                self.call_runtime(Helper::TableInit, 3, pair(elem_index, table), &[]);
-            }
-            Operator::Throw { tag_index } => {
-                let ty = self.env.types[info.tags[tag_index as usize] as usize].clone();
-                let immediates = pair(tag_index, ty.param_slots());
-                self.call_runtime(Helper::Throw, ty.params().len(), immediates, &[]);
-                self.reachable = false;
-            }
-            Operator::ThrowRef => {
-                self.call_runtime(Helper::ThrowRef, 1, [0; 2], &[]);
-                self.reachable = false;
-            }
-            _ => return false,
+        let Some(call) = runtime_call(op, self.env.info, self.env.types) else {
+            return false;
+        };
+        let results = call.results.as_slice();
+        self.call_helper(call.entry, call.operands, call.immediates, results);
+        if ends_activation(call.entry) {
+            self.reachable = false;
         }
         true
-    }
-
-    fn call_runtime(
-        &mut self,
-        helper: Helper,
-        operands: usize,
-        immediates: [u64; 2],
-        results: &[ValType],
-    ) {
-        self.call_helper(helper.entry(), operands, immediates, results);
     }
 
     /// Calls an entry of the table on the topmost values, and replaces them by the results.
@@ -399,7 +422,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.settle_registers(operands);
         self.settle_top(operands);
         self.spill_locals(true);
-        if entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry() {
+        if ends_activation(entry) {
             self.record_place();
         }
         let [context, pointer, first, second] = file.arguments[..4] else {

@@ -21,7 +21,7 @@ mod numeric;
 mod scan;
 mod stress;
 mod tail;
-mod truncate;
+pub(crate) mod truncate;
 mod values;
 mod vector;
 

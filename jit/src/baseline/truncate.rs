@@ -12,7 +12,8 @@ use wasmparser::Operator;
 use zwasm_core::TrapCode;
 
 /// A truncation to be finished behind the function.
-pub(super) struct Slow<L> {
+#[derive(Clone, Copy)]
+pub(crate) struct Slow<L> {
     start: L,
     resume: L,
     to: ToInt,
@@ -89,26 +90,8 @@ impl<M: Masm> Compiler<'_, M> {
         });
         let src = self.pop_fpr();
         let dst = self.result_gpr(next, &[]);
-        let (start, resume) = (self.masm.label(), self.masm.label());
-        let masm = &mut self.masm;
-        let is_complete = if saturates {
-            masm.truncate_saturating(to, from, dst, src.reg, start)
-        } else {
-            masm.truncate(to, from, dst, src.reg, start);
-            false
-        };
-        self.masm.bind(resume);
-        if !is_complete {
-            self.slow_truncations.push(Slow {
-                start,
-                resume,
-                to,
-                from,
-                dst,
-                src: src.reg,
-                traps,
-            });
-        }
+        let slow = Slow::fast_path(&mut self.masm, to, from, dst, src.reg, traps);
+        self.slow_truncations.extend(slow);
         self.release_float(src);
         let width = match to {
             ToInt::I32S | ToInt::I32U => Width::W32,
@@ -126,94 +109,123 @@ impl<M: Masm> Compiler<'_, M> {
     /// Emits what the fast paths left.
     pub(super) fn finish_truncations(&mut self) {
         for slow in core::mem::take(&mut self.slow_truncations) {
-            let start = self.masm.offset();
-            self.masm.bind(slow.start);
-            self.slow_truncation(&slow);
-            self.masm.jump(slow.resume);
-            debug_assert!(u64::from(self.masm.offset() - start) <= SLOW_BYTES_MAX);
+            slow.emit(&mut self.masm);
+        }
+    }
+}
+
+impl<L: Copy> Slow<L> {
+    /// Emits the fast path of a truncation; gives what it leaves, if it leaves anything. Of `traps`,
+    /// the first is for NaN, the second for what does not fit; without them, results saturate.
+    pub(crate) fn fast_path<M: Masm<Label = L>>(
+        masm: &mut M,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        traps: Option<[L; 2]>,
+    ) -> Option<Slow<L>> {
+        let (start, resume) = (masm.label(), masm.label());
+        let is_complete = if traps.is_none() {
+            masm.truncate_saturating(to, from, dst, src, start)
+        } else {
+            masm.truncate(to, from, dst, src, start);
+            false
+        };
+        masm.bind(resume);
+        (!is_complete).then_some(Slow {
+            start,
+            resume,
+            to,
+            from,
+            dst,
+            src,
+            traps,
+        })
+    }
+
+    /// Emits the rest, off the path.
+    pub(crate) fn emit<M: Masm<Label = L>>(&self, masm: &mut M) {
+        let start = masm.offset();
+        masm.bind(self.start);
+        match self.traps {
+            Some(traps) => self.emit_trapping(masm, traps),
+            None => self.emit_saturating(masm),
+        }
+        masm.jump(self.resume);
+        debug_assert!(u64::from(masm.offset() - start) <= SLOW_BYTES_MAX);
+    }
+
+    fn emit_trapping<M: Masm<Label = L>>(&self, masm: &mut M, [bad, overflow]: [L; 2]) {
+        let (lowest, highest) = bounds(self.to, self.from);
+        let (from, src) = (self.from, self.src);
+        masm.float_branch_if(FloatCond::Ne, false, from, src, src, bad);
+        self.branch_unless(masm, FloatCond::Gt, lowest, overflow);
+        self.branch_unless(masm, FloatCond::Lt, highest, overflow);
+        match self.to {
+            // Of the values that fit, the fast path leaves only those at the lower end.
+            ToInt::I32S | ToInt::I64S => masm.imm(self.dst, limits(self.to).0),
+            // It leaves none.
+            ToInt::I32U => {}
+            ToInt::I64U => self.upper_half(masm, overflow),
         }
     }
 
-    fn slow_truncation(&mut self, slow: &Slow<M::Label>) {
-        let (lowest, highest) = bounds(slow.to, slow.from);
-        let (least, greatest) = limits(slow.to);
-        match slow.traps {
-            Some([bad, overflow]) => {
-                let Slow { from, src, .. } = *slow;
-                self.masm
-                    .float_branch_if(FloatCond::Ne, false, from, src, src, bad);
-                self.branch_unless(FloatCond::Gt, slow, lowest, overflow);
-                self.branch_unless(FloatCond::Lt, slow, highest, overflow);
-                match slow.to {
-                    // Of the values that fit, the fast path leaves only those at the lower end.
-                    ToInt::I32S | ToInt::I64S => self.masm.imm(slow.dst, least),
-                    // It leaves none.
-                    ToInt::I32U => {}
-                    ToInt::I64U => self.upper_half(slow, overflow),
-                }
+    fn emit_saturating<M: Masm<Label = L>>(&self, masm: &mut M) {
+        let (least, greatest) = limits(self.to);
+        let (from, src) = (self.from, self.src);
+        // NaN gives 0; so does what is below an unsigned type.
+        masm.imm(self.dst, 0);
+        match self.to {
+            ToInt::I32S | ToInt::I64S => {
+                masm.float_branch_if(FloatCond::Ne, false, from, src, src, self.resume);
+                masm.imm(self.dst, least);
             }
-            None => {
-                // NaN gives 0; so does what is below an unsigned type.
-                self.masm.imm(slow.dst, 0);
-                match slow.to {
-                    ToInt::I32S | ToInt::I64S => {
-                        let Slow { from, src, .. } = *slow;
-                        self.masm.float_branch_if(
-                            FloatCond::Ne,
-                            false,
-                            from,
-                            src,
-                            src,
-                            slow.resume,
-                        );
-                        self.masm.imm(slow.dst, least);
-                    }
-                    ToInt::I32U | ToInt::I64U => {}
-                }
-                self.branch_unless(FloatCond::Gt, slow, 0.0, slow.resume);
-                self.masm.imm(slow.dst, greatest);
-                if slow.to == ToInt::I64U {
-                    self.branch_unless(FloatCond::Lt, slow, highest, slow.resume);
-                    self.upper_half(slow, slow.resume);
-                }
-            }
+            ToInt::I32U | ToInt::I64U => {}
+        }
+        self.branch_unless(masm, FloatCond::Gt, 0.0, self.resume);
+        masm.imm(self.dst, greatest);
+        if self.to == ToInt::I64U {
+            self.branch_unless(masm, FloatCond::Lt, bounds(self.to, from).1, self.resume);
+            self.upper_half(masm, self.resume);
         }
     }
 
     /// Branches unless `src cond bound`.
-    fn branch_unless(
-        &mut self,
+    fn branch_unless<M: Masm<Label = L>>(
+        &self,
+        masm: &mut M,
         cond: FloatCond,
-        slow: &Slow<M::Label>,
         bound: f64,
-        target: M::Label,
+        target: L,
     ) {
         let scratch = M::FILE.float_scratch;
-        self.float_constant(slow.from, scratch, bound);
-        self.masm
-            .float_branch_if(cond, true, slow.from, slow.src, scratch, target);
-    }
-
-    fn float_constant(&mut self, width: FloatWidth, dst: Fpr, value: f64) {
-        let bits = match width {
-            FloatWidth::F32 => u64::from((value as f32).to_bits()),
-            FloatWidth::F64 => value.to_bits(),
-        };
-        self.masm.vector_imm(dst, bits, 0);
+        float_constant(masm, self.from, scratch, bound);
+        masm.float_branch_if(cond, true, self.from, self.src, scratch, target);
     }
 
     /// The result for values from 2^63 on: the distance from there, plus 2^63. Never goes to
     /// `nowhere`.
-    fn upper_half(&mut self, slow: &Slow<M::Label>, nowhere: M::Label) {
+    fn upper_half<M: Masm<Label = L>>(&self, masm: &mut M, nowhere: L) {
         let (distance, half) = (M::FILE.float_scratch, M::FILE.scratch[0]);
-        self.float_constant(slow.from, distance, HALF);
-        self.masm
-            .float(FloatOp::Sub, slow.from, distance, slow.src, distance);
-        self.masm
-            .truncate(ToInt::I64S, slow.from, slow.dst, distance, nowhere);
-        self.masm.imm(half, 1 << 63);
-        let half = Operand::Reg(half);
-        self.masm
-            .alu(AluOp::Xor, Width::W64, slow.dst, slow.dst, half);
+        float_constant(masm, self.from, distance, HALF);
+        masm.float(FloatOp::Sub, self.from, distance, self.src, distance);
+        masm.truncate(ToInt::I64S, self.from, self.dst, distance, nowhere);
+        masm.imm(half, 1 << 63);
+        masm.alu(
+            AluOp::Xor,
+            Width::W64,
+            self.dst,
+            self.dst,
+            Operand::Reg(half),
+        );
     }
+}
+
+fn float_constant<M: Masm>(masm: &mut M, width: FloatWidth, dst: Fpr, value: f64) {
+    let bits = match width {
+        FloatWidth::F32 => u64::from((value as f32).to_bits()),
+        FloatWidth::F64 => value.to_bits(),
+    };
+    masm.vector_imm(dst, bits, 0);
 }

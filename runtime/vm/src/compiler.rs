@@ -1,11 +1,14 @@
 //! From a function of a module to machine code, for this machine or to be looked at.
 
+use crate::engine::Tier;
 use crate::error::{Error, Result};
 use crate::module::{Module, ModuleInner, convert_val_type};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_jit::baseline::{self, Compiled, Env};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
+#[cfg(zwasm_native)]
+use zwasm_jit::opt;
 
 /// An instruction set that zwasm compiles for; each is there on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,12 @@ pub(crate) fn compile<M: Masm>(
         stress: config.stress,
         record_operators,
     };
-    baseline::compile::<M>(env, cpu, func_index, &body).map_err(|reason| {
+    let compiled = match module.engine.tier() {
+        #[cfg(zwasm_native)]
+        Tier::Opt => opt::compile::<M>(env, cpu, func_index, &body),
+        _ => baseline::compile::<M>(env, cpu, func_index, &body),
+    };
+    compiled.map_err(|reason| {
         let name = module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(

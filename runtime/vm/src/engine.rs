@@ -22,6 +22,10 @@ pub enum Tier {
     #[cfg(zwasm_native)]
     #[cfg_attr(zwasm_native, default)]
     Baseline,
+    /// The optimizing JIT: functions are compiled to better machine code, more slowly, on first call
+    /// or all at once ([`Module::compile_all`](crate::Module::compile_all)).
+    #[cfg(zwasm_native)]
+    Opt,
 }
 
 impl Tier {
@@ -30,6 +34,8 @@ impl Tier {
         Tier::Interp,
         #[cfg(zwasm_native)]
         Tier::Baseline,
+        #[cfg(zwasm_native)]
+        Tier::Opt,
     ];
 
     /// The tier's name on the command line.
@@ -39,6 +45,8 @@ impl Tier {
             Tier::Interp => "interp",
             #[cfg(zwasm_native)]
             Tier::Baseline => "baseline",
+            #[cfg(zwasm_native)]
+            Tier::Opt => "opt",
         }
     }
 }
@@ -287,7 +295,7 @@ impl Engine {
                 #[cfg(zwasm_native)]
                 native: match tier {
                     Tier::Interp => None,
-                    Tier::Baseline => Some(NativeEngine::new(config)?),
+                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(config)?),
                 },
             }),
         })

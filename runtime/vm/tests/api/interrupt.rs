@@ -302,26 +302,3 @@ fn interruptions_at_arbitrary_places_leave_a_working_store() {
         assert_eq!(sum.call(&mut store, 10).unwrap(), 55);
     });
 }
-
-/// The frame is larger than the stack: measured in the prologue, never touched.
-#[test]
-fn a_frame_that_does_not_fit_is_a_stack_overflow() {
-    every_tier(|mut config| {
-        config.max_wasm_stack(64 << 10);
-        let engine = engine(&config);
-        let locals = "v128 ".repeat(40_000);
-        let text = format!(
-            r#"(module (func (export "f") (param i32) (result v128) (local {locals})
-                (local.set 39999 (i32x4.splat (local.get 0)))
-                (local.get 39999)))"#
-        );
-        let module = Module::new(&engine, text).unwrap();
-        let mut store = Store::new(&engine, ());
-        let instance = zwasm::Instance::new(&mut store, &module, &[]).unwrap();
-        let func = instance.get_func(&store, "f").unwrap();
-        let error = func
-            .call(&mut store, &[zwasm::Val::I32(1)], &mut [zwasm::Val::I32(0)])
-            .unwrap_err();
-        assert_eq!(error.trap_code(), Some(TrapCode::StackOverflow), "{error}");
-    });
-}

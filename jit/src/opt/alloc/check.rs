@@ -1,0 +1,224 @@
+//! Replays an allocation: which value each register and slot holds, on every way through the
+//! function, and that each use finds the value that it asks for.
+//!
+//! Runs after every allocation in debug builds and tests. It knows nothing of live ranges: it
+//! follows what the code will do.
+
+use super::{Allocation, Home};
+use crate::masm::RegisterFile;
+use crate::opt::ir::{BlockId, Edge, Function, Op, Ty, Value};
+use std::collections::HashMap;
+
+/// A place: a register by class and number, or a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Place {
+    Gpr(u8),
+    Fpr(u8),
+    Slot(u32),
+}
+
+/// What is known to be where.
+type State = HashMap<Place, Value>;
+
+/// Says which use finds something else than its value.
+pub(crate) fn check(
+    function: &Function,
+    sunk: &[bool],
+    file: &RegisterFile,
+    allocation: &Allocation,
+) -> Result<(), String> {
+    let checker = Checker {
+        function,
+        sunk,
+        file,
+        allocation,
+    };
+    let mut at_start: Vec<Option<State>> = vec![None; function.blocks.len()];
+    let mut entry = State::new();
+    for &param in &function.blocks[0].params {
+        checker.define(&mut entry, param);
+    }
+    at_start[0] = Some(entry);
+    let mut work = vec![BlockId(0)];
+    while let Some(block) = work.pop() {
+        let mut state = at_start[block.0 as usize].clone().expect("reached");
+        checker.block(block, &mut state)?;
+        for edge in function[block].exit.edges() {
+            let after = checker.edge(block, edge, &state)?;
+            let known = &mut at_start[edge.to.0 as usize];
+            let merged = match known {
+                None => after,
+                Some(before) => {
+                    let mut merged = before.clone();
+                    merged.retain(|place, value| after.get(place) == Some(value));
+                    if merged.len() == before.len() {
+                        continue;
+                    }
+                    merged
+                }
+            };
+            *known = Some(merged);
+            work.push(edge.to);
+        }
+    }
+    Ok(())
+}
+
+struct Checker<'c> {
+    function: &'c Function,
+    sunk: &'c [bool],
+    file: &'c RegisterFile,
+    allocation: &'c Allocation,
+}
+
+impl Checker<'_> {
+    fn register(&self, value: Value) -> Option<Place> {
+        match self.allocation.homes[value.0 as usize] {
+            Home::None => None,
+            Home::Gpr(gpr) => Some(Place::Gpr(gpr.0)),
+            Home::Fpr(fpr) => Some(Place::Fpr(fpr.0)),
+        }
+    }
+
+    fn slot(&self, value: Value) -> Option<Place> {
+        self.allocation.slots[value.0 as usize].map(Place::Slot)
+    }
+
+    /// A value comes to be, in its register and its slot.
+    fn define(&self, state: &mut State, value: Value) {
+        let places = self.register(value).into_iter().chain(self.slot(value));
+        for place in places {
+            // A vector's upper half overwrites what is in the slot above.
+            if let (Place::Slot(slot), Ty::V128) = (place, self.function[value].ty) {
+                state.remove(&Place::Slot(slot + 1));
+            }
+            if let Place::Slot(slot) = place {
+                let below = slot.checked_sub(1).map(Place::Slot);
+                let is_vector = |v: &Value| self.function[*v].ty == Ty::V128;
+                if let Some(below) = below
+                    && state.get(&below).is_some_and(is_vector)
+                {
+                    state.remove(&below);
+                }
+            }
+            state.insert(place, value);
+        }
+    }
+
+    fn is_constant(&self, value: Value) -> bool {
+        !super::live::has_place(self.function[value].op)
+    }
+
+    /// An operand that has to be in its register.
+    fn operand(&self, state: &State, value: Value, what: &str) -> Result<(), String> {
+        if self.sunk[value.0 as usize] {
+            let mut result = Ok(());
+            self.function.for_each_arg(value, |arg| {
+                if result.is_ok() {
+                    result = self.operand(state, arg, what);
+                }
+            });
+            return result;
+        }
+        if self.is_constant(value) {
+            return Ok(());
+        }
+        let place = self
+            .register(value)
+            .ok_or_else(|| format!("{what}: {value} has no register"))?;
+        self.holds(state, place, value, what)
+    }
+
+    /// An operand that is read from its register or its slot.
+    fn anywhere(&self, state: &State, value: Value, what: &str) -> Result<(), String> {
+        if self.is_constant(value) {
+            return Ok(());
+        }
+        match self.slot(value).or(self.register(value)) {
+            Some(place) => self.holds(state, place, value, what),
+            None => Err(format!("{what}: {value} is nowhere")),
+        }
+    }
+
+    fn holds(&self, state: &State, place: Place, value: Value, what: &str) -> Result<(), String> {
+        match state.get(&place) {
+            Some(&held) if held == value => Ok(()),
+            Some(held) => Err(format!("{what}: {place:?} holds {held}, not {value}")),
+            None => Err(format!(
+                "{what}: nothing is known of {place:?}, for {value}"
+            )),
+        }
+    }
+
+    fn block(&self, block: BlockId, state: &mut State) -> Result<(), String> {
+        for &node in &self.function[block].nodes {
+            if self.sunk[node.0 as usize] {
+                continue;
+            }
+            let what = format!("{node} in {block}");
+            let data = &self.function[node];
+            match data.op {
+                Op::Call => {
+                    let call = &self.function.calls[data.imm as usize];
+                    for &arg in &call.args {
+                        self.anywhere(state, arg, &what)?;
+                    }
+                    let saved = |place: &Place| match place {
+                        Place::Gpr(gpr) => self.file.saved.iter().any(|s| s.0 == *gpr),
+                        Place::Fpr(_) => false,
+                        Place::Slot(_) => true,
+                    };
+                    state.retain(|place, _| saved(place));
+                }
+                Op::CallResult => {}
+                Op::Reload => {
+                    let origin = data.args[0];
+                    let slot = self.slot(origin);
+                    let slot = slot.ok_or_else(|| format!("{what}: {origin} was not spilled"))?;
+                    self.holds(state, slot, origin, &what)?;
+                }
+                _ => {
+                    let mut result = Ok(());
+                    self.function.for_each_arg(node, |arg| {
+                        if result.is_ok() {
+                            result = self.operand(state, arg, &what);
+                        }
+                    });
+                    result?;
+                }
+            }
+            if data.ty != Ty::None {
+                self.define(state, node);
+            }
+        }
+        let what = format!("the end of {block}");
+        let exit = &self.function[block].exit;
+        if let Some(cond) = exit.condition() {
+            self.operand(state, cond, &what)?;
+        }
+        match exit {
+            crate::opt::ir::Exit::Return(values) => values
+                .iter()
+                .try_for_each(|&value| self.anywhere(state, value, &what)),
+            crate::opt::ir::Exit::TailCall(call) => {
+                let args = &self.function.calls[*call as usize].args;
+                args.iter()
+                    .try_for_each(|&value| self.anywhere(state, value, &what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// All arguments are read before a parameter is written.
+    fn edge(&self, from: BlockId, edge: &Edge, state: &State) -> Result<State, String> {
+        let what = format!("the way from {from} to {}", edge.to);
+        for &arg in &edge.args {
+            self.anywhere(state, arg, &what)?;
+        }
+        let mut after = state.clone();
+        for &param in &self.function[edge.to].params {
+            self.define(&mut after, param);
+        }
+        Ok(after)
+    }
+}

@@ -1,0 +1,678 @@
+//! From validated operators to SSA, in one pass after a scan.
+//!
+//! Structured control flow makes this simple: a join gets a parameter for each local that its
+//! construct assigns ([`scan`]) and for each result; a loop's header for each local assigned in the
+//! loop. Parameters that turn out to be one value are removed afterwards. Unreachable operators
+//! leave nothing.
+
+mod access;
+mod calls;
+mod numeric;
+mod scan;
+
+use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Ty, Value};
+use crate::baseline::Env;
+use crate::masm::{Cond, Width};
+use scan::Assigned;
+use std::collections::HashMap;
+use std::sync::Arc;
+use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
+use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
+
+/// Why reading a body cannot fail.
+const VALIDATED: &str = "the body was validated when the module was loaded";
+
+/// What this tier leaves to the baseline compiler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsupported {
+    /// Handlers of exceptions.
+    Exceptions,
+    /// More merges of locals than are worth the memory.
+    TooComplex,
+    /// An operator without a form in the intermediate representation.
+    Operator,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Function,
+    Block,
+    Loop,
+    If,
+}
+
+/// An open construct.
+struct Frame {
+    kind: Kind,
+    signature: BlockSignature,
+    /// Height of the operand stack below the parameters.
+    height: usize,
+    /// The construct's number, in the order of opening.
+    construct: usize,
+    /// Where branches lead: a loop's header, else the block behind the end.
+    target: BlockId,
+    /// Of an `if` without `else` so far: the block, with the locals and parameters at its start.
+    to_else: Option<(BlockId, Vec<Value>, Vec<Value>)>,
+    /// Whether a branch leads behind the end.
+    used: bool,
+}
+
+impl Frame {
+    fn label_types(&self) -> &[ValType] {
+        match self.kind {
+            Kind::Loop => self.signature.params(),
+            _ => self.signature.results(),
+        }
+    }
+}
+
+pub(super) struct Builder<'m> {
+    env: Env<'m>,
+    function: Function,
+    constants: HashMap<(Ty, u64), Value>,
+    context: Value,
+    memory_base: Value,
+    local_types: Vec<ValType>,
+    locals: Vec<Value>,
+    stack: Vec<Value>,
+    control: Vec<Frame>,
+    assigned: Assigned,
+    next_construct: usize,
+    /// The block that nodes are added to.
+    block: BlockId,
+    /// All blocks in the order of the source: each after those that dominate it, loops in one
+    /// piece.
+    order: Vec<BlockId>,
+    loop_depth: u32,
+    reachable: bool,
+    skipped_blocks: u32,
+    module_offset: u32,
+    /// Of all edges so far.
+    edge_args: usize,
+}
+
+/// Edges may have this many arguments in all: valid functions could have billions.
+const EDGE_ARGS_MAX: usize = 1 << 22;
+
+/// Builds the intermediate form of a function.
+pub(crate) fn build(
+    env: Env<'_>,
+    func: u32,
+    body: &FunctionBody<'_>,
+) -> Result<Function, Unsupported> {
+    let signature = env.types[env.info.funcs[func as usize] as usize].clone();
+    let mut local_types: Vec<ValType> = signature.params().to_vec();
+    for group in body.get_locals_reader().expect(VALIDATED) {
+        let (count, ty) = group.expect(VALIDATED);
+        let ty = (env.val_type)(ty, env.info);
+        local_types.extend((0..count).map(|_| ty));
+    }
+    let assigned = scan::scan(body.get_operators_reader().expect(VALIDATED))?;
+    let mut builder = Builder::new(env, local_types, assigned);
+    builder.enter(&signature);
+    let mut reader = body.get_operators_reader().expect(VALIDATED);
+    while !reader.eof() {
+        builder.module_offset = reader.original_position() as u32;
+        let op = reader.read().expect(VALIDATED);
+        if builder.reachable {
+            builder.operator(&op)?;
+        } else {
+            builder.skip(&op);
+        }
+    }
+    Ok(builder.finish())
+}
+
+impl<'m> Builder<'m> {
+    fn new(env: Env<'m>, local_types: Vec<ValType>, assigned: Assigned) -> Builder<'m> {
+        let mut function = Function::default();
+        let block = function.add_block(0);
+        let pinned = |op| Node {
+            op,
+            ty: Ty::I64,
+            args: [Value::NONE; 3],
+            imm: 0,
+        };
+        let context = function.add(pinned(Op::Context), 0);
+        let memory_base = function.add(pinned(Op::MemoryBase), 0);
+        Builder {
+            env,
+            function,
+            constants: HashMap::new(),
+            context,
+            memory_base,
+            local_types,
+            locals: Vec::new(),
+            stack: Vec::new(),
+            control: Vec::new(),
+            assigned,
+            next_construct: 0,
+            block,
+            order: vec![block],
+            loop_depth: 0,
+            reachable: true,
+            skipped_blocks: 0,
+            module_offset: 0,
+            edge_args: 0,
+        }
+    }
+
+    fn enter(&mut self, signature: &Arc<FuncType>) {
+        for index in 0..self.local_types.len() {
+            let ty = self.local_types[index];
+            let value = if index < signature.params().len() {
+                self.param(self.block, ty)
+            } else {
+                self.zero(ty)
+            };
+            self.locals.push(value);
+        }
+        self.control.push(Frame {
+            kind: Kind::Function,
+            signature: BlockSignature::Func(signature.clone()),
+            height: 0,
+            construct: usize::MAX,
+            target: self.block,
+            to_else: None,
+            used: false,
+        });
+    }
+
+    // --- nodes ---
+
+    /// Adds a node at the end of the current block.
+    fn emit(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
+        let mut operands = [Value::NONE; 3];
+        operands[..args.len()].copy_from_slice(args);
+        let node = Node {
+            op,
+            ty,
+            args: operands,
+            imm,
+        };
+        let value = self.function.add(node, self.module_offset);
+        let block = self.block;
+        self.function[block].nodes.push(value);
+        value
+    }
+
+    fn param(&mut self, block: BlockId, ty: ValType) -> Value {
+        let node = Node {
+            op: Op::Param,
+            ty: Ty::of(ty),
+            args: [Value::NONE; 3],
+            imm: self.function[block].params.len() as u64,
+        };
+        let value = self.function.add(node, self.module_offset);
+        self.function[block].params.push(value);
+        value
+    }
+
+    fn constant(&mut self, ty: Ty, bits: u64) -> Value {
+        let function = &mut self.function;
+        *self.constants.entry((ty, bits)).or_insert_with(|| {
+            let node = Node {
+                op: Op::Const,
+                ty,
+                args: [Value::NONE; 3],
+                imm: bits,
+            };
+            function.add(node, 0)
+        })
+    }
+
+    fn vector_constant(&mut self, low: u64, high: u64) -> Value {
+        let index = self.function.vectors.len() as u64;
+        self.function.vectors.push([low, high]);
+        let node = Node {
+            op: Op::VectorConst,
+            ty: Ty::V128,
+            args: [Value::NONE; 3],
+            imm: index,
+        };
+        self.function.add(node, 0)
+    }
+
+    fn zero(&mut self, ty: ValType) -> Value {
+        match Ty::of(ty) {
+            Ty::V128 => self.vector_constant(0, 0),
+            ty => self.constant(ty, 0),
+        }
+    }
+
+    fn i32(&mut self, bits: u32) -> Value {
+        self.constant(Ty::I32, u64::from(bits))
+    }
+
+    fn pop(&mut self) -> Value {
+        self.stack.pop().expect(VALIDATED)
+    }
+
+    fn pop2(&mut self) -> [Value; 2] {
+        let b = self.pop();
+        [self.pop(), b]
+    }
+
+    fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        self.stack.split_off(self.stack.len() - count)
+    }
+
+    /// Adds a node whose operands are on the stack, where its result goes.
+    fn operate(&mut self, op: Op, ty: Ty, operands: usize, imm: u64) {
+        let args = self.pop_many(operands);
+        let value = self.emit(op, ty, &args, imm);
+        self.stack.push(value);
+    }
+
+    // --- operators ---
+
+    fn operator(&mut self, op: &Operator<'_>) -> Result<(), Unsupported> {
+        if self.edge_args > EDGE_ARGS_MAX {
+            return Err(Unsupported::TooComplex);
+        }
+        if self.control_operator(op)?
+            || self.access_operator(op)?
+            || self.numeric_operator(op)
+            || self.call_operator(op)
+        {
+            return Ok(());
+        }
+        Err(Unsupported::Operator)
+    }
+
+    /// An operator in unreachable code: only block structure counts.
+    fn skip(&mut self, op: &Operator<'_>) {
+        match op {
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+                self.next_construct += 1;
+                self.skipped_blocks += 1;
+            }
+            Operator::End if self.skipped_blocks > 0 => self.skipped_blocks -= 1,
+            Operator::End => self.end(),
+            Operator::Else if self.skipped_blocks == 0 => self.else_(),
+            _ => {}
+        }
+    }
+
+    fn control_operator(&mut self, op: &Operator<'_>) -> Result<bool, Unsupported> {
+        match *op {
+            Operator::Nop => {}
+            Operator::Unreachable => self.close(Exit::Trap(TrapCode::Unreachable)),
+            Operator::LocalGet { local_index } => {
+                self.stack.push(self.locals[local_index as usize]);
+            }
+            Operator::LocalSet { local_index } => {
+                self.locals[local_index as usize] = self.pop();
+            }
+            Operator::LocalTee { local_index } => {
+                self.locals[local_index as usize] = *self.stack.last().expect(VALIDATED);
+            }
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let cond = self.pop();
+                let [a, b] = self.pop2();
+                let ty = self.function[a].ty;
+                let value = self.emit(Op::Select, ty, &[cond, a, b], 0);
+                self.stack.push(value);
+            }
+            Operator::Block { blockty } => self.block(blockty),
+            Operator::Loop { blockty } => self.loop_(blockty),
+            Operator::If { blockty } => self.if_(blockty),
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            Operator::TryTable { .. } => return Err(Unsupported::Exceptions),
+            Operator::Br { relative_depth } => {
+                let exit = self.branch_exit(relative_depth);
+                self.close(exit);
+            }
+            Operator::BrIf { relative_depth } => {
+                let cond = self.pop();
+                self.branch_if(cond, relative_depth);
+            }
+            Operator::BrTable { ref targets } => self.br_table(targets),
+            Operator::BrOnNull { relative_depth } => {
+                let reference = self.pop();
+                let is_null = self.is_null(reference);
+                self.branch_if(is_null, relative_depth);
+                self.stack.push(reference);
+            }
+            Operator::BrOnNonNull { relative_depth } => {
+                let reference = *self.stack.last().expect(VALIDATED);
+                let zero = self.constant(Ty::I64, 0);
+                let op = Op::Compare(Cond::Ne, Width::W64);
+                let is_some = self.emit(op, Ty::I32, &[reference, zero], 0);
+                self.branch_if(is_some, relative_depth);
+                self.pop();
+            }
+            Operator::RefNull { .. } => {
+                let null = self.constant(Ty::I64, 0);
+                self.stack.push(null);
+            }
+            Operator::RefIsNull => {
+                let reference = self.pop();
+                let is_null = self.is_null(reference);
+                self.stack.push(is_null);
+            }
+            Operator::RefAsNonNull => {
+                let reference = *self.stack.last().expect(VALIDATED);
+                self.trap_if_null(reference, TrapCode::NullReference);
+            }
+            Operator::Return => {
+                let exit = self.return_exit();
+                self.close(exit);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn is_null(&mut self, reference: Value) -> Value {
+        let zero = self.constant(Ty::I64, 0);
+        let op = Op::Compare(Cond::Eq, Width::W64);
+        self.emit(op, Ty::I32, &[reference, zero], 0)
+    }
+
+    fn trap_if(&mut self, cond: Value, code: TrapCode) {
+        self.emit(Op::TrapIf(code), Ty::None, &[cond], 0);
+    }
+
+    fn trap_if_null(&mut self, reference: Value, code: TrapCode) {
+        let is_null = self.is_null(reference);
+        self.trap_if(is_null, code);
+    }
+
+    // --- control flow ---
+
+    /// Goes on in a block that is complete but for its nodes.
+    fn start(&mut self, block: BlockId) {
+        self.block = block;
+        self.order.push(block);
+    }
+
+    /// Adds a block that only leaves again.
+    fn way(&mut self, exit: Exit) -> BlockId {
+        let way = self.function.add_block(self.loop_depth);
+        self.function[way].exit = exit;
+        self.function[way].exit_offset = self.module_offset;
+        self.order.push(way);
+        way
+    }
+
+    /// Numbers the blocks in the order of the source; those that nothing leads to fall away.
+    fn finish(mut self) -> Function {
+        let mut number = vec![BlockId(u32::MAX); self.function.blocks.len()];
+        for (new, &old) in self.order.iter().enumerate() {
+            number[old.0 as usize] = BlockId(new as u32);
+        }
+        let mut old: Vec<Option<Block>> = self.function.blocks.drain(..).map(Some).collect();
+        for &id in &self.order {
+            let mut block = old[id.0 as usize].take().expect("started once");
+            for edge in block.exit.edges_mut() {
+                edge.to = number[edge.to.0 as usize];
+            }
+            self.function.blocks.push(block);
+        }
+        self.function
+    }
+
+    /// Ends the current block; what follows is unreachable.
+    fn close(&mut self, exit: Exit) {
+        self.finish_block(exit);
+        self.reachable = false;
+    }
+
+    fn finish_block(&mut self, exit: Exit) {
+        let (block, offset) = (self.block, self.module_offset);
+        let block = &mut self.function[block];
+        debug_assert!(matches!(block.exit, Exit::Open), "a block ends once");
+        block.exit = exit;
+        block.exit_offset = offset;
+    }
+
+    fn signature(&self, ty: BlockType) -> BlockSignature {
+        match ty {
+            BlockType::Empty => BlockSignature::Empty,
+            BlockType::Type(ty) => BlockSignature::Result((self.env.val_type)(ty, self.env.info)),
+            BlockType::FuncType(index) => {
+                BlockSignature::Func(self.env.types[index as usize].clone())
+            }
+        }
+    }
+
+    fn push_frame(&mut self, kind: Kind, signature: BlockSignature, target: BlockId) {
+        let height = self.stack.len() - signature.params().len();
+        self.control.push(Frame {
+            kind,
+            signature,
+            height,
+            construct: self.next_construct,
+            target,
+            to_else: None,
+            used: false,
+        });
+        self.next_construct += 1;
+    }
+
+    /// The values of the locals that a construct assigns.
+    fn assigned_values(&self, construct: usize) -> Vec<Value> {
+        let assigned = self.assigned.of(construct);
+        assigned
+            .iter()
+            .map(|&local| self.locals[local as usize])
+            .collect()
+    }
+
+    /// Makes parameters of a block for values of these types and for the locals that the construct
+    /// assigns, which they become.
+    fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize) {
+        for &ty in types {
+            let value = self.param(block, ty);
+            self.stack.push(value);
+        }
+        for at in 0..self.assigned.of(construct).len() {
+            let local = self.assigned.of(construct)[at] as usize;
+            self.locals[local] = self.param(block, self.local_types[local]);
+        }
+    }
+
+    fn block(&mut self, ty: BlockType) {
+        let signature = self.signature(ty);
+        let target = self.function.add_block(self.loop_depth);
+        self.push_frame(Kind::Block, signature, target);
+    }
+
+    fn loop_(&mut self, ty: BlockType) {
+        let signature = self.signature(ty);
+        let construct = self.next_construct;
+        self.loop_depth += 1;
+        let header = self.function.add_block(self.loop_depth);
+        self.function[header].is_loop_header = true;
+        let params = signature.params().to_vec();
+        self.push_frame(Kind::Loop, signature, header);
+        let mut args = self.pop_many(params.len());
+        args.extend(self.assigned_values(construct));
+        self.finish_block(Exit::Jump(Edge { to: header, args }));
+        self.start(header);
+        self.merge(header, &params, construct);
+    }
+
+    fn if_(&mut self, ty: BlockType) {
+        let signature = self.signature(ty);
+        let cond = self.pop();
+        let construct = self.next_construct;
+        let then = self.function.add_block(self.loop_depth);
+        let other = self.function.add_block(self.loop_depth);
+        let target = self.function.add_block(self.loop_depth);
+        let edge = |to| Edge {
+            to,
+            args: Vec::new(),
+        };
+        self.finish_block(Exit::Branch(cond, [edge(then), edge(other)]));
+        self.start(then);
+        let params = signature.params().len();
+        self.push_frame(Kind::If, signature, target);
+        let params = self.stack[self.stack.len() - params..].to_vec();
+        let locals = self.assigned_values(construct);
+        let frame = self.control.last_mut().expect("pushed");
+        frame.to_else = Some((other, locals, params));
+    }
+
+    fn else_(&mut self) {
+        if self.reachable {
+            let exit = self.branch_exit(0);
+            self.finish_block(exit);
+        }
+        let frame = self.control.last_mut().expect(VALIDATED);
+        let (block, locals, params) = frame.to_else.take().expect("it belongs to an `if`");
+        let (height, construct) = (frame.height, frame.construct);
+        self.stack.truncate(height);
+        self.stack.extend(params);
+        self.restore(construct, &locals);
+        self.start(block);
+        self.reachable = true;
+    }
+
+    fn restore(&mut self, construct: usize, values: &[Value]) {
+        for (at, &value) in values.iter().enumerate() {
+            let local = self.assigned.of(construct)[at] as usize;
+            self.locals[local] = value;
+        }
+    }
+
+    fn end(&mut self) {
+        if self.control.last().expect(VALIDATED).kind == Kind::Function {
+            if self.reachable {
+                let exit = self.return_exit();
+                self.close(exit);
+            }
+            self.control.pop();
+            return;
+        }
+        if self.reachable && self.control.last().expect(VALIDATED).kind != Kind::Loop {
+            let exit = self.branch_exit(0);
+            self.finish_block(exit);
+        }
+        let mut frame = self.control.pop().expect(VALIDATED);
+        if let Some((block, locals, params)) = frame.to_else.take() {
+            // Without `else`, what came in goes out.
+            self.start(block);
+            self.stack.truncate(frame.height);
+            let mut args = params;
+            args.extend(locals);
+            self.finish_block(Exit::Jump(Edge {
+                to: frame.target,
+                args,
+            }));
+            frame.used = true;
+        }
+        if frame.kind == Kind::Loop {
+            // Falling out of a loop goes on in the same block.
+            self.loop_depth -= 1;
+            if self.reachable {
+                let next = self.function.add_block(self.loop_depth);
+                self.finish_block(Exit::Jump(Edge {
+                    to: next,
+                    args: Vec::new(),
+                }));
+                self.start(next);
+            }
+            return;
+        }
+        self.stack.truncate(frame.height);
+        self.reachable = frame.used;
+        if frame.used {
+            self.start(frame.target);
+            let results = frame.signature.results().to_vec();
+            self.merge(frame.target, &results, frame.construct);
+        }
+    }
+
+    /// A jump to a label, with the operand stack as it is.
+    fn branch_exit(&mut self, depth: u32) -> Exit {
+        let index = self.control.len() - 1 - depth as usize;
+        if self.control[index].kind == Kind::Function {
+            return self.return_exit();
+        }
+        Exit::Jump(self.edge(index))
+    }
+
+    fn edge(&mut self, index: usize) -> Edge {
+        let frame = &mut self.control[index];
+        frame.used = true;
+        let (to, construct) = (frame.target, frame.construct);
+        let count = frame.label_types().len();
+        let mut args = self.stack[self.stack.len() - count..].to_vec();
+        args.extend(self.assigned_values(construct));
+        self.edge_args += args.len();
+        Edge { to, args }
+    }
+
+    fn return_exit(&self) -> Exit {
+        let count = self.control[0].signature.results().len();
+        Exit::Return(self.stack[self.stack.len() - count..].to_vec())
+    }
+
+    /// An edge to a label; one to the function's end leads through a block that returns.
+    fn edge_to_label(&mut self, depth: u32) -> Edge {
+        let index = self.control.len() - 1 - depth as usize;
+        if self.control[index].kind != Kind::Function {
+            return self.edge(index);
+        }
+        let exit = self.return_exit();
+        Edge {
+            to: self.way(exit),
+            args: Vec::new(),
+        }
+    }
+
+    fn branch_if(&mut self, cond: Value, depth: u32) {
+        let taken = self.edge_to_label(depth);
+        let next = self.function.add_block(self.loop_depth);
+        let not_taken = Edge {
+            to: next,
+            args: Vec::new(),
+        };
+        self.finish_block(Exit::Branch(cond, [taken, not_taken]));
+        self.start(next);
+    }
+
+    fn br_table(&mut self, targets: &BrTable<'_>) {
+        let index = self.pop();
+        let depths: Vec<u32> = targets
+            .targets()
+            .chain([Ok(targets.default())])
+            .collect::<Result<_, _>>()
+            .expect(VALIDATED);
+        // Equal targets share a block that leads there, so that long tables stay small.
+        let mut ways: HashMap<u32, BlockId> = HashMap::new();
+        let mut edges = Vec::with_capacity(depths.len());
+        for depth in depths {
+            let to = match ways.get(&depth) {
+                Some(&to) => to,
+                None => {
+                    let edge = self.edge_to_label(depth);
+                    let to = if edge.args.is_empty() {
+                        edge.to
+                    } else {
+                        self.way(Exit::Jump(edge))
+                    };
+                    ways.insert(depth, to);
+                    to
+                }
+            };
+            edges.push(Edge {
+                to,
+                args: Vec::new(),
+            });
+        }
+        self.close(Exit::Table(index, edges));
+    }
+
+    /// A field of the context.
+    fn context_load(&mut self, offset: u32, alias: Alias) -> Value {
+        let op = Op::Load(crate::masm::LoadOp::U64, alias);
+        self.emit(op, Ty::I64, &[self.context], u64::from(offset))
+    }
+}

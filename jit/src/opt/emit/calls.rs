@@ -1,0 +1,230 @@
+//! Calls of functions and of the runtime.
+
+use super::{Cold, Emitter};
+use crate::abi::{Abi, Place};
+use crate::baseline::helpers;
+use crate::masm::{Cond, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::opt::alloc::Home;
+use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value};
+use crate::opt::moves::{self, Move, Source, Target};
+use zwasm_core::vmctx::{context, func_ref, limits};
+use zwasm_core::{FuncType, ValType};
+
+/// Bytes of one function entry in the runtime's array.
+const ENTRY_BYTES: i64 = 16;
+
+/// The most slots that the operands or results of one helper take.
+pub(super) fn helper_slots(function: &Function) -> u32 {
+    let slots = |types: &[ValType]| types.iter().map(|ty| ty.slots()).sum::<u32>();
+    let helpers = function
+        .calls
+        .iter()
+        .filter(|call| matches!(call.callee, Callee::Helper(..)));
+    helpers
+        .map(|call| slots(&call.params).max(slots(&call.results)))
+        .max()
+        .unwrap_or(0)
+}
+
+impl<M: Masm> Emitter<'_, M> {
+    pub(super) fn call(&mut self, call: Value) {
+        let function = self.function;
+        let site = &function.calls[function[call].imm as usize];
+        if let Callee::Helper(entry, immediates) = site.callee {
+            self.call_helper(call, site, entry, immediates);
+            return;
+        }
+        let abi = Abi::of(&signature(site), M::FILE);
+        self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
+        self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
+        let entry = self.enter_callee(site.callee);
+        self.masm.call(entry);
+        self.site(self.masm.offset(), None);
+        // Even a direct callee may have left by a tail call into another instance.
+        let context = M::FILE.context;
+        self.masm
+            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
+        self.load_memory_base();
+        let stack = M::FILE.stack;
+        let places: Vec<Source> = abi
+            .results
+            .iter()
+            .map(|place| match *place {
+                Place::Gpr(gpr) => Source::Gpr(gpr),
+                Place::Fpr(fpr) => Source::Fpr(fpr),
+                Place::Stack(at) => Source::Memory(Mem::at(stack, at as i32)),
+            })
+            .collect();
+        self.receive(call, &places);
+    }
+
+    /// The arguments, and the function reference if the callee is one.
+    fn pass_call(&mut self, site: &CallSite, abi: &Abi, area: Mem) {
+        if site.callee == Callee::Reference {
+            let mut places = vec![Place::Gpr(M::FILE.callee)];
+            places.extend(&abi.params);
+            self.pass(&site.args, &places, area);
+        } else {
+            self.pass(&site.args, &abi.params, area);
+        }
+    }
+
+    fn load_memory_base(&mut self) {
+        let mem = Self::context_mem(context::offset::memory0_base);
+        self.masm.load(LoadOp::U64, M::FILE.memory_base, mem);
+    }
+
+    /// Puts the callee's entry into the callee register, and its context and memory base into
+    /// theirs when they may differ. Returns where the code address lies.
+    fn enter_callee(&mut self, callee: Callee) -> Mem {
+        let (context, target): (Gpr, Gpr) = (M::FILE.context, M::FILE.callee);
+        match callee {
+            Callee::Defined(index) => {
+                let entries = Self::context_mem(context::offset::entries);
+                self.masm.load(LoadOp::U64, target, entries);
+                let offset = i32::try_from(i64::from(index) * ENTRY_BYTES);
+                let offset = offset.expect("fewer than 2^27 functions");
+                // The first call of a function finds its entry there.
+                self.masm.address(target, Mem::at(target, offset));
+                Mem::at(target, 0)
+            }
+            Callee::Reference => {
+                let field = |offset: u32| Mem::at(target, offset as i32);
+                self.masm
+                    .load(LoadOp::U64, context, field(func_ref::offset::context));
+                self.load_memory_base();
+                self.masm
+                    .load(LoadOp::U64, target, field(func_ref::offset::entry));
+                Mem::at(target, 0)
+            }
+            Callee::Helper(..) => unreachable!("helpers are called in their own way"),
+        }
+    }
+
+    /// Gives the results of a call to the nodes that stand for them.
+    fn receive(&mut self, call: Value, places: &[Source]) {
+        let mut moves = Vec::new();
+        let mut results = Vec::new();
+        // They follow the call.
+        for (i, &from) in places.iter().enumerate() {
+            let value = Value(call.0 + 1 + i as u32);
+            let node = self.function[value];
+            debug_assert!(node.op == Op::CallResult && node.imm == i as u64);
+            if self.uses[value.0 as usize] == 0 {
+                continue;
+            }
+            let to = match self.allocation.homes[value.0 as usize] {
+                Home::Gpr(gpr) => Target::Gpr(gpr),
+                Home::Fpr(fpr) => Target::Fpr(fpr),
+                Home::None => continue,
+            };
+            moves.push(Move {
+                to,
+                from,
+                ty: node.ty,
+            });
+            results.push(value);
+        }
+        self.parallel(moves);
+        for value in results {
+            self.spill(value);
+        }
+    }
+
+    // --- the runtime ---
+
+    /// The memory of the helper slot `above` the lowest operand's.
+    fn call_helper(&mut self, call: Value, site: &CallSite, entry: u32, immediates: [u64; 2]) {
+        let file = M::FILE;
+        let first = self.allocation.slot_count;
+        // Slots grow downwards: the first operand is highest.
+        let mut slot = first;
+        for &arg in &site.args {
+            let ty = self.function[arg].ty;
+            let to = Target::Memory(self.slot_mem(slot, ty));
+            let from = self.source(arg);
+            moves::emit_one(&mut self.masm, Move { to, from, ty });
+            slot += ty.slots();
+        }
+        if helpers::ends_activation(entry) {
+            self.record_place();
+        }
+        let [context, pointer, immediate0, immediate1] = file.arguments[..4] else {
+            unreachable!("C passes four arguments in registers everywhere")
+        };
+        let below = self.slots_base() + 8 * slot;
+        let top = Mem::at(file.frame, -(below as i32));
+        self.masm.address(pointer, top);
+        self.masm.mov(Width::W64, context, file.context);
+        self.masm.imm(immediate0, immediates[0]);
+        self.masm.imm(immediate1, immediates[1]);
+        self.masm.load(
+            LoadOp::U64,
+            file.callee,
+            Self::context_mem(context::offset::helpers),
+        );
+        self.masm.call(Mem::at(file.callee, entry as i32 * 8));
+        self.site(self.masm.offset(), None);
+        let start = self.masm.label();
+        let offset = self.module_offset;
+        self.cold.push(Cold::Raise { start, offset });
+        self.masm
+            .branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), start);
+        let mut slot = first;
+        let places: Vec<Source> = site
+            .results
+            .iter()
+            .map(|&ty| {
+                let mem = self.slot_mem(slot, Ty::of(ty));
+                slot += ty.slots();
+                Source::Memory(mem)
+            })
+            .collect();
+        self.receive(call, &places);
+    }
+
+    /// Tells the runtime where the activation stands. Keeps the result register.
+    fn record_place(&mut self) {
+        let state = M::FILE.scratch[1];
+        let limits_at = Self::context_mem(context::offset::limits);
+        self.masm.load(LoadOp::U64, state, limits_at);
+        let field = |offset: u32| Mem::at(state, offset as i32);
+        self.masm
+            .store(StoreOp::B8, M::FILE.frame, field(limits::offset::trap_fp));
+        let pc = M::FILE.callee;
+        self.site(self.masm.offset(), None);
+        self.masm.here(pc);
+        self.masm
+            .store(StoreOp::B8, pc, field(limits::offset::trap_pc));
+    }
+
+    /// Ends the activation with the status in the result register.
+    pub(super) fn raise(&mut self) {
+        self.record_place();
+        let scratch = M::FILE.scratch[1];
+        let helpers_at = Self::context_mem(context::offset::helpers);
+        self.masm.load(LoadOp::U64, scratch, helpers_at);
+        self.masm
+            .jump_to(Mem::at(scratch, helpers::RAISE as i32 * 8));
+    }
+
+    // --- tail calls ---
+
+    pub(super) fn tail_call(&mut self, call: u32) {
+        let function = self.function;
+        let site = &function.calls[call as usize];
+        let abi = Abi::of(&signature(site), M::FILE);
+        debug_assert!(
+            abi.stack_bytes <= self.abi.stack_bytes,
+            "left to the baseline compiler"
+        );
+        self.pass_call(site, &abi, Mem::at(M::FILE.frame, 16));
+        let entry = self.enter_callee(site.callee);
+        self.restore_saved();
+        self.masm.leave_to(entry);
+    }
+}
+
+fn signature(site: &CallSite) -> FuncType {
+    FuncType::new(site.params.clone(), site.results.clone())
+}

@@ -1,0 +1,479 @@
+//! From allocated SSA form to machine code.
+//!
+//! Blocks are emitted in their order. A conditional way whose target wants moves goes through a
+//! piece of code behind the function, so that the other way pays nothing.
+//!
+//! Frame, downwards from the frame pointer: context, saved registers, spill slots, operands of
+//! helpers, spare places for cycles of moves, outgoing arguments. It is what the baseline compiler
+//! makes, so that frames of both are walked alike.
+
+mod calls;
+mod nodes;
+
+use super::alloc::{Allocation, Home};
+use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
+use super::moves::{self, Move, Source, Target};
+use crate::abi::{Abi, Place};
+use crate::baseline::truncate::Slow;
+use crate::baseline::{Compiled, Site};
+use crate::masm::{Cond, Fpr, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use zwasm_core::{FuncType, TrapCode, vmctx};
+
+/// Code behind the function.
+enum Cold<L> {
+    /// A way with moves.
+    Way { start: L, edge: Edge },
+    Trap {
+        start: L,
+        code: TrapCode,
+        offset: u32,
+    },
+    /// What the fast path of a truncation leaves.
+    Truncation(Slow<L>),
+    /// A helper failed.
+    Raise { start: L, offset: u32 },
+}
+
+pub(super) struct Emitter<'f, M: Masm> {
+    function: &'f Function,
+    sunk: &'f [bool],
+    allocation: &'f Allocation,
+    masm: M,
+    abi: Abi,
+    labels: Vec<M::Label>,
+    cold: Vec<Cold<M::Label>>,
+    sites: Vec<Site>,
+    frame_size: FrameSize,
+    /// Slots for the operands of helpers.
+    helper_slots: u32,
+    spares: u32,
+    outgoing_bytes: u32,
+    module_offset: u32,
+    prologue_bytes: u32,
+    /// How often each value is used: results of calls that nobody uses are not fetched.
+    uses: Vec<u32>,
+}
+
+/// Emits a function. `None` when branches do not reach: it is to be done again with far ones.
+pub(super) fn emit<M: Masm>(
+    masm: M,
+    signature: &FuncType,
+    function: &Function,
+    sunk: &[bool],
+    allocation: &Allocation,
+) -> Option<Compiled> {
+    let mut masm = masm;
+    let labels = function.blocks.iter().map(|_| masm.label()).collect();
+    let mut uses = vec![0; function.nodes.len()];
+    for block in function.block_ids() {
+        for &node in &function[block].nodes {
+            function.for_each_arg(node, |arg| uses[arg.0 as usize] += 1);
+        }
+        function.for_each_exit_arg(block, |arg| uses[arg.0 as usize] += 1);
+    }
+    let helper_slots = calls::helper_slots(function);
+    let emitter = Emitter {
+        function,
+        sunk,
+        allocation,
+        masm,
+        abi: Abi::of(signature, M::FILE),
+        labels,
+        cold: Vec::new(),
+        sites: Vec::new(),
+        frame_size: FrameSize(0),
+        helper_slots,
+        spares: 0,
+        outgoing_bytes: 0,
+        module_offset: 0,
+        prologue_bytes: 0,
+        uses,
+    };
+    emitter.run()
+}
+
+impl<M: Masm> Emitter<'_, M> {
+    fn run(mut self) -> Option<Compiled> {
+        let overflow = self.prologue();
+        for block in self.function.block_ids() {
+            self.block(block);
+        }
+        self.finish_cold(overflow);
+        let frame = self.slots_base()
+            + 8 * (self.allocation.slot_count + self.helper_slots + 2 * self.spares)
+            + self.outgoing_bytes;
+        let frame_bytes = frame.next_multiple_of(16);
+        self.masm.set_frame_size(self.frame_size, frame_bytes);
+        self.sites.sort_by_key(|site| site.offset);
+        self.masm.in_reach().then(|| Compiled {
+            code: self.masm.finish(),
+            sites: self.sites,
+            catches: Vec::new(),
+            frame_bytes,
+            prologue_bytes: self.prologue_bytes,
+            operators: Vec::new(),
+        })
+    }
+
+    // --- frame ---
+
+    fn slots_base(&self) -> u32 {
+        8 + 8 * self.allocation.saved.len() as u32
+    }
+
+    /// The memory of frame slot `slot`, of a value of this type; its low half is lowest.
+    fn slot_mem(&self, slot: u32, ty: Ty) -> Mem {
+        let below = self.slots_base() + 8 * (slot + ty.slots());
+        Mem::at(M::FILE.frame, -(below as i32))
+    }
+
+    fn saved_mem(index: usize) -> Mem {
+        Mem::at(M::FILE.frame, -(16 + 8 * index as i32))
+    }
+
+    fn context_mem(offset: u32) -> Mem {
+        Mem::at(M::FILE.context, offset as i32)
+    }
+
+    fn prologue(&mut self) -> M::Label {
+        let file = M::FILE;
+        self.frame_size = self.masm.enter();
+        let overflow = self.masm.label();
+        self.masm.check_stack(
+            vmctx::context::offset::limits as i32,
+            vmctx::limits::offset::native_stack_limit as i32,
+            overflow,
+        );
+        self.masm
+            .store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
+        for (i, &register) in self.allocation.saved.iter().enumerate() {
+            self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
+        }
+        let mut moves = Vec::new();
+        let params = &self.function.blocks[0].params;
+        for (&param, place) in params.iter().zip(self.abi.params.clone()) {
+            let from = match place {
+                Place::Gpr(gpr) => Source::Gpr(gpr),
+                Place::Fpr(fpr) => Source::Fpr(fpr),
+                Place::Stack(at) => Source::Memory(Mem::at(file.frame, 16 + at as i32)),
+            };
+            self.store_param(&mut moves, param, from);
+        }
+        self.parallel(moves);
+        self.prologue_bytes = self.masm.offset();
+        overflow
+    }
+
+    fn epilogue(&mut self) {
+        self.restore_saved();
+        self.masm.leave();
+    }
+
+    fn restore_saved(&mut self) {
+        for (i, &register) in self.allocation.saved.iter().enumerate() {
+            self.masm.load(LoadOp::U64, register, Self::saved_mem(i));
+        }
+    }
+
+    // --- places ---
+
+    /// The register of a value that has one.
+    fn gpr(&self, value: Value) -> Gpr {
+        match self.function[value].op {
+            Op::Context => M::FILE.context,
+            Op::MemoryBase => M::FILE.memory_base,
+            _ => match self.allocation.homes[value.0 as usize] {
+                Home::Gpr(gpr) => gpr,
+                other => unreachable!("{value} is in {other:?}"),
+            },
+        }
+    }
+
+    fn fpr(&self, value: Value) -> Fpr {
+        match self.allocation.homes[value.0 as usize] {
+            Home::Fpr(fpr) => fpr,
+            other => unreachable!("{value} is in {other:?}"),
+        }
+    }
+
+    /// A second operand: a register, or a constant that instructions hold.
+    fn operand(&self, value: Value) -> Operand {
+        match self.function.constant(value) {
+            Some(bits) if self.function[value].ty == Ty::I32 => Operand::Imm(bits as i32),
+            Some(bits) => Operand::Imm(bits as i64 as i32),
+            None => Operand::Reg(self.gpr(value)),
+        }
+    }
+
+    /// Where a value can be read: its slot if it was spilled, for its register may hold another by
+    /// now.
+    fn source(&self, value: Value) -> Source {
+        let node = &self.function[value];
+        match node.op {
+            Op::Const => return Source::Constant(node.imm, 0),
+            Op::VectorConst => {
+                let [low, high] = self.function.vectors[node.imm as usize];
+                return Source::Constant(low, high);
+            }
+            Op::Context => return Source::Gpr(M::FILE.context),
+            Op::MemoryBase => return Source::Gpr(M::FILE.memory_base),
+            _ => {}
+        }
+        if let Some(slot) = self.allocation.slots[value.0 as usize] {
+            return Source::Memory(self.slot_mem(slot, node.ty));
+        }
+        match self.allocation.homes[value.0 as usize] {
+            Home::Gpr(gpr) => Source::Gpr(gpr),
+            Home::Fpr(fpr) => Source::Fpr(fpr),
+            Home::None => unreachable!("{value} is nowhere"),
+        }
+    }
+
+    /// Adds the moves that give a parameter its value: to its register or its slot. One that is
+    /// neither used nor spilled has none.
+    fn store_param(&self, moves: &mut Vec<Move>, param: Value, from: Source) {
+        let ty = self.function[param].ty;
+        let to = match self.allocation.homes[param.0 as usize] {
+            Home::Gpr(gpr) => Some(Target::Gpr(gpr)),
+            Home::Fpr(fpr) => Some(Target::Fpr(fpr)),
+            Home::None => self.allocation.slots[param.0 as usize]
+                .map(|slot| Target::Memory(self.slot_mem(slot, ty))),
+        };
+        if let Some(to) = to {
+            moves.push(Move { to, from, ty });
+        }
+    }
+
+    fn parallel(&mut self, moves: Vec<Move>) {
+        let mut spares = 0;
+        let first = self.allocation.slot_count + self.helper_slots;
+        let base = self.slots_base();
+        moves::emit(&mut self.masm, moves, |index| {
+            spares = spares.max(index + 1);
+            let below = base + 8 * (first + 2 * index + 2);
+            Mem::at(M::FILE.frame, -(below as i32))
+        });
+        self.spares = self.spares.max(spares);
+    }
+
+    /// After a definition: a spilled value goes to its slot.
+    fn spill(&mut self, value: Value) {
+        let Some(slot) = self.allocation.slots[value.0 as usize] else {
+            return;
+        };
+        let ty = self.function[value].ty;
+        let mem = self.slot_mem(slot, ty);
+        match self.allocation.homes[value.0 as usize] {
+            Home::Gpr(gpr) => self.masm.store(StoreOp::B8, gpr, mem),
+            Home::Fpr(fpr) => self.masm.float_store(ty.part(), fpr, mem),
+            Home::None => {}
+        }
+    }
+
+    // --- traps ---
+
+    fn trap_label(&mut self, code: TrapCode) -> M::Label {
+        let start = self.masm.label();
+        let offset = self.module_offset;
+        self.cold.push(Cold::Trap {
+            start,
+            code,
+            offset,
+        });
+        start
+    }
+
+    fn site(&mut self, offset: u32, trap: Option<TrapCode>) {
+        self.sites.push(Site {
+            offset,
+            trap,
+            module_offset: self.module_offset,
+        });
+    }
+
+    // --- blocks ---
+
+    fn block(&mut self, block: BlockId) {
+        let label = self.labels[block.0 as usize];
+        self.masm.bind(label);
+        let function = self.function;
+        for &node in &function[block].nodes {
+            if !self.sunk[node.0 as usize] {
+                self.module_offset = function.offsets[node.0 as usize];
+                self.node(node);
+            }
+        }
+        self.module_offset = function[block].exit_offset;
+        let next = BlockId(block.0 + 1);
+        match &function[block].exit {
+            Exit::Open => unreachable!("verified"),
+            Exit::Jump(edge) => self.follow(edge, next),
+            Exit::Branch(cond, [yes, no]) => self.branch(*cond, yes, no, next),
+            Exit::Table(index, edges) => self.table(*index, edges),
+            Exit::Return(values) => self.return_(values),
+            Exit::Trap(code) => {
+                self.site(self.masm.offset(), Some(*code));
+                self.masm.trap(*code);
+            }
+            Exit::TailCall(call) => self.tail_call(*call),
+        }
+    }
+
+    fn edge_moves(&self, edge: &Edge) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for (&param, &arg) in self.function[edge.to].params.iter().zip(&edge.args) {
+            let is_held = self.allocation.homes[param.0 as usize] != Home::None
+                || self.allocation.slots[param.0 as usize].is_some();
+            if is_held {
+                self.store_param(&mut moves, param, self.source(arg));
+            }
+        }
+        moves.retain(|m| match (m.to, m.from) {
+            (Target::Gpr(a), Source::Gpr(b)) => a != b,
+            (Target::Fpr(a), Source::Fpr(b)) => a != b,
+            (Target::Memory(a), Source::Memory(b)) => a != b,
+            _ => true,
+        });
+        moves
+    }
+
+    /// Goes along an edge, by falling through where that is possible.
+    fn follow(&mut self, edge: &Edge, next: BlockId) {
+        let moves = self.edge_moves(edge);
+        self.parallel(moves);
+        if edge.to != next {
+            self.masm.jump(self.labels[edge.to.0 as usize]);
+        }
+    }
+
+    /// The label that a conditional way leads to.
+    fn way(&mut self, edge: &Edge) -> M::Label {
+        if self.edge_moves(edge).is_empty() {
+            return self.labels[edge.to.0 as usize];
+        }
+        let start = self.masm.label();
+        let edge = edge.clone();
+        self.cold.push(Cold::Way { start, edge });
+        start
+    }
+
+    fn branch(&mut self, cond: Value, yes: &Edge, no: &Edge, next: BlockId) {
+        // The way that goes on here pays for its moves in place.
+        if yes.to == next {
+            let label = self.way(no);
+            self.branch_if(cond, true, label);
+            self.follow(yes, next);
+        } else {
+            let label = self.way(yes);
+            self.branch_if(cond, false, label);
+            self.follow(no, next);
+        }
+    }
+
+    /// Goes to a label when a condition holds, or when it does not.
+    fn branch_if(&mut self, cond: Value, negated: bool, label: M::Label) {
+        let node = self.function[cond];
+        if self.sunk[cond.0 as usize] {
+            let [a, b, _] = node.args;
+            match node.op {
+                Op::Compare(cond, width) => {
+                    let cond = if negated { cond.negate() } else { cond };
+                    let (a, b) = (self.gpr(a), self.operand(b));
+                    self.masm.branch_if(cond, width, a, b, label);
+                }
+                Op::FloatCompare(cond, width) => {
+                    let (a, b) = (self.fpr(a), self.fpr(b));
+                    self.masm.float_branch_if(cond, negated, width, a, b, label);
+                }
+                other => unreachable!("{other:?} is no comparison"),
+            }
+            return;
+        }
+        let when = if negated { Cond::Eq } else { Cond::Ne };
+        let register = self.gpr(cond);
+        self.masm
+            .branch_if(when, Width::W32, register, Operand::Imm(0), label);
+    }
+
+    fn table(&mut self, index: Value, edges: &[Edge]) {
+        let index = self.gpr(index);
+        let (last, rest) = edges.split_last().expect("the default is there");
+        let default = self.way(last);
+        let count = Operand::Imm(rest.len() as i32);
+        self.masm
+            .branch_if(Cond::GeU, Width::W32, index, count, default);
+        if !rest.is_empty() {
+            let targets: Vec<M::Label> = rest.iter().map(|edge| self.way(edge)).collect();
+            self.masm.jump_table(index, &targets);
+        }
+    }
+
+    fn return_(&mut self, values: &[Value]) {
+        let places = self.abi.results.clone();
+        self.pass(values, &places, Mem::at(M::FILE.frame, 16));
+        self.epilogue();
+    }
+
+    /// Moves values to where a caller or callee expects them: those on the stack first, which need
+    /// scratch registers.
+    fn pass(&mut self, values: &[Value], places: &[Place], area: Mem) {
+        let mut moves = Vec::new();
+        for (&value, &place) in values.iter().zip(places) {
+            let (from, ty) = (self.source(value), self.function[value].ty);
+            let to = match place {
+                Place::Gpr(gpr) => Target::Gpr(gpr),
+                Place::Fpr(fpr) => Target::Fpr(fpr),
+                Place::Stack(at) => {
+                    let mem = Mem::at(area.base, area.displacement + at as i32);
+                    let to = Target::Memory(mem);
+                    moves::emit_one(&mut self.masm, Move { to, from, ty });
+                    continue;
+                }
+            };
+            moves.push(Move { to, from, ty });
+        }
+        self.parallel(moves);
+    }
+
+    fn finish_cold(&mut self, overflow: M::Label) {
+        let mut next = 0;
+        while next < self.cold.len() {
+            let one = core::mem::replace(
+                &mut self.cold[next],
+                Cold::Trap {
+                    start: overflow,
+                    code: TrapCode::StackOverflow,
+                    offset: 0,
+                },
+            );
+            next += 1;
+            match one {
+                Cold::Way { start, edge } => {
+                    self.masm.bind(start);
+                    let moves = self.edge_moves(&edge);
+                    self.parallel(moves);
+                    self.masm.jump(self.labels[edge.to.0 as usize]);
+                }
+                Cold::Trap {
+                    start,
+                    code,
+                    offset,
+                } => {
+                    self.masm.bind(start);
+                    self.module_offset = offset;
+                    self.site(self.masm.offset(), Some(code));
+                    self.masm.trap(code);
+                }
+                Cold::Truncation(slow) => slow.emit(&mut self.masm),
+                Cold::Raise { start, offset } => {
+                    self.masm.bind(start);
+                    self.module_offset = offset;
+                    self.raise();
+                }
+            }
+        }
+        self.masm.bind(overflow);
+        self.site(self.masm.offset(), Some(TrapCode::StackOverflow));
+        self.masm.trap(TrapCode::StackOverflow);
+    }
+}

@@ -1,0 +1,464 @@
+//! The intermediate form: SSA with block parameters, in dense arrays with 32-bit ids.
+//!
+//! A [`Value`] is the result of one [`Node`]. Nodes without result (stores, for example) have type
+//! [`Ty::None`] and still an id, so that effects have an order: that of the node list of their
+//! [`Block`]. Constants belong to no block; they are made again wherever they are used.
+//!
+//! Width invariant: a value of type [`Ty::I32`] has a clear upper half wherever it is held, so
+//! that `i64.extend_i32_u` and addresses cost nothing.
+
+use crate::masm::{
+    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, FromInt, IntUnary,
+    LoadOp, StoreOp, ToInt, Width,
+};
+use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
+use core::ops::{Index, IndexMut};
+use zwasm_core::{TrapCode, ValType};
+
+/// A node and its result.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct Value(pub(crate) u32);
+
+impl Value {
+    /// No operand.
+    pub(crate) const NONE: Value = Value(u32::MAX);
+}
+
+/// A basic block.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub(crate) struct BlockId(pub(crate) u32);
+
+/// What a value is, as far as code cares.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Ty {
+    /// No value.
+    None,
+    I32,
+    /// 64 bits: integers and references.
+    I64,
+    F32,
+    F64,
+    V128,
+}
+
+impl Ty {
+    pub(crate) fn of(ty: ValType) -> Ty {
+        match ty {
+            ValType::I32 => Ty::I32,
+            ValType::I64 | ValType::Ref(_) => Ty::I64,
+            ValType::F32 => Ty::F32,
+            ValType::F64 => Ty::F64,
+            ValType::V128 => Ty::V128,
+        }
+    }
+
+    /// A type that is held like this.
+    pub(crate) fn val_type(self) -> ValType {
+        match self {
+            Ty::None | Ty::I64 => ValType::I64,
+            Ty::I32 => ValType::I32,
+            Ty::F32 => ValType::F32,
+            Ty::F64 => ValType::F64,
+            Ty::V128 => ValType::V128,
+        }
+    }
+
+    /// Whether it is held in float registers.
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Ty::F32 | Ty::F64 | Ty::V128)
+    }
+
+    /// Frame slots of eight bytes.
+    pub(crate) fn slots(self) -> u32 {
+        if self == Ty::V128 { 2 } else { 1 }
+    }
+
+    pub(crate) fn width(self) -> Width {
+        if self == Ty::I32 {
+            Width::W32
+        } else {
+            Width::W64
+        }
+    }
+
+    pub(crate) fn part(self) -> FloatPart {
+        match self {
+            Ty::F32 => FloatPart::F32,
+            Ty::F64 => FloatPart::F64,
+            _ => FloatPart::V128,
+        }
+    }
+}
+
+/// What a load or store may overlap with. Accesses of different classes never do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Alias {
+    /// Never changes while the function runs: addresses of definitions, imported references.
+    Fixed,
+    /// The length of a memory: grows in helpers and calls.
+    Length,
+    /// Tables and function references behind them.
+    Table,
+    /// Globals, own and imported.
+    Global,
+    /// Linear memories; any two may be the same. Only these accesses may fault.
+    Heap,
+}
+
+/// How a call finds its callee.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Callee {
+    /// A function of this module, by its index among those with a body.
+    Defined(u32),
+    /// The function reference that is the call's first operand; it is not null.
+    Reference,
+    /// An entry of the runtime's helper table, with its two immediates.
+    Helper(u32, [u64; 2]),
+}
+
+/// What a node computes from its operands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Op {
+    /// `imm`, as bits.
+    Const,
+    /// Entry `imm` of [`Function::vectors`].
+    VectorConst,
+    /// Parameter `imm` of its block.
+    Param,
+    /// The VM context, in its register.
+    Context,
+    /// The base of memory 0, in its register.
+    MemoryBase,
+    Alu(AluOp, Width),
+    Div(DivOp, Width),
+    IntUnary(IntUnary, Width),
+    /// The same bits as an `i64`.
+    ExtendU,
+    Compare(Cond, Width),
+    /// Operand 0 (an `i32`) is not zero: operand 1, else operand 2.
+    Select,
+    Float(FloatOp, FloatWidth),
+    FloatUnary(FloatUnary, FloatWidth),
+    FloatCompare(FloatCond, FloatWidth),
+    FromInt(FromInt, FloatWidth),
+    FloatConvert(FloatWidth),
+    ToBits(FloatWidth),
+    FromBits(FloatWidth),
+    Truncate(ToInt, FloatWidth),
+    TruncateSaturating(ToInt, FloatWidth),
+    VecUnary(VecUnary),
+    VecBinary(VecBinary),
+    VecTernary(VecTernary),
+    VecShift(VecShift),
+    VecTest(VecTest),
+    Splat(Lanes),
+    FloatSplat(FloatWidth),
+    ExtractLane(Extract, u8),
+    FloatExtractLane(FloatWidth, u8),
+    ReplaceLane(Lanes, u8),
+    FloatReplaceLane(FloatWidth, u8),
+    /// Entry `imm` of [`Function::vectors`] says which bytes.
+    Shuffle,
+    /// Of `[operand 0 + operand 1 + imm]`; operand 1 may be absent.
+    Load(LoadOp, Alias),
+    FloatLoad(FloatPart, Alias),
+    VecLoad(VecLoad),
+    /// Operand 2 with one lane replaced.
+    LoadLane(Lanes, u8),
+    /// Operand 2 to `[operand 0 + operand 1 + imm]`.
+    Store(StoreOp, Alias),
+    FloatStore(FloatPart, Alias),
+    StoreLane(Lanes, u8),
+    /// `[operand 0 + imm]` as an address.
+    Address,
+    /// Traps when operand 0 (an `i32`) is not zero.
+    TrapIf(TrapCode),
+    /// Call `imm` of [`Function::calls`].
+    Call,
+    /// Result `imm` of the call that is operand 0.
+    CallResult,
+    /// Operand 0, a constant, in a register.
+    Materialize,
+    /// Operand 0, from where it was spilled to. Made by the register allocator.
+    Reload,
+}
+
+/// What keeps a node in its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Effect {
+    /// Nothing: it may be moved, merged and removed.
+    Pure,
+    /// It reads what the class names: as pure where nothing writes that.
+    Reads(Alias),
+    /// It may trap, and does nothing else: merged with an equal one before it, never removed.
+    MayTrap,
+    /// It reads linear memory and may fault.
+    ReadsAndMayTrap,
+    /// It writes, and may fault when it is linear memory.
+    Writes(Alias),
+    /// It may do anything.
+    Calls,
+}
+
+impl Op {
+    pub(crate) fn effect(self) -> Effect {
+        match self {
+            Op::Const
+            | Op::VectorConst
+            | Op::Param
+            | Op::Context
+            | Op::MemoryBase
+            | Op::Alu(..)
+            | Op::IntUnary(..)
+            | Op::ExtendU
+            | Op::Compare(..)
+            | Op::Select
+            | Op::Float(..)
+            | Op::FloatUnary(..)
+            | Op::FloatCompare(..)
+            | Op::FromInt(..)
+            | Op::FloatConvert(..)
+            | Op::ToBits(..)
+            | Op::FromBits(..)
+            | Op::TruncateSaturating(..)
+            | Op::VecUnary(..)
+            | Op::VecBinary(..)
+            | Op::VecTernary(..)
+            | Op::VecShift(..)
+            | Op::VecTest(..)
+            | Op::Splat(..)
+            | Op::FloatSplat(..)
+            | Op::ExtractLane(..)
+            | Op::FloatExtractLane(..)
+            | Op::ReplaceLane(..)
+            | Op::FloatReplaceLane(..)
+            | Op::Shuffle
+            | Op::Address
+            | Op::CallResult
+            | Op::Materialize
+            | Op::Reload => Effect::Pure,
+            Op::Div(..) | Op::Truncate(..) | Op::TrapIf(_) => Effect::MayTrap,
+            Op::Load(_, Alias::Heap)
+            | Op::FloatLoad(_, Alias::Heap)
+            | Op::VecLoad(_)
+            | Op::LoadLane(..) => Effect::ReadsAndMayTrap,
+            Op::Load(_, Alias::Fixed) | Op::FloatLoad(_, Alias::Fixed) => Effect::Pure,
+            Op::Load(_, alias) | Op::FloatLoad(_, alias) => Effect::Reads(alias),
+            Op::Store(_, alias) | Op::FloatStore(_, alias) => Effect::Writes(alias),
+            Op::StoreLane(..) => Effect::Writes(Alias::Heap),
+            Op::Call => Effect::Calls,
+        }
+    }
+}
+
+/// An operation with its operands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Node {
+    pub(crate) op: Op,
+    pub(crate) ty: Ty,
+    /// Absent ones are [`Value::NONE`].
+    pub(crate) args: [Value; 3],
+    pub(crate) imm: u64,
+}
+
+/// A call with as many operands as it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct CallSite {
+    pub(crate) callee: Callee,
+    /// Parameter and result types; of a helper, those of its operands and results.
+    pub(crate) params: Vec<ValType>,
+    pub(crate) results: Vec<ValType>,
+    /// A function reference first, where the callee is one.
+    pub(crate) args: Vec<Value>,
+}
+
+/// A way from the end of a block to the start of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Edge {
+    pub(crate) to: BlockId,
+    /// One per parameter of the target.
+    pub(crate) args: Vec<Value>,
+}
+
+/// How a block ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Exit {
+    /// Not known yet.
+    Open,
+    Jump(Edge),
+    /// The first edge when the `i32` is not zero.
+    Branch(Value, [Edge; 2]),
+    /// The edge with the number of the `i32`, or the last one.
+    Table(Value, Vec<Edge>),
+    Return(Vec<Value>),
+    Trap(TrapCode),
+    /// Call number of [`Function::calls`].
+    TailCall(u32),
+}
+
+impl Exit {
+    pub(crate) fn edges(&self) -> &[Edge] {
+        match self {
+            Exit::Jump(edge) => core::slice::from_ref(edge),
+            Exit::Branch(_, edges) => edges,
+            Exit::Table(_, edges) => edges,
+            Exit::Open | Exit::Return(_) | Exit::Trap(_) | Exit::TailCall(_) => &[],
+        }
+    }
+
+    pub(crate) fn edges_mut(&mut self) -> &mut [Edge] {
+        match self {
+            Exit::Jump(edge) => core::slice::from_mut(edge),
+            Exit::Branch(_, edges) => edges,
+            Exit::Table(_, edges) => edges,
+            Exit::Open | Exit::Return(_) | Exit::Trap(_) | Exit::TailCall(_) => &mut [],
+        }
+    }
+
+    /// The value that chooses the edge.
+    pub(crate) fn condition(&self) -> Option<Value> {
+        match self {
+            Exit::Branch(value, _) | Exit::Table(value, _) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+/// A basic block.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    pub(crate) params: Vec<Value>,
+    /// In order of execution; constants are in none.
+    pub(crate) nodes: Vec<Value>,
+    pub(crate) exit: Exit,
+    /// Offset in the module of the operator that ends it.
+    pub(crate) exit_offset: u32,
+    /// How many loops it is in.
+    pub(crate) loop_depth: u32,
+    pub(crate) is_loop_header: bool,
+}
+
+/// A function in intermediate form. Block 0 is the entry; its parameters are the function's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Function {
+    pub(crate) nodes: Vec<Node>,
+    /// Offset in the module of the operator that each node came from.
+    pub(crate) offsets: Vec<u32>,
+    /// In the order of the source: each comes after those that dominate it, loops are in one piece.
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) calls: Vec<CallSite>,
+    pub(crate) vectors: Vec<[u64; 2]>,
+}
+
+impl Index<Value> for Function {
+    type Output = Node;
+    fn index(&self, value: Value) -> &Node {
+        &self.nodes[value.0 as usize]
+    }
+}
+
+impl IndexMut<Value> for Function {
+    fn index_mut(&mut self, value: Value) -> &mut Node {
+        &mut self.nodes[value.0 as usize]
+    }
+}
+
+impl Index<BlockId> for Function {
+    type Output = Block;
+    fn index(&self, block: BlockId) -> &Block {
+        &self.blocks[block.0 as usize]
+    }
+}
+
+impl IndexMut<BlockId> for Function {
+    fn index_mut(&mut self, block: BlockId) -> &mut Block {
+        &mut self.blocks[block.0 as usize]
+    }
+}
+
+impl Function {
+    /// Adds a node that is in no block yet.
+    pub(crate) fn add(&mut self, node: Node, offset: u32) -> Value {
+        let value = Value(self.nodes.len() as u32);
+        self.nodes.push(node);
+        self.offsets.push(offset);
+        value
+    }
+
+    pub(crate) fn add_block(&mut self, loop_depth: u32) -> BlockId {
+        let block = BlockId(self.blocks.len() as u32);
+        self.blocks.push(Block {
+            params: Vec::new(),
+            nodes: Vec::new(),
+            exit: Exit::Open,
+            exit_offset: 0,
+            loop_depth,
+            is_loop_header: false,
+        });
+        block
+    }
+
+    pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> + use<> {
+        (0..self.blocks.len() as u32).map(BlockId)
+    }
+
+    /// The constant that a value is.
+    pub(crate) fn constant(&self, value: Value) -> Option<u64> {
+        let node = &self[value];
+        (node.op == Op::Const).then_some(node.imm)
+    }
+
+    /// Calls `f` with every operand of a node.
+    pub(crate) fn for_each_arg(&self, value: Value, mut f: impl FnMut(Value)) {
+        let node = &self[value];
+        node.args
+            .iter()
+            .filter(|&&arg| arg != Value::NONE)
+            .for_each(|&arg| f(arg));
+        if node.op == Op::Call {
+            self.calls[node.imm as usize]
+                .args
+                .iter()
+                .for_each(|&arg| f(arg));
+        }
+    }
+
+    /// Calls `f` with every value that the end of a block uses.
+    pub(crate) fn for_each_exit_arg(&self, block: BlockId, mut f: impl FnMut(Value)) {
+        let exit = &self[block].exit;
+        exit.condition().into_iter().for_each(&mut f);
+        for edge in exit.edges() {
+            edge.args.iter().for_each(|&arg| f(arg));
+        }
+        match exit {
+            Exit::Return(values) => values.iter().for_each(|&value| f(value)),
+            Exit::TailCall(call) => self.calls[*call as usize]
+                .args
+                .iter()
+                .for_each(|&arg| f(arg)),
+            _ => {}
+        }
+    }
+
+    /// Replaces every operand by what `f` says of it.
+    pub(crate) fn map_args(&mut self, mut f: impl FnMut(Value) -> Value) {
+        for node in &mut self.nodes {
+            for arg in node.args.iter_mut().filter(|arg| **arg != Value::NONE) {
+                *arg = f(*arg);
+            }
+        }
+        for call in &mut self.calls {
+            call.args.iter_mut().for_each(|arg| *arg = f(*arg));
+        }
+        for block in &mut self.blocks {
+            match &mut block.exit {
+                Exit::Branch(value, _) | Exit::Table(value, _) => *value = f(*value),
+                Exit::Return(values) => values.iter_mut().for_each(|value| *value = f(*value)),
+                _ => {}
+            }
+            for edge in block.exit.edges_mut() {
+                edge.args.iter_mut().for_each(|arg| *arg = f(*arg));
+            }
+        }
+    }
+}

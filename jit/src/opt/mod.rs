@@ -1,0 +1,124 @@
+//! The optimizing compiler: SSA form, a list of passes, register allocation, code.
+//!
+//! [`compile`] reads as the list. What the intermediate form has no words for yet (handlers of
+//! exceptions, processors without vectors, functions beyond a limit) is left to the baseline
+//! compiler, whose frames and calling convention are the same.
+
+mod alloc;
+mod build;
+mod dce;
+mod display;
+mod dominators;
+mod emit;
+mod fold;
+mod gvn;
+pub(crate) mod ir;
+mod legalise;
+mod moves;
+mod params;
+mod prune;
+mod verify;
+
+use crate::abi::Abi;
+use crate::baseline::{self, CompileError, Compiled, Env};
+use crate::masm::Masm;
+use build::Unsupported;
+use ir::{Exit, Function};
+use wasmparser::FunctionBody;
+use zwasm_core::FuncType;
+
+/// Registers of each class with [`Stress::few_registers`](crate::baseline::Stress).
+const FEW_REGISTERS: usize = 5;
+
+/// Compiles a function.
+///
+/// # Errors
+/// When it is beyond a limit; the error names it.
+pub fn compile<M: Masm>(
+    env: Env<'_>,
+    features: M::Features,
+    func: u32,
+    body: &FunctionBody<'_>,
+) -> Result<Compiled, CompileError> {
+    match optimise::<M>(env, features, func, body) {
+        Ok(compiled) => Ok(compiled),
+        Err(_) => baseline::compile::<M>(env, features, func, body),
+    }
+}
+
+fn optimise<M: Masm>(
+    env: Env<'_>,
+    features: M::Features,
+    func: u32,
+    body: &FunctionBody<'_>,
+) -> Result<Compiled, Unsupported> {
+    if !M::with_features(features).has_vectors() {
+        return Err(Unsupported::Operator);
+    }
+    let signature = env.types[env.info.funcs[func as usize] as usize].clone();
+    let mut function = build::build(env, func, body)?;
+    verified(&function, "construction");
+    tail_calls_fit::<M>(&function, &signature)?;
+    run(&mut function, "removing parameters", params::simplify);
+    // Folded branches leave blocks that nothing leads to.
+    run(&mut function, "value numbering and pruning", |function| {
+        gvn::run(function);
+        prune::run(function);
+    });
+    run(&mut function, "removing parameters again", params::simplify);
+    run(&mut function, "removing dead nodes", dce::run);
+    run(&mut function, "legalising", legalise::run);
+    let mut sunk = legalise::sink(&function);
+    let limits = alloc::Limits {
+        registers: env.stress.few_registers.then_some(FEW_REGISTERS),
+        spill_all: env.stress.spill,
+    };
+    let allocation = alloc::allocate(&mut function, &mut sunk, M::FILE, limits)
+        .ok_or(Unsupported::TooComplex)?;
+    if cfg!(debug_assertions)
+        && let Err(why) = alloc::check::check(&function, &sunk, M::FILE, &allocation)
+    {
+        panic!("register allocation: {why}\n{function}");
+    }
+    let attempt = |masm: M| emit::emit(masm, &signature, &function, &sunk, &allocation);
+    let near = if env.stress.far_branches {
+        None
+    } else {
+        attempt(M::with_features(features))
+    };
+    let compiled = near
+        .or_else(|| attempt(M::with_far_branches(features)))
+        .ok_or(Unsupported::TooComplex)?;
+    // The baseline compiler says what is too large.
+    let fits = compiled.code.len() <= env.max_code_bytes.min(baseline::MAX_CODE_BYTES) as usize
+        && compiled.frame_bytes <= baseline::MAX_FRAME_BYTES;
+    fits.then_some(compiled).ok_or(Unsupported::TooComplex)
+}
+
+/// Runs a pass, and checks what it leaves.
+fn run(function: &mut Function, name: &str, pass: impl FnOnce(&mut Function)) {
+    pass(function);
+    verified(function, name);
+}
+
+fn verified(function: &Function, pass: &str) {
+    if cfg!(debug_assertions) {
+        verify::verify(function, pass);
+    }
+}
+
+/// Tail calls whose stack arguments outgrow the caller's area need a frame.
+fn tail_calls_fit<M: Masm>(function: &Function, signature: &FuncType) -> Result<(), Unsupported> {
+    let own = Abi::of(signature, M::FILE).stack_bytes;
+    for block in &function.blocks {
+        let Exit::TailCall(call) = block.exit else {
+            continue;
+        };
+        let call = &function.calls[call as usize];
+        let ty = FuncType::new(call.params.clone(), call.results.clone());
+        if Abi::of(&ty, M::FILE).stack_bytes > own {
+            return Err(Unsupported::Operator);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Parallel moves between any places: registers, memory of the frame, and constants as sources.
+//!
+//! All sources are read as they were before the first destination is written. A move is emitted
+//! once its destination is no longer the source of another; what remains are cycles, and one
+//! source of each is saved first: in a scratch register, or in the frame when that is in use.
+
+use super::ir::Ty;
+use crate::masm::{Fpr, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source {
+    Gpr(Gpr),
+    Fpr(Fpr),
+    Memory(Mem),
+    /// The low half, and the high one of vectors.
+    Constant(u64, u64),
+}
+
+/// Where it goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Target {
+    Gpr(Gpr),
+    Fpr(Fpr),
+    Memory(Mem),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Move {
+    pub(super) to: Target,
+    pub(super) from: Source,
+    pub(super) ty: Ty,
+}
+
+impl Move {
+    fn is_nothing(&self) -> bool {
+        match (self.to, self.from) {
+            (Target::Gpr(a), Source::Gpr(b)) => a == b,
+            (Target::Fpr(a), Source::Fpr(b)) => a == b,
+            (Target::Memory(a), Source::Memory(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// Whether writing this one's target changes the other's source.
+    fn overwrites(&self, other: &Move) -> bool {
+        match (self.to, other.from) {
+            (Target::Gpr(a), Source::Gpr(b)) => a == b,
+            (Target::Fpr(a), Source::Fpr(b)) => a == b,
+            (Target::Memory(a), Source::Memory(b)) => {
+                let (first, second) = (a.displacement, b.displacement);
+                a.base == b.base
+                    && first < second + bytes(other.ty)
+                    && second < first + bytes(self.ty)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn bytes(ty: Ty) -> i32 {
+    8 * ty.slots() as i32
+}
+
+/// Emits the moves. `spare` gives memory for the *n*th value that no scratch register can hold.
+pub(super) fn emit<M: Masm>(masm: &mut M, mut moves: Vec<Move>, mut spare: impl FnMut(u32) -> Mem) {
+    moves.retain(|m| !m.is_nothing());
+    let mut spared = 0;
+    let (mut gpr_used, mut fpr_used) = (false, false);
+    while !moves.is_empty() {
+        let is_free = |i: usize| {
+            let blocks = |(j, other): (usize, &Move)| j != i && moves[i].overwrites(other);
+            !moves.iter().enumerate().any(blocks)
+        };
+        if let Some(i) = (0..moves.len()).find(|&i| is_free(i)) {
+            let one = moves.swap_remove(i);
+            gpr_used &= one.from != Source::Gpr(M::FILE.scratch[1]);
+            fpr_used &= one.from != Source::Fpr(M::FILE.float_scratch);
+            emit_one(masm, one);
+            continue;
+        }
+        let first = moves[0];
+        let saved = if first.ty.is_float() && !fpr_used {
+            fpr_used = true;
+            Target::Fpr(M::FILE.float_scratch)
+        } else if !first.ty.is_float() && !gpr_used {
+            gpr_used = true;
+            Target::Gpr(M::FILE.scratch[1])
+        } else {
+            spared += 1;
+            Target::Memory(spare(spared - 1))
+        };
+        emit_one(
+            masm,
+            Move {
+                to: saved,
+                from: first.from,
+                ty: first.ty,
+            },
+        );
+        moves[0].from = match saved {
+            Target::Gpr(gpr) => Source::Gpr(gpr),
+            Target::Fpr(fpr) => Source::Fpr(fpr),
+            Target::Memory(mem) => Source::Memory(mem),
+        };
+    }
+}
+
+/// Emits one move; between two places in memory through the first scratch register.
+pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
+    let scratch = M::FILE.scratch[0];
+    match (to, from) {
+        (Target::Gpr(dst), Source::Gpr(src)) => masm.mov(Width::W64, dst, src),
+        (Target::Gpr(dst), Source::Memory(mem)) => masm.load(load_op(ty), dst, mem),
+        (Target::Gpr(dst), Source::Constant(bits, _)) => masm.imm(dst, bits),
+        (Target::Fpr(dst), Source::Fpr(src)) => masm.float_mov(ty.part(), dst, src),
+        (Target::Fpr(dst), Source::Memory(mem)) => masm.float_load(ty.part(), dst, mem),
+        (Target::Fpr(dst), Source::Constant(low, high)) => masm.vector_imm(dst, low, high),
+        (Target::Memory(mem), Source::Gpr(src)) => masm.store(StoreOp::B8, src, mem),
+        (Target::Memory(mem), Source::Fpr(src)) => masm.float_store(ty.part(), src, mem),
+        (Target::Memory(to), Source::Memory(from)) => {
+            for half in 0..ty.slots() as i32 {
+                let at = |mem: Mem| Mem::at(mem.base, mem.displacement + 8 * half);
+                masm.load(LoadOp::U64, scratch, at(from));
+                masm.store(StoreOp::B8, scratch, at(to));
+            }
+        }
+        (Target::Memory(mem), Source::Constant(low, high)) => {
+            masm.imm(scratch, low);
+            masm.store(StoreOp::B8, scratch, mem);
+            if ty == Ty::V128 {
+                masm.imm(scratch, high);
+                let upper = Mem::at(mem.base, mem.displacement + 8);
+                masm.store(StoreOp::B8, scratch, upper);
+            }
+        }
+        (Target::Gpr(_), Source::Fpr(_)) | (Target::Fpr(_), Source::Gpr(_)) => {
+            unreachable!("a value keeps its class")
+        }
+    }
+}
+
+fn load_op(ty: Ty) -> LoadOp {
+    match ty.width() {
+        Width::W32 => LoadOp::U32,
+        Width::W64 => LoadOp::U64,
+    }
+}
