@@ -49,6 +49,9 @@ pub struct RegisterFile {
     pub c_saved: &'static [Gpr],
     /// The same for floats: their low 64 bits.
     pub c_float_saved: &'static [Fpr],
+    /// Temporaries that some operations overwrite: allocatable after [`Masm::allocate_rare`], by
+    /// who asks [`Masm::clobbers`] of each operation.
+    pub rare: &'static [Gpr],
     /// Preserved by callees: for locals that live across calls.
     pub saved: &'static [Gpr],
     /// Not preserved: for temporaries first, then for locals of functions without calls.
@@ -104,6 +107,19 @@ pub enum Operand {
     Reg(Gpr),
     /// A constant, sign-extended to the operation's width.
     Imm(i32),
+    /// Memory of the operation's width. No count of a shift.
+    Mem(Mem),
+    /// A register shifted left, where [`Masm::folds_shift`] allows it.
+    Shl(Gpr, u8),
+}
+
+/// A second operand of a float operation that is in no register.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FloatSource {
+    /// Memory of the operation's width.
+    Mem(Mem),
+    /// A constant, as bits.
+    Constant(u64),
 }
 
 /// A memory operand: `base + index + displacement`, in 64 bits.
@@ -144,6 +160,26 @@ pub enum AluOp {
     ShrU,
     Rotl,
     Rotr,
+}
+
+impl AluOp {
+    /// Whether the operands may be swapped.
+    #[must_use]
+    pub const fn commutes(self) -> bool {
+        matches!(
+            self,
+            AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul
+        )
+    }
+
+    /// Whether the second operand is a count.
+    #[must_use]
+    pub const fn is_shift(self) -> bool {
+        match self {
+            AluOp::Shl | AluOp::ShrS | AluOp::ShrU | AluOp::Rotl | AluOp::Rotr => true,
+            AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul => false,
+        }
+    }
 }
 
 /// Integer divisions.
@@ -248,6 +284,23 @@ pub enum FloatOp {
     Copysign,
 }
 
+impl FloatOp {
+    /// Whether it is one of the four operations of arithmetic.
+    #[must_use]
+    pub const fn is_arithmetic(self) -> bool {
+        match self {
+            FloatOp::Add | FloatOp::Sub | FloatOp::Mul | FloatOp::Div => true,
+            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => false,
+        }
+    }
+
+    /// Whether the operands may be swapped: which NaN comes out of two is not fixed.
+    #[must_use]
+    pub const fn commutes(self) -> bool {
+        matches!(self, FloatOp::Add | FloatOp::Mul)
+    }
+}
+
 /// Float operations with one operand.
 #[allow(missing_docs, reason = "named after the instructions")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -306,6 +359,26 @@ pub enum StoreOp {
     B8,
 }
 
+/// Operations that may need registers in fixed roles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FixedRoles {
+    /// A shift or rotation by a register.
+    Shift(AluOp),
+    /// A division.
+    Div,
+}
+
+/// What an operation does to a register beside its result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clobber {
+    /// The register, one of [`RegisterFile::rare`].
+    pub register: Gpr,
+    /// Its second operand, and no other, may be there.
+    pub may_hold_second: bool,
+    /// Its result may be there.
+    pub may_hold_result: bool,
+}
+
 /// Generates machine code of one instruction set.
 pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// A place in the code.
@@ -325,6 +398,17 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// Whether the features have vectors: without them, values are moved, loaded and stored only,
     /// and floats are not rounded to integral values.
     fn has_vectors(&self) -> bool;
+    /// Whether operations with an operand in memory do better than a load before them.
+    const FOLDS_LOADS: bool;
+    /// Whether an operation can shift its second operand.
+    fn folds_shift(op: AluOp, count: u64) -> bool;
+
+    /// The lowering allocates the rare registers, too: operations leave them alone but for
+    /// [`Masm::clobbers`], and use both scratch registers, which then are operands of moves,
+    /// additions and bitwise operations only.
+    fn allocate_rare(&mut self);
+    /// What an operation does to rare registers when they are allocated.
+    fn clobbers(features: Self::Features, operation: FixedRoles) -> &'static [Clobber];
     /// Whether all branches reach; if not, the function has to be assembled again, with far ones.
     fn in_reach(&self) -> bool;
     /// A new unbound label.
@@ -405,6 +489,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 
     /// `dst = a op b`.
     fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr);
+    /// `dst = a op b`, for additions, subtractions, multiplications and divisions.
+    fn float_from(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: FloatSource);
     /// `dst = op a`.
     fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr);
     /// `dst = a cond b`.

@@ -50,6 +50,25 @@ macro_rules! ternary {
 }
 zwasm_core::for_each_v128_ternary!(ternary);
 
+impl VecTernary {
+    /// Whether it multiplies and adds, rounding once.
+    #[must_use]
+    pub const fn is_fused(self) -> bool {
+        match self {
+            VecTernary::F32x4RelaxedMadd
+            | VecTernary::F32x4RelaxedNmadd
+            | VecTernary::F64x2RelaxedMadd
+            | VecTernary::F64x2RelaxedNmadd => true,
+            VecTernary::V128Bitselect
+            | VecTernary::I8x16RelaxedLaneselect
+            | VecTernary::I16x8RelaxedLaneselect
+            | VecTernary::I32x4RelaxedLaneselect
+            | VecTernary::I64x2RelaxedLaneselect
+            | VecTernary::I32x4RelaxedDotI8x16I7x16AddS => false,
+        }
+    }
+}
+
 macro_rules! shift {
     ($($rows:tt)*) => { operations! { "`dst = a op count`." VecShift: $($rows)* } };
 }

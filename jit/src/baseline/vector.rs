@@ -46,19 +46,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     fn vector_ternary(&mut self, op: VecTernary, next: Next) -> bool {
-        let is_fused = match op {
-            VecTernary::F32x4RelaxedMadd
-            | VecTernary::F32x4RelaxedNmadd
-            | VecTernary::F64x2RelaxedMadd
-            | VecTernary::F64x2RelaxedNmadd => true,
-            VecTernary::V128Bitselect
-            | VecTernary::I8x16RelaxedLaneselect
-            | VecTernary::I16x8RelaxedLaneselect
-            | VecTernary::I32x4RelaxedLaneselect
-            | VecTernary::I64x2RelaxedLaneselect
-            | VecTernary::I32x4RelaxedDotI8x16I7x16AddS => false,
-        };
-        if is_fused && !self.masm.has_fused() {
+        if op.is_fused() && !self.masm.has_fused() {
             return false;
         }
         let c = self.pop_fpr();

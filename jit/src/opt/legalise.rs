@@ -1,12 +1,12 @@
 //! Gives instructions operands that they can have: constants that no instruction holds get
-//! registers, and comparisons that only decide a branch are left to it.
+//! registers.
 
 use super::ir::{BlockId, Function, Node, Op, Ty, Value};
 use std::collections::HashMap;
 
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.
-pub(super) fn run(function: &mut Function) {
+pub(super) fn run(function: &mut Function, folds_loads: bool) {
     for block in function.block_ids() {
         let mut pass = Pass {
             made: HashMap::new(),
@@ -20,7 +20,7 @@ pub(super) fn run(function: &mut Function) {
                 let arg = data.args[i];
                 if arg != Value::NONE
                     && matches!(function[arg].op, Op::Const | Op::VectorConst)
-                    && !is_immediate(function, &data, i)
+                    && !is_immediate(function, &data, i, folds_loads)
                 {
                     function[node].args[i] = pass.register(function, arg);
                 }
@@ -95,7 +95,7 @@ fn fold_index(function: &mut Function, node: Value) {
 }
 
 /// Whether operand `i` of a node can be a constant as it is.
-fn is_immediate(function: &Function, node: &Node, i: usize) -> bool {
+fn is_immediate(function: &Function, node: &Node, i: usize, folds_loads: bool) -> bool {
     let value = node.args[i];
     let fits = || {
         let bits = function[value].imm;
@@ -107,39 +107,12 @@ fn is_immediate(function: &Function, node: &Node, i: usize) -> bool {
     };
     match node.op {
         Op::Alu(..) | Op::Compare(..) | Op::VecShift(_) => i == 1 && fits(),
+        // Behind the code, as operands in memory are.
+        Op::Float(op, _) => {
+            i == 1 && folds_loads && op.is_arithmetic() && function[value].op == Op::Const
+        }
         // Not nodes that execute: their operands are read where they are.
         Op::Call | Op::CallResult | Op::Materialize | Op::Reload => true,
         _ => false,
     }
-}
-
-/// Which comparisons are emitted with the one branch, selection or trap that uses them, in the same
-/// block.
-pub(super) fn sink(function: &Function) -> Vec<bool> {
-    let mut uses = vec![0_u32; function.nodes.len()];
-    for block in function.block_ids() {
-        for &node in &function[block].nodes {
-            function.for_each_arg(node, |arg| uses[arg.0 as usize] += 1);
-        }
-        function.for_each_exit_arg(block, |arg| uses[arg.0 as usize] += 1);
-    }
-    let mut sunk = vec![false; function.nodes.len()];
-    let mut home: Vec<Option<BlockId>> = vec![None; function.nodes.len()];
-    for block in function.block_ids() {
-        for &node in &function[block].nodes {
-            let data = &function[node];
-            if matches!(data.op, Op::Compare(..) | Op::FloatCompare(..)) {
-                home[node.0 as usize] = Some(block);
-            }
-            if matches!(data.op, Op::Select | Op::TrapIf(_)) {
-                let cond = data.args[0].0 as usize;
-                sunk[cond] = uses[cond] == 1 && home[cond] == Some(block);
-            }
-        }
-        if let super::ir::Exit::Branch(cond, _) = function[block].exit {
-            let cond = cond.0 as usize;
-            sunk[cond] = uses[cond] == 1 && home[cond] == Some(block);
-        }
-    }
-    sunk
 }

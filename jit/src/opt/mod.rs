@@ -17,13 +17,14 @@ mod legalise;
 mod moves;
 mod params;
 mod prune;
+mod select;
 mod verify;
 
 use crate::abi::Abi;
 use crate::baseline::{self, CompileError, Compiled, Env};
 use crate::masm::Masm;
 use build::Unsupported;
-use ir::{Exit, Function};
+use ir::{Exit, Function, Node, Op};
 use wasmparser::FunctionBody;
 use zwasm_core::FuncType;
 
@@ -59,6 +60,9 @@ fn optimise<M: Masm>(
     let mut function = build::build(env, func, body)?;
     verified(&function, "construction");
     tail_calls_fit::<M>(&function, &signature)?;
+    if !M::with_features(features).has_fused() && fuses(&function) {
+        return Err(Unsupported::Operator);
+    }
     run(&mut function, "removing parameters", params::simplify);
     // Folded branches leave blocks that nothing leads to.
     run(&mut function, "value numbering and pruning", |function| {
@@ -67,20 +71,35 @@ fn optimise<M: Masm>(
     });
     run(&mut function, "removing parameters again", params::simplify);
     run(&mut function, "removing dead nodes", dce::run);
-    run(&mut function, "legalising", legalise::run);
-    let mut sunk = legalise::sink(&function);
+    run(&mut function, "legalising", |function| {
+        legalise::run(function, M::FOLDS_LOADS);
+    });
+    let mut sunk = if env.stress.no_fold {
+        vec![false; function.nodes.len()]
+    } else {
+        select::run::<M>(&mut function)
+    };
     let limits = alloc::Limits {
         registers: env.stress.few_registers.then_some(FEW_REGISTERS),
         spill_all: env.stress.spill,
     };
-    let allocation = alloc::allocate(&mut function, &mut sunk, M::FILE, limits)
+    let machine = alloc::Machine {
+        file: M::FILE,
+        clobbers: &|operation| M::clobbers(features, operation),
+        params: &Abi::of(&signature, M::FILE).params,
+        folds_loads: M::FOLDS_LOADS,
+    };
+    let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits)
         .ok_or(Unsupported::TooComplex)?;
     if cfg!(debug_assertions)
-        && let Err(why) = alloc::check::check(&function, &sunk, M::FILE, &allocation)
+        && let Err(why) = alloc::check::check(&function, &sunk, machine, &allocation)
     {
         panic!("register allocation: {why}\n{function}");
     }
-    let attempt = |masm: M| emit::emit(masm, &signature, &function, &sunk, &allocation);
+    let attempt = |mut masm: M| {
+        masm.allocate_rare();
+        emit::emit(masm, &signature, &function, &sunk, &allocation)
+    };
     let near = if env.stress.far_branches {
         None
     } else {
@@ -105,6 +124,12 @@ fn verified(function: &Function, pass: &str) {
     if cfg!(debug_assertions) {
         verify::verify(function, pass);
     }
+}
+
+/// Whether a multiplication and addition is rounded once.
+fn fuses(function: &Function) -> bool {
+    let is_fused = |node: &Node| matches!(node.op, Op::VecTernary(op) if op.is_fused());
+    function.nodes.iter().any(is_fused)
 }
 
 /// Tail calls whose stack arguments outgrow the caller's area need a frame.

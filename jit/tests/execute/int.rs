@@ -463,6 +463,7 @@ fn selections() {
                             let compared = match second {
                                 Operand::Reg(b) => state.get(b),
                                 Operand::Imm(b) => b as u64,
+                                other => unreachable!("{other:?} is made above"),
                             };
                             let chosen = if holds(cond, width, state.get(a), compared) {
                                 x

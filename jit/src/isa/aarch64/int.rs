@@ -8,8 +8,10 @@ use dynasmrt::DynamicLabel;
 
 use super::encode::{AddImm, Bitfield, Cc, LogicalImm, Test, Three, Two};
 use super::masm::A64Masm;
-use super::regs::{FLOAT_PRIVATE, PRIVATE, ZERO};
-use crate::masm::{AluOp, Cond, DivOp, FloatWidth, Gpr, IntUnary, Masm, Operand, Width};
+use super::regs::{FLOAT_PRIVATE, PRIVATE, PRIVATE_2, ZERO};
+use crate::masm::{
+    AluOp, Cond, DivOp, FloatWidth, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, Width,
+};
 
 const fn width_bits(width: Width) -> u32 {
     match width {
@@ -42,9 +44,19 @@ const fn condition(cond: Cond) -> Cc {
 }
 
 impl A64Masm {
-    /// `dst = a op b`.
-    pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
-        let op = match op {
+    /// A second operand out of memory.
+    pub(super) fn load_second(&mut self, width: Width, mem: Mem) -> Gpr {
+        let op = match width {
+            Width::W32 => LoadOp::U32,
+            Width::W64 => LoadOp::U64,
+        };
+        self.load(op, PRIVATE_2, mem);
+        PRIVATE_2
+    }
+
+    /// The instruction of an operation that has one.
+    pub(super) const fn three_of(op: AluOp) -> Three {
+        match op {
             AluOp::Add => Three::Add,
             AluOp::Sub => Three::Sub,
             AluOp::And => Three::And,
@@ -54,15 +66,19 @@ impl A64Masm {
             AluOp::Shl => Three::Lslv,
             AluOp::ShrS => Three::Asrv,
             AluOp::ShrU => Three::Lsrv,
-            AluOp::Rotr => Three::Rorv,
-            AluOp::Rotl => {
-                // Left by n is right by -n, modulo the width.
-                self.three(Three::Sub, Width::W32, PRIVATE, ZERO, b);
-                self.three(Three::Rorv, width, dst, a, PRIVATE);
-                return;
-            }
-        };
-        self.three(op, width, dst, a, b);
+            AluOp::Rotl | AluOp::Rotr => Three::Rorv,
+        }
+    }
+
+    /// `dst = a op b`.
+    pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        let mut count = b;
+        if op == AluOp::Rotl {
+            // Left by n is right by -n, modulo the width.
+            self.three(Three::Sub, Width::W32, PRIVATE, ZERO, b);
+            count = PRIVATE;
+        }
+        self.three(Self::three_of(op), width, dst, a, count);
     }
 
     /// `dst = a op b`, in the cheapest way for `b`.
@@ -222,6 +238,11 @@ impl A64Masm {
                     self.three(Three::Subs, width, ZERO, a, PRIVATE);
                 }
             }
+            Operand::Mem(b) => {
+                let b = self.load_second(width, b);
+                self.three(Three::Subs, width, ZERO, a, b);
+            }
+            Operand::Shl(..) => unreachable!("comparisons do not shift"),
         }
         condition(cond)
     }

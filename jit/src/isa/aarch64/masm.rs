@@ -9,10 +9,11 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 use zwasm_core::TrapCode;
 
 use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
-use super::regs::{FILE, FP, PRIVATE, PRIVATE_2, SP, X16, ZERO};
+use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, ZERO};
 use crate::masm::{
-    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FrameSize,
-    FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, ToInt, Width,
+    AluOp, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
+    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
+    RegisterFile, StoreOp, ToInt, Width,
 };
 
 const NOP: u32 = 0xd503_201f;
@@ -262,6 +263,23 @@ impl Masm for A64Masm {
         true
     }
 
+    const FOLDS_LOADS: bool = false;
+
+    fn folds_shift(op: AluOp, count: u64) -> bool {
+        let shifts = matches!(
+            op,
+            AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor
+        );
+        shifts && count < 32
+    }
+
+    fn allocate_rare(&mut self) {}
+
+    fn clobbers(_features: Self::Features, _operation: FixedRoles) -> &'static [Clobber] {
+        // Three operands everywhere, and registers of the backend's own.
+        &[]
+    }
+
     fn in_reach(&self) -> bool {
         // The literals follow at a multiple of their size.
         self.far_branches || self.asm.offset().0 + 16 * self.literals.len() + 16 < NEAR_BYTES
@@ -479,6 +497,15 @@ impl Masm for A64Masm {
         match b {
             Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
             Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
+            Operand::Mem(b) => {
+                let b = self.load_second(width, b);
+                self.alu_registers(op, width, dst, a, b);
+            }
+            Operand::Shl(b, count) => {
+                assert!(Self::folds_shift(op, count.into()), "{op:?} does not shift");
+                let op = Self::three_of(op);
+                self.three_shifted(op, width, [dst, a, b], count.into());
+            }
         }
     }
 
@@ -516,6 +543,18 @@ impl Masm for A64Masm {
 
     fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
         self.float_binary(op, width, dst, a, b);
+    }
+
+    fn float_from(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: FloatSource) {
+        let part = match width {
+            FloatWidth::F32 => FloatPart::F32,
+            FloatWidth::F64 => FloatPart::F64,
+        };
+        match b {
+            FloatSource::Mem(mem) => self.float_load(part, FLOAT_PRIVATE, mem),
+            FloatSource::Constant(bits) => self.vector_imm(FLOAT_PRIVATE, bits, 0),
+        }
+        self.float_binary(op, width, dst, a, FLOAT_PRIVATE);
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {

@@ -56,6 +56,7 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     c_float_saved: &floats::<8>(8),
     saved: &generals::<8>(19),
     // Not x0, in which results arrive and C functions answer.
+    rare: &[],
     temporary: &generals::<13>(1),
     float_temporary: &floats::<29>(0),
     arguments: &generals::<8>(0),

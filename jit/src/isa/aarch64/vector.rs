@@ -199,6 +199,9 @@ impl A64Masm {
                 count if is_left => self.vec1(shift_imm(0, width + count, 0b01010), dst, a),
                 count => self.vec1(shift_imm(u, 2 * width - count, 0b00000), dst, a),
             },
+            Operand::Mem(_) | Operand::Shl(..) => {
+                unreachable!("counts are registers or constants")
+            }
             Operand::Reg(count) => {
                 Self::check_operands(&[count]);
                 let mask = u64::from(width - 1);

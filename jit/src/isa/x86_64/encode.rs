@@ -126,8 +126,8 @@ pub(super) enum Rm {
     Byte(u8),
     /// Memory.
     Mem(Mem),
-    /// The 32-bit entry of a table: `base + 4 * index`; the base needs no displacement byte.
-    Entry { base: Gpr, index: Gpr },
+    /// `base + (index << log2)`.
+    Scaled { base: Gpr, index: Gpr, log2: u8 },
     /// A constant behind the code.
     Constant(DynamicLabel),
 }
@@ -239,7 +239,7 @@ impl X64Masm {
     fn emit_checked(&mut self, op: Op, wide: bool, byte: bool, reg: u8, rm: Rm) {
         let rm = match rm {
             Rm::Mem(mem) => Rm::Mem(cheaper_base(mem)),
-            rm @ (Rm::Reg(_) | Rm::Byte(_) | Rm::Entry { .. } | Rm::Constant(_)) => rm,
+            rm @ (Rm::Reg(_) | Rm::Byte(_) | Rm::Scaled { .. } | Rm::Constant(_)) => rm,
         };
         // Without a REX prefix, byte registers 4 to 7 would be ah, ch, dh and bh.
         let mut needs_rex = byte && reg >= 4;
@@ -254,7 +254,7 @@ impl X64Masm {
                 rex |= mem.base.0 >> 3;
                 rex |= mem.index.map_or(0, |index| (index.0 >> 3) << 1);
             }
-            Rm::Entry { base, index } => rex |= base.0 >> 3 | (index.0 >> 3) << 1,
+            Rm::Scaled { base, index, .. } => rex |= base.0 >> 3 | (index.0 >> 3) << 1,
             Rm::Constant(_) => {}
         }
         if op.prefix != 0 {
@@ -279,9 +279,15 @@ impl X64Masm {
         match rm {
             Rm::Reg(register) | Rm::Byte(register) => self.modrm(3, reg, register),
             Rm::Mem(mem) => self.memory(reg, mem),
-            Rm::Entry { base, index } => {
-                self.modrm(0, reg, 4);
-                self.modrm(2, index.0, base.0);
+            Rm::Scaled { base, index, log2 } => {
+                assert!(index != RSP, "the stack pointer cannot be an index");
+                // Mode 0 with base 5 (rbp, r13) means something else.
+                let mode = u8::from(base.0 & 7 == 5);
+                self.modrm(mode, reg, 4);
+                self.modrm(log2, index.0, base.0);
+                if mode == 1 {
+                    self.asm.push_i8(0);
+                }
             }
             Rm::Constant(label) => {
                 self.modrm(0, reg, 5);

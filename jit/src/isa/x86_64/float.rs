@@ -9,7 +9,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::encode::{Cc, Group, Op, Rm, Shift};
 use super::masm::{X64Masm, scalar};
-use super::regs::{RCX, RDX, XMM_PRIVATE};
+use super::regs::XMM_PRIVATE;
 use crate::masm::{
     FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr, Masm, ToInt, Width,
 };
@@ -155,6 +155,20 @@ impl X64Masm {
         }
     }
 
+    /// `dst = dst op b`.
+    pub(super) fn float_arithmetic(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, b: Rm) {
+        let code = match op {
+            FloatOp::Add => ADD,
+            FloatOp::Sub => SUB,
+            FloatOp::Mul => MUL,
+            FloatOp::Div => DIV,
+            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => {
+                unreachable!("{op:?} takes registers")
+            }
+        };
+        self.emit(Op::two(code).with(scalar(width)), Width::W32, dst.0, b);
+    }
+
     fn commutative_float(&mut self, code: u8, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
         if dst == b {
             self.scalar_op(code, width, dst, a);
@@ -253,7 +267,8 @@ impl X64Masm {
         a: Fpr,
         b: Fpr,
     ) {
-        Self::check_operands(&[dst]);
+        self.check_operands(&[dst]);
+        let [other, _] = self.private;
         match comparison(cond) {
             Comparison::Flags { swapped, cc } => {
                 let (a, b) = if swapped { (b, a) } else { (a, b) };
@@ -262,18 +277,18 @@ impl X64Masm {
                 self.set(cc, dst);
             }
             Comparison::Equal => {
-                self.zero(RCX);
+                self.zero(other);
                 self.zero(dst);
                 self.unordered_compare(width, a, b);
                 self.set(Cc::NotParity, dst);
-                self.cmov(Cc::NotEqual, Width::W32, dst, RCX);
+                self.cmov(Cc::NotEqual, Width::W32, dst, other);
             }
             Comparison::NotEqual => {
-                self.imm(RCX, 1);
+                self.imm(other, 1);
                 self.zero(dst);
                 self.unordered_compare(width, a, b);
                 self.set(Cc::Parity, dst);
-                self.cmov(Cc::NotEqual, Width::W32, dst, RCX);
+                self.cmov(Cc::NotEqual, Width::W32, dst, other);
             }
         }
     }
@@ -317,7 +332,7 @@ impl X64Masm {
         dst: Fpr,
         src: Gpr,
     ) {
-        Self::check_operands(&[src]);
+        self.check_operands(&[src]);
         self.bitwise(XOR, dst, dst);
         let convert = Op::two(0x2a).with(scalar(width));
         match from {
@@ -333,12 +348,13 @@ impl X64Masm {
                 self.jump_always_short(done);
                 self.asm.dynamic_label(large);
                 // Half of it, odd if a bit got lost, rounds as the whole would; doubling is exact.
-                self.mov_always(Width::W64, RCX, src);
-                self.mov_always(Width::W32, RDX, src);
-                self.shift_imm(Shift::Shr, Width::W64, RCX, 1);
-                self.group_imm(Group::And, Width::W32, RDX, 1);
-                self.group(Group::Or, Width::W64, RCX, RDX);
-                self.emit(convert, Width::W64, dst.0, RCX);
+                let [half, lost] = self.private;
+                self.mov_always(Width::W64, half, src);
+                self.mov_always(Width::W32, lost, src);
+                self.shift_imm(Shift::Shr, Width::W64, half, 1);
+                self.group_imm(Group::And, Width::W32, lost, 1);
+                self.group(Group::Or, Width::W64, half, lost);
+                self.emit(convert, Width::W64, dst.0, half);
                 self.scalar_op(ADD, width, dst, dst);
                 self.asm.dynamic_label(done);
             }
@@ -365,7 +381,7 @@ impl X64Masm {
         src: Fpr,
         slow: DynamicLabel,
     ) {
-        Self::check_operands(&[dst]);
+        self.check_operands(&[dst]);
         let truncate = Op::two(0x2c).with(scalar(from));
         match to {
             ToInt::I32S | ToInt::I64S => {
@@ -381,8 +397,9 @@ impl X64Masm {
             ToInt::I32U => {
                 // Whatever does not fit has a bit in the upper half of the 64-bit result.
                 self.emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
-                self.mov_always(Width::W32, RCX, dst);
-                self.group(Group::Cmp, Width::W64, RCX, dst);
+                let [low, _] = self.private;
+                self.mov_always(Width::W32, low, dst);
+                self.group(Group::Cmp, Width::W64, low, dst);
                 self.jump_near_or_far(Some(Cc::NotEqual), slow);
             }
             ToInt::I64U => {

@@ -9,7 +9,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
-use super::regs::{R11, RAX, RCX, RDX};
+use super::regs::{RAX, RCX, RDX};
 use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, Operand, Width};
 
 const fn width_bits(width: Width) -> u8 {
@@ -43,10 +43,14 @@ const fn condition(cond: Cond) -> Cc {
     }
 }
 
+/// `reg op= rm`, the direction that the memory operand needs.
+const fn group_from_memory(group: Group) -> Op {
+    Op::one((group as u8) << 3 | 3)
+}
+
 impl X64Masm {
     /// `dst = a op b`.
     pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
-        Self::check_operands(&[dst, a, b]);
         match op {
             AluOp::Add => {
                 if dst == a {
@@ -88,6 +92,34 @@ impl X64Masm {
         }
     }
 
+    /// `dst = a op [b]`.
+    pub(super) fn alu_memory(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Mem) {
+        let reads_dst = b.base == dst || b.index == Some(dst);
+        let loaded = match op {
+            AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul => dst,
+            AluOp::Sub => self.private[0],
+            AluOp::Shl | AluOp::ShrS | AluOp::ShrU | AluOp::Rotl | AluOp::Rotr => {
+                unreachable!("counts are not in memory")
+            }
+        };
+        if dst != a && reads_dst {
+            self.accesses_here();
+            self.emit(Op::one(0x8b), width, loaded.0, Rm::Mem(b));
+            return self.alu_registers(op, width, dst, a, loaded);
+        }
+        self.mov(width, dst, a);
+        let code = match op {
+            AluOp::Add => group_from_memory(Group::Add),
+            AluOp::Sub => group_from_memory(Group::Sub),
+            AluOp::And => group_from_memory(Group::And),
+            AluOp::Or => group_from_memory(Group::Or),
+            AluOp::Xor => group_from_memory(Group::Xor),
+            _ => Op::two(0xaf),
+        };
+        self.accesses_here();
+        self.emit(code, width, dst.0, Rm::Mem(b));
+    }
+
     fn commutative(&mut self, group: Group, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
         if dst == b {
             self.group(group, width, dst, a);
@@ -110,14 +142,14 @@ impl X64Masm {
                 return;
             }
         }
-        self.mov_always(Width::W32, RCX, count);
+        debug_assert!(dst != RCX && a != RCX || a == count, "it holds the count");
+        self.mov(Width::W32, RCX, count);
         self.mov(width, dst, a);
         self.shift_cl(shift, width, dst);
     }
 
     /// `dst = a op b`, in the cheapest way for `b`.
     pub(super) fn alu_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
-        Self::check_operands(&[dst, a]);
         match op {
             AluOp::Add => self.add_constant(width, dst, a, b),
             AluOp::Sub => match b.checked_neg() {
@@ -192,6 +224,15 @@ impl X64Masm {
                 self.unary(Unary::Neg, width, dst);
             }
             2 => self.alu_registers(AluOp::Add, width, dst, a, a),
+            3 | 5 | 9 => {
+                let log2 = (b - 1).trailing_zeros() as u8;
+                let sum = Rm::Scaled {
+                    base: a,
+                    index: a,
+                    log2,
+                };
+                self.emit(Op::one(0x8d), width, dst.0, sum);
+            }
             b if b > 0 && b.count_ones() == 1 => {
                 self.mov(width, dst, a);
                 self.shift_imm(Shift::Shl, width, dst, b.trailing_zeros() as u8);
@@ -241,7 +282,7 @@ impl X64Masm {
         by_zero: DynamicLabel,
         overflow: DynamicLabel,
     ) {
-        Self::check_operands(&[dst, a, b]);
+        self.check_operands(&[dst, a, b]);
         self.test(width, b);
         self.jump_near_or_far(Some(Cc::Equal), by_zero);
         let done = self.asm.new_dynamic_label();
@@ -251,8 +292,9 @@ impl X64Masm {
                 self.group_imm(Group::Cmp, width, b, -1);
                 self.jump_short(Cc::NotEqual, ordinary);
                 // Only the least value overflows when negated.
-                self.mov_always(width, RCX, a);
-                self.unary(Unary::Neg, width, RCX);
+                let [negated, _] = self.private;
+                self.mov_always(width, negated, a);
+                self.unary(Unary::Neg, width, negated);
                 self.jump_near_or_far(Some(Cc::Overflow), overflow);
                 self.asm.dynamic_label(ordinary);
             }
@@ -297,7 +339,7 @@ impl X64Masm {
 
     /// `dst = op a`.
     pub(super) fn count_or_extend(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
-        Self::check_operands(&[dst, a]);
+        self.check_operands(&[dst, a]);
         match op {
             IntUnary::Clz => {
                 if self.features.lzcnt {
@@ -305,9 +347,10 @@ impl X64Masm {
                 } else {
                     // The highest bit's number, inverted; 2 * bits - 1 becomes bits.
                     let highest = i32::from(width_bits(width)) - 1;
-                    self.imm(RCX, highest as u64 * 2 + 1);
+                    let [none, _] = self.private;
+                    self.imm(none, highest as u64 * 2 + 1);
                     self.emit(Op::two(0xbd), width, dst.0, a);
-                    self.cmov(Cc::Equal, width, dst, RCX);
+                    self.cmov(Cc::Equal, width, dst, none);
                     self.group_imm(Group::Xor, Width::W32, dst, highest);
                 }
             }
@@ -315,9 +358,10 @@ impl X64Masm {
                 if self.features.bmi1 {
                     self.count(Op::two(0xbc).with(0xf3), width, dst, a);
                 } else {
-                    self.imm(RCX, width_bits(width).into());
+                    let [none, _] = self.private;
+                    self.imm(none, width_bits(width).into());
                     self.emit(Op::two(0xbc), width, dst.0, a);
-                    self.cmov(Cc::Equal, width, dst, RCX);
+                    self.cmov(Cc::Equal, width, dst, none);
                 }
             }
             IntUnary::Popcnt => {
@@ -348,37 +392,32 @@ impl X64Masm {
 
     /// Sums of 1, 2 and 4 bits side by side, then of all bytes by a multiplication.
     fn count_ones_by_halves(&mut self, width: Width, dst: Gpr, a: Gpr) {
-        // Constants go through r11, which `a` may be: it is copied first.
-        self.mov_always(width, RCX, a);
-        self.mov_always(width, RDX, RCX);
-        self.shift_imm(Shift::Shr, width, RDX, 1);
-        self.repeated(width, 0x55);
-        self.group(Group::And, width, RDX, R11);
-        self.group(Group::Sub, width, RCX, RDX);
-        self.mov_always(width, RDX, RCX);
-        self.shift_imm(Shift::Shr, width, RDX, 2);
-        self.repeated(width, 0x33);
-        self.group(Group::And, width, RCX, R11);
-        self.group(Group::And, width, RDX, R11);
-        self.group(Group::Add, width, RCX, RDX);
-        self.mov_always(width, RDX, RCX);
-        self.shift_imm(Shift::Shr, width, RDX, 4);
-        self.group(Group::Add, width, RCX, RDX);
-        self.repeated(width, 0x0f);
-        self.group(Group::And, width, RCX, R11);
-        self.repeated(width, 0x01);
-        self.emit(Op::two(0xaf), width, RCX.0, R11);
-        self.mov_always(width, dst, RCX);
+        let [sum, part] = self.private;
+        let [twos, fours, halves, ones] =
+            [0x55, 0x33, 0x0f, 0x01].map(|byte| Rm::Constant(self.repeated(byte)));
+        let and = group_from_memory(Group::And);
+        self.mov_always(width, sum, a);
+        self.mov_always(width, part, sum);
+        self.shift_imm(Shift::Shr, width, part, 1);
+        self.emit(and, width, part.0, twos);
+        self.group(Group::Sub, width, sum, part);
+        self.mov_always(width, part, sum);
+        self.shift_imm(Shift::Shr, width, part, 2);
+        self.emit(and, width, sum.0, fours);
+        self.emit(and, width, part.0, fours);
+        self.group(Group::Add, width, sum, part);
+        self.mov_always(width, part, sum);
+        self.shift_imm(Shift::Shr, width, part, 4);
+        self.group(Group::Add, width, sum, part);
+        self.emit(and, width, sum.0, halves);
+        self.emit(Op::two(0xaf), width, sum.0, ones);
+        self.mov_always(width, dst, sum);
         self.shift_imm(Shift::Shr, width, dst, width_bits(width) - 8);
     }
 
-    /// `r11` = a byte in all places.
-    fn repeated(&mut self, width: Width, byte: u8) {
-        let value = u64::from_ne_bytes([byte; 8]);
-        match width {
-            Width::W32 => self.imm(R11, u64::from(value as u32)),
-            Width::W64 => self.imm(R11, value),
-        }
+    /// A byte in all places.
+    fn repeated(&mut self, byte: u8) -> DynamicLabel {
+        self.scalar_constant(u64::from_ne_bytes([byte; 8]))
     }
 
     /// Sets the flags of `a - b` and says which condition is `cond`.
@@ -387,6 +426,11 @@ impl X64Masm {
             Operand::Reg(b) => self.group(Group::Cmp, width, a, b),
             Operand::Imm(0) => self.test(width, a),
             Operand::Imm(b) => self.group_imm(Group::Cmp, width, a, b),
+            Operand::Mem(b) => {
+                self.accesses_here();
+                self.emit(group_from_memory(Group::Cmp), width, a.0, Rm::Mem(b));
+            }
+            Operand::Shl(..) => unreachable!("comparisons do not shift"),
         }
         condition(cond)
     }
@@ -400,7 +444,12 @@ impl X64Masm {
         a: Gpr,
         b: Operand,
     ) {
-        if dst == a || b == Operand::Reg(dst) {
+        let reads_dst = match b {
+            Operand::Reg(b) => b == dst,
+            Operand::Mem(b) => b.base == dst || b.index == Some(dst),
+            Operand::Imm(_) | Operand::Shl(..) => false,
+        };
+        if dst == a || reads_dst {
             let cc = self.flags(cond, width, a, b);
             self.set(cc, dst);
             self.emit(Op::two(0xb6), Width::W32, dst.0, Rm::Byte(dst.0));

@@ -13,8 +13,9 @@ use zwasm_core::TrapCode;
 use super::encode::{Cc, Group, Op, Rm};
 use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
 use crate::masm::{
-    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FrameSize,
-    FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, ToInt, Width,
+    AluOp, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
+    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
+    RegisterFile, StoreOp, ToInt, Width,
 };
 
 /// Instructions beyond the baseline that the processor has.
@@ -58,6 +59,8 @@ struct Constant {
 pub struct X64Masm {
     pub(super) asm: VecAssembler<X64Relocation>,
     pub(super) features: Features,
+    /// What operations may overwrite.
+    pub(super) private: [Gpr; 2],
     /// Frame sizes to be written at the end: offset, bytes.
     frames: Vec<(u32, u32)>,
     constants: Vec<(Constant, DynamicLabel)>,
@@ -83,13 +86,13 @@ const fn bits_width(width: FloatWidth) -> Width {
 }
 
 impl X64Masm {
-    /// `rcx` and `rdx` are overwritten within operations.
-    pub(super) fn check_operands(operands: &[Gpr]) {
+    /// The private registers are overwritten within operations.
+    pub(super) fn check_operands(&self, operands: &[Gpr]) {
         debug_assert!(
             operands
                 .iter()
-                .all(|&operand| operand != RCX && operand != RDX && operand != RSP),
-            "rcx, rdx and rsp are operands of moves only"
+                .all(|&operand| !self.private.contains(&operand) && operand != RSP),
+            "the private registers and rsp are operands of moves only"
         );
     }
 
@@ -98,6 +101,14 @@ impl X64Masm {
         self.constant(Constant {
             bits,
             is_vector: true,
+        })
+    }
+
+    /// Eight bytes behind the code.
+    pub(super) fn scalar_constant(&mut self, bits: u64) -> DynamicLabel {
+        self.constant(Constant {
+            bits: bits.into(),
+            is_vector: false,
         })
     }
 
@@ -167,6 +178,7 @@ impl Masm for X64Masm {
         X64Masm {
             asm: VecAssembler::new(0),
             features,
+            private: [RCX, RDX],
             frames: Vec::new(),
             constants: Vec::new(),
             constant_labels: HashMap::new(),
@@ -181,6 +193,36 @@ impl Masm for X64Masm {
 
     fn has_vectors(&self) -> bool {
         self.features.sse42
+    }
+
+    const FOLDS_LOADS: bool = true;
+
+    fn folds_shift(op: AluOp, count: u64) -> bool {
+        op == AluOp::Add && matches!(count, 1..=3)
+    }
+
+    fn allocate_rare(&mut self) {
+        self.private = FILE.scratch;
+    }
+
+    fn clobbers(features: Features, operation: FixedRoles) -> &'static [Clobber] {
+        // The count goes to `rcx` first.
+        const COUNT: &[Clobber] = &[Clobber {
+            register: RCX,
+            may_hold_second: true,
+            may_hold_result: false,
+        }];
+        // Dividend and remainder.
+        const UPPER: &[Clobber] = &[Clobber {
+            register: RDX,
+            may_hold_second: false,
+            may_hold_result: true,
+        }];
+        match operation {
+            FixedRoles::Shift(AluOp::Shl | AluOp::ShrS | AluOp::ShrU) if features.bmi2 => &[],
+            FixedRoles::Shift(_) => COUNT,
+            FixedRoles::Div => UPPER,
+        }
     }
 
     fn in_reach(&self) -> bool {
@@ -380,6 +422,16 @@ impl Masm for X64Masm {
         match b {
             Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
             Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
+            Operand::Mem(b) => self.alu_memory(op, width, dst, a, b),
+            Operand::Shl(index, log2) => {
+                assert!(Self::folds_shift(op, log2.into()), "only `lea` shifts");
+                let sum = Rm::Scaled {
+                    base: a,
+                    index,
+                    log2,
+                };
+                self.emit(Op::one(0x8d), width, dst.0, sum);
+            }
         }
     }
 
@@ -416,6 +468,16 @@ impl Masm for X64Masm {
 
     fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
         self.float_binary(op, width, dst, a, b);
+    }
+
+    fn float_from(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: FloatSource) {
+        let b = match b {
+            FloatSource::Mem(mem) => Rm::Mem(mem),
+            FloatSource::Constant(bits) => Rm::Constant(self.scalar_constant(bits)),
+        };
+        self.float_mov(FloatPart::F64, dst, a);
+        self.accesses_here();
+        self.float_arithmetic(op, width, dst, b);
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
@@ -467,14 +529,19 @@ impl Masm for X64Masm {
     }
 
     fn jump_table(&mut self, index: Gpr, targets: &[DynamicLabel]) {
-        Self::check_operands(&[index]);
+        self.check_operands(&[index]);
+        let [base, offset] = self.private;
         let table = self.asm.new_dynamic_label();
         self.tables.push((table, targets.to_vec()));
-        self.emit(Op::one(0x8d), Width::W64, RCX.0, Rm::Constant(table));
-        let entry = Rm::Entry { base: RCX, index };
-        self.emit(Op::one(0x63), Width::W64, RDX.0, entry);
-        self.group(Group::Add, Width::W64, RCX, RDX);
-        self.emit(Op::one(0xff), Width::W32, 4, RCX);
+        self.emit(Op::one(0x8d), Width::W64, base.0, Rm::Constant(table));
+        let entry = Rm::Scaled {
+            base,
+            index,
+            log2: 2,
+        };
+        self.emit(Op::one(0x63), Width::W64, offset.0, entry);
+        self.group(Group::Add, Width::W64, base, offset);
+        self.emit(Op::one(0xff), Width::W32, 4, base);
     }
 
     fn trap(&mut self, _code: TrapCode) {

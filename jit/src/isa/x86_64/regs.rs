@@ -1,7 +1,8 @@
 //! Which register is for what on x86_64.
 //!
 //! `rcx` and `rdx` are the backend's: variable shifts and divisions need them in fixed roles. They
-//! appear as operands of moves only, to pass arguments. `rax` is a scratch register because a
+//! appear as operands of moves only, to pass arguments, unless they are allocated by name
+//! (`Masm::allocate_rare`). `rax` is a scratch register because a
 //! division overwrites it and a call returns in it. `xmm13` and `xmm14` are the backend's, too.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
@@ -39,6 +40,7 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     c_saved: &[RBX, R12, R13, R14, R15],
     c_float_saved: &[],
     saved: &[RBX, R12, R13],
+    rare: &[RCX, RDX],
     temporary: &[RSI, RDI, R8, R9, R10],
     float_temporary: &[
         Fpr(0),

@@ -11,7 +11,7 @@ use dynasmrt::DynasmApi;
 
 use super::encode::{Cc, Group, Op, Rm, Vex};
 use super::masm::X64Masm;
-use super::regs::{RCX, RDX, XMM_PRIVATE as P, XMM_PRIVATE_2 as Q};
+use super::regs::{XMM_PRIVATE as P, XMM_PRIVATE_2 as Q};
 use crate::masm::{FloatPart, FloatUnary, FloatWidth, Fpr, Gpr, Masm, Operand, Width};
 use crate::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
@@ -493,16 +493,17 @@ impl X64Masm {
     fn dot_bytes_and_add(&mut self, dst: Fpr, [a, b, c]: [Fpr; 3]) {
         let ones = u128::from_ne_bytes([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
         // The sequence has no register to spare: what it would overwrite waits in general ones.
+        let [low, high] = self.private;
         if dst == c {
-            self.float_to_bits(F64, RCX, c);
-            self.emit(Op::three_a(0x16), Width::W64, c.0, RDX);
+            self.float_to_bits(F64, low, c);
+            self.emit(Op::three_a(0x16), Width::W64, c.0, high);
             self.asm.push(1);
         }
         self.dot_bytes(dst, a, b);
         self.vec_constant(PMADDWD, dst, ones);
         if dst == c {
-            self.float_from_bits(F64, P, RCX);
-            self.emit(Op::three_a(0x22), Width::W64, P.0, RDX);
+            self.float_from_bits(F64, P, low);
+            self.emit(Op::three_a(0x22), Width::W64, P.0, high);
             self.asm.push(1);
             self.vec(PADD[2], dst, P);
         } else {
@@ -536,12 +537,12 @@ impl X64Masm {
         }
     }
 
-    /// The count is in `rcx`.
+    /// The count is in the first private register.
     fn shift_bytes(&mut self, shift: VecShiftImm, dst: Fpr, a: Fpr) {
         if shift == ShrS {
-            self.group_imm(Group::Add, Width::W32, RCX, 8);
+            self.group_imm(Group::Add, Width::W32, self.private[0], 8);
         }
-        self.float_from_bits(F32, P, RCX);
+        self.float_from_bits(F32, P, self.private[0]);
         match shift {
             Shl => {
                 // -1 << count fits in a byte.
@@ -605,15 +606,19 @@ impl X64Masm {
                     }
                 }
             }
+            Operand::Mem(_) | Operand::Shl(..) => {
+                unreachable!("counts are registers or constants")
+            }
             Operand::Reg(count) => {
-                Self::check_operands(&[count]);
-                self.mov_always(Width::W32, RCX, count);
-                self.group_imm(Group::And, Width::W32, RCX, i32::from(mask));
+                self.check_operands(&[count]);
+                let [masked, _] = self.private;
+                self.mov_always(Width::W32, masked, count);
+                self.group_imm(Group::And, Width::W32, masked, i32::from(mask));
                 if size == 0 {
                     self.shift_bytes(shift, dst, a);
                     return;
                 }
-                self.float_from_bits(F32, P, RCX);
+                self.float_from_bits(F32, P, masked);
                 if size == 3 && shift == ShrS {
                     self.shift_qwords_signed(dst, a, None);
                 } else {
@@ -894,7 +899,7 @@ impl VectorMasm for X64Masm {
 
     fn vec_test(&mut self, op: VecTest, dst: Gpr, a: Fpr) {
         use VecTest as T;
-        Self::check_operands(&[dst]);
+        self.check_operands(&[dst]);
         match op {
             T::V128AnyTrue => {
                 self.zero(dst);

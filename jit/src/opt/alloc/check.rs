@@ -4,8 +4,7 @@
 //! Runs after every allocation in debug builds and tests. It knows nothing of live ranges: it
 //! follows what the code will do.
 
-use super::{Allocation, Home};
-use crate::masm::RegisterFile;
+use super::{Allocation, Home, Machine, clobbers};
 use crate::opt::ir::{BlockId, Edge, Function, Op, Ty, Value};
 use std::collections::HashMap;
 
@@ -24,13 +23,13 @@ type State = HashMap<Place, Value>;
 pub(crate) fn check(
     function: &Function,
     sunk: &[bool],
-    file: &RegisterFile,
+    machine: Machine<'_>,
     allocation: &Allocation,
 ) -> Result<(), String> {
     let checker = Checker {
         function,
         sunk,
-        file,
+        machine,
         allocation,
     };
     let mut at_start: Vec<Option<State>> = vec![None; function.blocks.len()];
@@ -67,7 +66,7 @@ pub(crate) fn check(
 struct Checker<'c> {
     function: &'c Function,
     sunk: &'c [bool],
-    file: &'c RegisterFile,
+    machine: Machine<'c>,
     allocation: &'c Allocation,
 }
 
@@ -105,12 +104,22 @@ impl Checker<'_> {
         }
     }
 
+    /// A value that is read from its slot.
+    fn slot_of(&self, state: &State, value: Value, what: &str) -> Result<(), String> {
+        let slot = self.slot(value);
+        let slot = slot.ok_or_else(|| format!("{what}: {value} was not spilled"))?;
+        self.holds(state, slot, value, what)
+    }
+
     fn is_constant(&self, value: Value) -> bool {
         !super::live::has_place(self.function[value].op)
     }
 
     /// An operand that has to be in its register.
     fn operand(&self, state: &State, value: Value, what: &str) -> Result<(), String> {
+        if self.sunk[value.0 as usize] && self.function[value].op == Op::Reload {
+            return self.slot_of(state, self.function[value].args[0], what);
+        }
         if self.sunk[value.0 as usize] {
             let mut result = Ok(());
             self.function.for_each_arg(value, |arg| {
@@ -164,7 +173,7 @@ impl Checker<'_> {
                         self.anywhere(state, arg, &what)?;
                     }
                     let saved = |place: &Place| match place {
-                        Place::Gpr(gpr) => self.file.saved.iter().any(|s| s.0 == *gpr),
+                        Place::Gpr(gpr) => self.machine.file.saved.iter().any(|s| s.0 == *gpr),
                         Place::Fpr(_) => false,
                         Place::Slot(_) => true,
                     };
@@ -172,10 +181,7 @@ impl Checker<'_> {
                 }
                 Op::CallResult => {}
                 Op::Reload => {
-                    let origin = data.args[0];
-                    let slot = self.slot(origin);
-                    let slot = slot.ok_or_else(|| format!("{what}: {origin} was not spilled"))?;
-                    self.holds(state, slot, origin, &what)?;
+                    self.slot_of(state, data.args[0], &what)?;
                 }
                 _ => {
                     let mut result = Ok(());
@@ -187,6 +193,7 @@ impl Checker<'_> {
                     result?;
                 }
             }
+            self.clobber(node, state, &what)?;
             if data.ty != Ty::None {
                 self.define(state, node);
             }
@@ -207,6 +214,27 @@ impl Checker<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// What the node overwrites beside its result. Operands and result must not be there, but for
+    /// those that the operation allows.
+    fn clobber(&self, node: Value, state: &mut State, what: &str) -> Result<(), String> {
+        let data = &self.function[node];
+        for clobber in clobbers(self.function, self.machine, data) {
+            let register = Some(Place::Gpr(clobber.register.0));
+            let is_there = |arg: Value| arg != Value::NONE && self.register(arg) == register;
+            let [a, b, _] = data.args;
+            if is_there(a) || (is_there(b) && !clobber.may_hold_second) {
+                return Err(format!("{what}: an operand is in {register:?}"));
+            }
+            if self.register(node) == register && !clobber.may_hold_result {
+                return Err(format!("{what}: the result is in {register:?}"));
+            }
+            if !is_there(b) {
+                state.remove(&Place::Gpr(clobber.register.0));
+            }
+        }
+        Ok(())
     }
 
     /// All arguments are read before a parameter is written.

@@ -12,10 +12,15 @@
 //! live: [`check`] replays that.
 
 pub(crate) mod check;
+mod fixed;
 pub(crate) mod live;
 
 use super::ir::{BlockId, Exit, Function, Node, Op, Ty, Value};
-use crate::masm::{Fpr, Gpr, RegisterFile};
+use super::select;
+use crate::abi::Place;
+use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
+use fixed::Clobbered;
+pub(crate) use fixed::clobbers;
 use live::{Lines, Ranges, Uses, crosses, has_place, overlap};
 
 /// Where a value is during its life.
@@ -49,6 +54,18 @@ enum Spill {
     PerUse,
 }
 
+/// What the allocator is to know of the instruction set, and of the function.
+#[derive(Clone, Copy)]
+pub(crate) struct Machine<'m> {
+    pub(crate) file: &'m RegisterFile,
+    /// What operations do to rare registers.
+    pub(crate) clobbers: &'m dyn Fn(FixedRoles) -> &'static [Clobber],
+    /// Whether operands in memory are as good as registers.
+    pub(crate) folds_loads: bool,
+    /// Where the function's parameters arrive.
+    pub(crate) params: &'m [Place],
+}
+
 /// What restricts the allocator, in tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
@@ -66,7 +83,7 @@ const ROUNDS_MAX: u32 = 32;
 pub(crate) fn allocate(
     function: &mut Function,
     sunk: &mut Vec<bool>,
-    file: &RegisterFile,
+    machine: Machine<'_>,
     limits: Limits,
 ) -> Option<Allocation> {
     let mut spills = vec![Spill::No; function.nodes.len()];
@@ -75,7 +92,7 @@ pub(crate) fn allocate(
         for &value in &all {
             spills[value.0 as usize] = Spill::PerUse;
         }
-        rewrite(function, sunk, &mut spills, &all);
+        rewrite(function, sunk, &mut spills, &all, machine);
     }
     for _ in 0..ROUNDS_MAX {
         let lines = Lines::of(function);
@@ -85,13 +102,13 @@ pub(crate) fn allocate(
             spills: &spills,
         };
         let ranges = live::ranges(function, &lines, &uses);
-        let mut round = Round::new(function, &lines, &ranges, file, limits);
+        let mut round = Round::new(function, &lines, &ranges, machine, limits);
         let failed = round.run(function, sunk, &spills);
         if failed.is_empty() {
             let homes = round.homes;
-            let (slots, slot_count) = assign_slots(function, &lines, &spills);
+            let (slots, slot_count) = assign_slots(function, &lines, sunk, &spills);
             let used = |gpr: &&Gpr| homes.contains(&Home::Gpr(**gpr));
-            let saved = file.saved.iter().filter(used).copied().collect();
+            let saved = machine.file.saved.iter().filter(used).copied().collect();
             return Some(Allocation {
                 homes,
                 slots,
@@ -107,7 +124,7 @@ pub(crate) fn allocate(
                 _ => Spill::PerUse,
             };
         }
-        rewrite(function, sunk, &mut spills, &failed);
+        rewrite(function, sunk, &mut spills, &failed, machine);
     }
     None
 }
@@ -126,8 +143,10 @@ impl InRegisters<'_> {
 
     fn operand(&self, value: Value, f: &mut dyn FnMut(Value)) {
         if self.sunk[value.0 as usize] {
-            self.function
-                .for_each_arg(value, |arg| self.operand(arg, f));
+            if self.function[value].op != Op::Reload {
+                self.function
+                    .for_each_arg(value, |arg| self.operand(arg, f));
+            }
         } else if has_place(self.function[value].op) {
             f(value);
         }
@@ -184,8 +203,12 @@ struct Round<'r> {
     fprs: Vec<Fpr>,
     /// What is taken of each register, in the order of `gprs` and then `fprs`.
     taken: Vec<Ranges>,
+    /// What operations do to each register of `gprs`.
+    clobbered: Vec<Clobbered>,
     /// Values that would like the same register.
     hints: Vec<Vec<Value>>,
+    /// Registers that values would like.
+    wishes: Vec<Vec<Home>>,
     weights: Vec<f32>,
 }
 
@@ -194,12 +217,14 @@ impl<'r> Round<'r> {
         function: &Function,
         lines: &Lines,
         ranges: &'r [Ranges],
-        file: &RegisterFile,
+        machine: Machine<'_>,
         limits: Limits,
     ) -> Round<'r> {
+        let file = machine.file;
         let most = limits.registers.unwrap_or(usize::MAX);
-        let temporaries = file.temporary.iter().map(|&gpr| (gpr, false));
+        let temporaries = file.temporary.iter().chain(file.rare);
         let gprs: Vec<(Gpr, bool)> = temporaries
+            .map(|&gpr| (gpr, false))
             .chain(file.saved.iter().map(|&gpr| (gpr, true)))
             .take(most)
             .collect();
@@ -213,6 +238,10 @@ impl<'r> Round<'r> {
             }
         }
         let taken = vec![Ranges::new(); gprs.len() + fprs.len()];
+        let clobbered = gprs
+            .iter()
+            .map(|&(gpr, _)| fixed::clobbered(function, lines, machine, gpr))
+            .collect();
         Round {
             ranges,
             calls,
@@ -220,7 +249,9 @@ impl<'r> Round<'r> {
             gprs,
             fprs,
             taken,
+            clobbered,
             hints: hints(function),
+            wishes: fixed::wishes(function, machine),
             weights: Vec::new(),
         }
     }
@@ -269,11 +300,18 @@ impl<'r> Round<'r> {
         };
         let is_free = |this: &Self, register: usize| {
             let survives = !is_float && this.gprs[register].1;
-            (!crosses || survives) && !overlap(ranges, &this.taken[register])
+            (!crosses || survives)
+                && !overlap(ranges, &this.taken[register])
+                && (is_float || !this.clobbered[register].forbids(value, ranges))
         };
-        let hinted = self.hints[value.0 as usize]
-            .iter()
-            .filter_map(|&other| self.register(self.homes[other.0 as usize]))
+        let wishes = self.wishes[value.0 as usize].iter().copied();
+        let hinted = wishes
+            .chain(
+                self.hints[value.0 as usize]
+                    .iter()
+                    .map(|&other| self.homes[other.0 as usize]),
+            )
+            .filter_map(|home| self.register(home))
             .filter(|register| candidates.contains(register))
             .find(|&register| is_free(self, register));
         let Some(register) = hinted.or_else(|| candidates.clone().find(|&r| is_free(self, r)))
@@ -372,6 +410,7 @@ fn rewrite(
     sunk: &mut Vec<bool>,
     spills: &mut Vec<Spill>,
     newly: &[Value],
+    machine: Machine<'_>,
 ) {
     let mut is_new = vec![false; function.nodes.len()];
     newly
@@ -381,6 +420,7 @@ fn rewrite(
         sunk,
         spills,
         is_new,
+        folds_loads: machine.folds_loads,
         current: std::collections::HashMap::new(),
         nodes: Vec::new(),
     };
@@ -393,6 +433,7 @@ struct Rewriter<'s> {
     sunk: &'s mut Vec<bool>,
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
+    folds_loads: bool,
     /// What holds a spilled value in a register since the last call.
     current: std::collections::HashMap<Value, Value>,
     /// The block's nodes so far.
@@ -441,6 +482,9 @@ impl Rewriter<'_> {
     }
 
     fn operands(&mut self, function: &mut Function, node: Value) {
+        if self.folds_loads {
+            self.prefer_second(function, node);
+        }
         for i in 0..3 {
             let arg = function[node].args[i];
             if arg == Value::NONE {
@@ -448,10 +492,47 @@ impl Rewriter<'_> {
             }
             if self.sunk[arg.0 as usize] {
                 self.operands(function, arg);
+            } else if i == 1 && self.folds(function, node, arg) {
+                function[node].args[i] = self.reload(function, arg, true);
             } else {
                 function[node].args[i] = self.operand(function, arg);
             }
         }
+    }
+
+    /// Whether a spilled operand is read from its slot by the operation itself.
+    fn folds(&self, function: &Function, node: Value, arg: Value) -> bool {
+        let op = function[node].op;
+        let held = match function[arg].op {
+            Op::Reload => None,
+            _ => self.current.get(&arg),
+        };
+        self.folds_loads
+            && self.is_new(arg)
+            && held.is_none()
+            && (select::takes_memory(op) || select::takes_float_memory(op))
+            && function[node].args[0] != arg
+    }
+
+    /// Swaps operands if only the first is spilled.
+    fn prefer_second(&self, function: &mut Function, node: Value) {
+        let data = function[node];
+        let [a, b, _] = data.args;
+        let is_second = |arg: Value| arg != Value::NONE && self.is_new(arg);
+        if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
+            return;
+        }
+        if !has_place(function[b].op) || self.current.contains_key(&a) {
+            return;
+        }
+        let swapped = match data.op {
+            Op::Alu(op, _) if op.commutes() => data.op,
+            Op::Float(op, _) if op.commutes() => data.op,
+            Op::Compare(cond, width) => Op::Compare(cond.swap(), width),
+            _ => return,
+        };
+        function[node].op = swapped;
+        function[node].args[..2].copy_from_slice(&[b, a]);
     }
 
     fn operand(&mut self, function: &mut Function, value: Value) -> Value {
@@ -466,6 +547,21 @@ impl Rewriter<'_> {
         if !per_use && let Some(&held) = self.current.get(&origin) {
             return held;
         }
+        let reload = self.reload(function, origin, false);
+        if per_use {
+            self.spills[reload.0 as usize] = Spill::PerUse;
+        } else {
+            self.current.insert(origin, reload);
+        }
+        reload
+    }
+
+    /// A node that reads a spilled value again, or is the operand in memory of the next one.
+    fn reload(&mut self, function: &mut Function, value: Value, is_sunk: bool) -> Value {
+        let origin = match function[value].op {
+            Op::Reload => function[value].args[0],
+            _ => value,
+        };
         let reload = function.add(
             Node {
                 op: Op::Reload,
@@ -475,14 +571,10 @@ impl Rewriter<'_> {
             },
             0,
         );
-        self.sunk.push(false);
+        self.sunk.push(is_sunk);
         self.is_new.push(false);
-        self.spills
-            .push(if per_use { Spill::PerUse } else { Spill::No });
+        self.spills.push(Spill::No);
         self.nodes.push(reload);
-        if !per_use {
-            self.current.insert(origin, reload);
-        }
         reload
     }
 }
@@ -490,12 +582,25 @@ impl Rewriter<'_> {
 /// What is in slots.
 struct InSlots<'f> {
     function: &'f Function,
+    sunk: &'f [bool],
     spills: &'f [Spill],
 }
 
 impl InSlots<'_> {
     fn is_spilled(&self, value: Value) -> bool {
         self.spills[value.0 as usize] != Spill::No && self.function[value].op != Op::Reload
+    }
+
+    /// What a node reads from slots for those that are part of it.
+    fn sunk_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
+        self.function.for_each_arg(node, |arg| {
+            if self.sunk[arg.0 as usize] {
+                match self.function[arg].op {
+                    Op::Reload => f(self.function[arg].args[0]),
+                    _ => self.sunk_uses(arg, f),
+                }
+            }
+        });
     }
 }
 
@@ -505,12 +610,16 @@ impl Uses for InSlots<'_> {
     }
 
     fn node_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
-        if matches!(self.function[node].op, Op::Reload | Op::Call) {
-            self.function.for_each_arg(node, |arg| {
+        if self.sunk[node.0 as usize] {
+            return;
+        }
+        match self.function[node].op {
+            Op::Reload | Op::Call => self.function.for_each_arg(node, |arg| {
                 if self.is_spilled(arg) {
                     f(arg);
                 }
-            });
+            }),
+            _ => self.sunk_uses(node, f),
         }
     }
 
@@ -520,13 +629,27 @@ impl Uses for InSlots<'_> {
                 f(arg);
             }
         });
+        if let Some(cond) = self.function[block].exit.condition()
+            && self.sunk[cond.0 as usize]
+        {
+            self.sunk_uses(cond, f);
+        }
     }
 }
 
 /// Gives frame slots to the spilled values: shared by those that are never live together, and the
 /// same for parameters and their arguments where that is possible.
-fn assign_slots(function: &Function, lines: &Lines, spills: &[Spill]) -> (Vec<Option<u32>>, u32) {
-    let uses = InSlots { function, spills };
+fn assign_slots(
+    function: &Function,
+    lines: &Lines,
+    sunk: &[bool],
+    spills: &[Spill],
+) -> (Vec<Option<u32>>, u32) {
+    let uses = InSlots {
+        function,
+        sunk,
+        spills,
+    };
     let ranges = live::ranges(function, lines, &uses);
     let hints = hints(function);
     let mut slots: Vec<Option<u32>> = vec![None; function.nodes.len()];

@@ -11,12 +11,15 @@ mod calls;
 mod nodes;
 
 use super::alloc::{Allocation, Home};
-use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
+use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Ty, Value};
 use super::moves::{self, Move, Source, Target};
+use super::select;
 use crate::abi::{Abi, Place};
 use crate::baseline::truncate::Slow;
 use crate::baseline::{Compiled, Site};
-use crate::masm::{Cond, Fpr, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{
+    AluOp, Cond, FloatSource, Fpr, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width,
+};
 use zwasm_core::{FuncType, TrapCode, vmctx};
 
 /// Code behind the function.
@@ -64,13 +67,7 @@ pub(super) fn emit<M: Masm>(
 ) -> Option<Compiled> {
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
-    let mut uses = vec![0; function.nodes.len()];
-    for block in function.block_ids() {
-        for &node in &function[block].nodes {
-            function.for_each_arg(node, |arg| uses[arg.0 as usize] += 1);
-        }
-        function.for_each_exit_arg(block, |arg| uses[arg.0 as usize] += 1);
-    }
+    let uses = select::uses(function);
     let helper_slots = calls::helper_slots(function);
     let emitter = Emitter {
         function,
@@ -196,12 +193,64 @@ impl<M: Masm> Emitter<'_, M> {
         }
     }
 
-    /// A second operand: a register, or a constant that instructions hold.
+    /// A second operand: a register, a constant that instructions hold, or what was sunk.
     fn operand(&self, value: Value) -> Operand {
+        if self.sunk[value.0 as usize] {
+            let node = &self.function[value];
+            let [a, b, _] = node.args;
+            return match node.op {
+                Op::Alu(AluOp::Shl, _) => {
+                    let count = self.function.constant(b).expect("sunk for its count");
+                    Operand::Shl(self.gpr(a), count as u8)
+                }
+                _ => Operand::Mem(self.sunk_mem(value)),
+            };
+        }
         match self.function.constant(value) {
             Some(bits) if self.function[value].ty == Ty::I32 => Operand::Imm(bits as i32),
             Some(bits) => Operand::Imm(bits as i64 as i32),
             None => Operand::Reg(self.gpr(value)),
+        }
+    }
+
+    /// A second operand of a float operation that is in no register.
+    fn float_source(&self, value: Value) -> Option<FloatSource> {
+        if let Some(bits) = self.function.constant(value) {
+            return Some(FloatSource::Constant(bits));
+        }
+        let is_sunk = self.sunk[value.0 as usize];
+        is_sunk.then(|| FloatSource::Mem(self.sunk_mem(value)))
+    }
+
+    /// The memory that a load or a reload reads, which is part of another instruction.
+    fn sunk_mem(&self, value: Value) -> Mem {
+        let node = &self.function[value];
+        let [a, b, _] = node.args;
+        match node.op {
+            Op::Load(..) | Op::FloatLoad(..) => self.mem(a, b, node.imm),
+            Op::Reload => {
+                let slot = self.allocation.slots[a.0 as usize].expect("it was spilled");
+                self.slot_mem(slot, node.ty)
+            }
+            other => unreachable!("{other:?} is no operand in memory"),
+        }
+    }
+
+    /// After an instruction: whether a load that is part of it may have faulted there.
+    fn sunk_fault(&mut self, node: Value) {
+        let function = self.function;
+        let second = function[node].args[1];
+        if second == Value::NONE || !self.sunk[second.0 as usize] {
+            return;
+        }
+        if let Op::Load(_, Alias::Heap) | Op::FloatLoad(_, Alias::Heap) = function[second].op {
+            let offset = self.masm.last_access();
+            let trap = Some(TrapCode::MemoryOutOfBounds);
+            self.sites.push(Site {
+                offset,
+                trap,
+                module_offset: function.offsets[second.0 as usize],
+            });
         }
     }
 
@@ -372,7 +421,7 @@ impl<M: Masm> Emitter<'_, M> {
 
     /// Goes to a label when a condition holds, or when it does not.
     fn branch_if(&mut self, cond: Value, negated: bool, label: M::Label) {
-        let node = self.function[cond];
+        let (cond_value, node) = (cond, self.function[cond]);
         if self.sunk[cond.0 as usize] {
             let [a, b, _] = node.args;
             match node.op {
@@ -380,6 +429,7 @@ impl<M: Masm> Emitter<'_, M> {
                     let cond = if negated { cond.negate() } else { cond };
                     let (a, b) = (self.gpr(a), self.operand(b));
                     self.masm.branch_if(cond, width, a, b, label);
+                    self.sunk_fault(cond_value);
                 }
                 Op::FloatCompare(cond, width) => {
                     let (a, b) = (self.fpr(a), self.fpr(b));

@@ -19,6 +19,7 @@ impl<M: Masm> Emitter<'_, M> {
             Op::Alu(op, width) => {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.operand(b));
                 self.masm.alu(op, width, dst, a, b);
+                self.sunk_fault(value);
             }
             Op::Div(op, width) => {
                 let by_zero = self.trap_label(TrapCode::IntegerDivisionByZero);
@@ -39,11 +40,18 @@ impl<M: Masm> Emitter<'_, M> {
             Op::Compare(cond, width) => {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.operand(b));
                 self.masm.compare(cond, width, dst, a, b);
+                self.sunk_fault(value);
             }
             Op::Select => self.select(value, a, b, c),
             Op::Float(op, width) => {
-                let (dst, a, b) = (self.fpr(value), self.fpr(a), self.fpr(b));
-                self.masm.float(op, width, dst, a, b);
+                let (dst, a) = (self.fpr(value), self.fpr(a));
+                if let Some(b) = self.float_source(b) {
+                    self.masm.float_from(op, width, dst, a, b);
+                    self.sunk_fault(value);
+                } else {
+                    let b = self.fpr(b);
+                    self.masm.float(op, width, dst, a, b);
+                }
             }
             Op::FloatUnary(op, width) => {
                 let (dst, a) = (self.fpr(value), self.fpr(a));
@@ -211,7 +219,7 @@ impl<M: Masm> Emitter<'_, M> {
         moves::emit_one(&mut self.masm, Move { to, from, ty });
     }
 
-    fn mem(&self, base: Value, index: Value, displacement: u64) -> Mem {
+    pub(super) fn mem(&self, base: Value, index: Value, displacement: u64) -> Mem {
         let base: Gpr = self.gpr(base);
         Mem {
             base,
@@ -244,6 +252,9 @@ impl<M: Masm> Emitter<'_, M> {
             };
             let (dst, x, y) = (self.gpr(value), self.gpr(x), self.gpr(y));
             self.masm.select(when, width, a, b, dst, x, y);
+            if self.sunk[cond.0 as usize] {
+                self.sunk_fault(cond);
+            }
             return;
         }
         // By a branch around a move. The comparison is read before the result is written.
