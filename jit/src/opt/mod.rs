@@ -98,7 +98,14 @@ fn optimise<M: Masm>(
     }
     let attempt = |mut masm: M| {
         masm.allocate_rare();
-        emit::emit(masm, &signature, &function, &sunk, &allocation)
+        emit::emit(
+            masm,
+            &signature,
+            &function,
+            &sunk,
+            &allocation,
+            env.record_operators,
+        )
     };
     let near = if env.stress.far_branches {
         None

@@ -274,17 +274,15 @@ impl X64Masm {
     /// Sums of the products of neighbouring signed bytes, those of odd numbers first. Even ones
     /// are multiplied as the high bytes of words, so that the high words are the products.
     fn dot_bytes(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
-        self.vec_copy(P, a);
-        self.shift_by_imm(ShrS, 0, P, 8);
-        self.vec_copy(Q, b);
-        self.shift_by_imm(ShrS, 0, Q, 8);
-        self.vec(PMULLW, P, Q);
-        self.vec_copy(Q, b);
-        self.shift_by_imm(Shl, 0, Q, 8);
-        self.vec_copy(dst, a);
-        self.shift_by_imm(Shl, 0, dst, 8);
-        self.vec(PMULHW, dst, Q);
-        self.vec(PADD[1], dst, P);
+        // The first operand's bytes are unsigned.
+        let a = if dst == a && dst != b {
+            self.vec_copy(P, a);
+            P
+        } else {
+            a
+        };
+        self.vec_copy(dst, b);
+        self.vec(PMADDUBSW, dst, a);
     }
 
     /// The instruction answers its second operand for NaN and equal zeros. Both orders together
@@ -492,22 +490,13 @@ impl X64Masm {
 
     fn dot_bytes_and_add(&mut self, dst: Fpr, [a, b, c]: [Fpr; 3]) {
         let ones = u128::from_ne_bytes([1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0]);
-        // The sequence has no register to spare: what it would overwrite waits in general ones.
-        let [low, high] = self.private;
+        self.dot_bytes(Q, a, b);
+        self.vec_constant(PMADDWD, Q, ones);
         if dst == c {
-            self.float_to_bits(F64, low, c);
-            self.emit(Op::three_a(0x16), Width::W64, c.0, high);
-            self.asm.push(1);
-        }
-        self.dot_bytes(dst, a, b);
-        self.vec_constant(PMADDWD, dst, ones);
-        if dst == c {
-            self.float_from_bits(F64, P, low);
-            self.emit(Op::three_a(0x22), Width::W64, P.0, high);
-            self.asm.push(1);
-            self.vec(PADD[2], dst, P);
+            self.vec(PADD[2], dst, Q);
         } else {
-            self.vec(PADD[2], dst, c);
+            self.vec(PADD[2], Q, c);
+            self.vec_copy(dst, Q);
         }
     }
 

@@ -31,14 +31,14 @@ pub(super) struct Clobbered {
 }
 
 impl Clobbered {
-    /// Whether a value that is live in these ranges cannot have the register.
-    pub(super) fn forbids(&self, value: Value, ranges: &Ranges) -> bool {
+    /// Whether values that are live in these ranges cannot have the register.
+    pub(super) fn forbids(&self, values: &[Value], ranges: &Ranges) -> bool {
         ranges.iter().any(|&(start, end)| {
             let first = self.places.partition_point(|place| place.1 <= start);
             self.places[first..]
                 .iter()
                 .take_while(|place| place.0 < end)
-                .any(|place| place.2 != value)
+                .any(|place| !values.contains(&place.2))
         })
     }
 }
@@ -89,7 +89,10 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
         }
         let ty = FuncType::new(site.params.clone(), site.results.clone());
         let args = match site.callee {
-            Callee::Reference => &site.args[1..],
+            Callee::Reference => {
+                wish(site.args[0], Place::Gpr(machine.file.callee));
+                &site.args[1..]
+            }
             Callee::Defined(_) | Callee::Helper(..) => &site.args,
         };
         for (&arg, place) in args.iter().zip(Abi::of(&ty, machine.file).params) {

@@ -6,6 +6,7 @@
 //! register.
 
 use crate::opt::ir::{BlockId, Function, Op, Value};
+use std::collections::BTreeMap;
 
 /// Positions of the blocks.
 #[derive(Debug)]
@@ -160,6 +161,27 @@ fn normalise(ranges: &mut Ranges) {
         }
     }
     ranges.truncate(kept + 1);
+}
+
+/// The positions at which a register or slot is taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Taken {
+    /// Ends of ranges by their starts; they are disjoint.
+    ranges: BTreeMap<u32, u32>,
+}
+
+impl Taken {
+    pub(crate) fn is_free(&self, ranges: &Ranges) -> bool {
+        ranges.iter().all(|&(start, end)| {
+            let before = self.ranges.range(..end).next_back();
+            before.is_none_or(|(_, &taken)| taken <= start)
+        })
+    }
+
+    /// Takes ranges that are free.
+    pub(crate) fn take(&mut self, ranges: &Ranges) {
+        self.ranges.extend(ranges.iter().copied());
+    }
 }
 
 /// Whether two lists of ranges have a position in common.

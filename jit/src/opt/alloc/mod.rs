@@ -3,25 +3,32 @@
 //! Values are given registers in the order of their weight: how often they are defined and used,
 //! loops counted, per position at which they are live. A value that finds no register free for all
 //! of its life is *spilled*: it is stored once, where it is defined, and its uses read it again by
-//! [`Op::Reload`] nodes, which are values like others and are allocated in the next round. First one
-//! reload serves all uses of a block up to the next call; one that finds no register either is
-//! taken apart into a reload per use, and those always find one. Operands of calls, of returns and
+//! [`Op::Reload`] nodes, which are values like others and are allocated in the next round ([`spill`]).
+//! Operands of calls, of returns and
 //! of edges are read from where they are and need no register.
 //!
 //! Every value has one place for its whole life, and never a register shared with another that is
 //! live: [`check`] replays that.
 
+mod bundle;
 pub(crate) mod check;
 mod fixed;
 pub(crate) mod live;
+mod loops;
+mod slots;
+mod spill;
 
-use super::ir::{BlockId, Exit, Function, Node, Op, Ty, Value};
-use super::select;
+use super::ir::{BlockId, Function, Op, Ty, Value};
 use crate::abi::Place;
 use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
+use bundle::Bundle;
+use core::cmp::{Ordering, Reverse};
 use fixed::Clobbered;
 pub(crate) use fixed::clobbers;
-use live::{Lines, Ranges, Uses, crosses, has_place, overlap};
+use live::{Lines, Ranges, Taken, Uses, crosses, has_place};
+use loops::Loops;
+use spill::Spill;
+use std::collections::BinaryHeap;
 
 /// Where a value is during its life.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,16 +49,6 @@ pub(crate) struct Allocation {
     pub(crate) slot_count: u32,
     /// The registers of the caller that are used.
     pub(crate) saved: Vec<Gpr>,
-}
-
-/// How far the reloads of a spilled value are taken apart.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Spill {
-    No,
-    /// One per block and stretch without calls.
-    PerStretch,
-    /// One per use.
-    PerUse,
 }
 
 /// What the allocator is to know of the instruction set, and of the function.
@@ -87,12 +84,13 @@ pub(crate) fn allocate(
     limits: Limits,
 ) -> Option<Allocation> {
     let mut spills = vec![Spill::No; function.nodes.len()];
+    let loops = Loops::of(function);
     if limits.spill_all {
-        let all: Vec<Value> = spillable(function, sunk);
+        let all: Vec<Value> = spill::spillable(function, sunk);
         for &value in &all {
             spills[value.0 as usize] = Spill::PerUse;
         }
-        rewrite(function, sunk, &mut spills, &all, machine);
+        spill::rewrite(function, sunk, &mut spills, &all, machine, &loops);
     }
     for _ in 0..ROUNDS_MAX {
         let lines = Lines::of(function);
@@ -106,7 +104,7 @@ pub(crate) fn allocate(
         let failed = round.run(function, sunk, &spills);
         if failed.is_empty() {
             let homes = round.homes;
-            let (slots, slot_count) = assign_slots(function, &lines, sunk, &spills);
+            let (slots, slot_count) = slots::assign(function, &lines, sunk, &spills);
             let used = |gpr: &&Gpr| homes.contains(&Home::Gpr(**gpr));
             let saved = machine.file.saved.iter().filter(used).copied().collect();
             return Some(Allocation {
@@ -124,7 +122,7 @@ pub(crate) fn allocate(
                 _ => Spill::PerUse,
             };
         }
-        rewrite(function, sunk, &mut spills, &failed, machine);
+        spill::rewrite(function, sunk, &mut spills, &failed, machine, &loops);
     }
     None
 }
@@ -202,7 +200,7 @@ struct Round<'r> {
     gprs: Vec<(Gpr, bool)>,
     fprs: Vec<Fpr>,
     /// What is taken of each register, in the order of `gprs` and then `fprs`.
-    taken: Vec<Ranges>,
+    taken: Vec<Taken>,
     /// What operations do to each register of `gprs`.
     clobbered: Vec<Clobbered>,
     /// Values that would like the same register.
@@ -237,7 +235,7 @@ impl<'r> Round<'r> {
                 }
             }
         }
-        let taken = vec![Ranges::new(); gprs.len() + fprs.len()];
+        let taken = vec![Taken::default(); gprs.len() + fprs.len()];
         let clobbered = gprs
             .iter()
             .map(|&(gpr, _)| fixed::clobbered(function, lines, machine, gpr))
@@ -259,39 +257,53 @@ impl<'r> Round<'r> {
     /// Gives registers; returns the values that found none.
     fn run(&mut self, function: &Function, sunk: &[bool], spills: &[Spill]) -> Vec<Value> {
         self.weights = weights(function, sunk);
-        let mut order: Vec<Value> = (0..function.nodes.len() as u32)
-            .map(Value)
-            .filter(|value| !self.ranges[value.0 as usize].is_empty())
+        // What must find a register does not depend on others.
+        let stays_alone = |value: Value| spills[value.0 as usize] == Spill::PerUse;
+        let mut waiting: BinaryHeap<Waiting> = bundle::bundles(function, self.ranges, stays_alone)
+            .into_iter()
+            .map(|bundle| self.waiting(function, spills, bundle))
             .collect();
-        let density = |value: &Value| {
-            let at = value.0 as usize;
-            let length: u32 = self.ranges[at].iter().map(|range| range.1 - range.0).sum();
-            let is_atom = match function[*value].op {
-                Op::Reload => spills[at] == Spill::PerUse,
-                _ => spills[at] == Spill::PerUse || length <= 1,
-            };
-            if is_atom {
-                f32::INFINITY
-            } else {
-                self.weights[at] / length as f32
-            }
-        };
-        let keys: Vec<f32> = order.iter().map(density).collect();
-        let mut sorted: Vec<usize> = (0..order.len()).collect();
-        sorted.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]).then(a.cmp(&b)));
-        order = sorted.into_iter().map(|i| order[i]).collect();
         let mut failed = Vec::new();
-        for value in order {
-            if !self.place(function, value) {
-                failed.push(value);
+        while let Some(Waiting { bundle, .. }) = waiting.pop() {
+            if self.place(function, &bundle) {
+                continue;
+            }
+            match bundle.members[..] {
+                [one] => failed.push(one),
+                _ => waiting.extend(bundle.members.iter().map(|&member| {
+                    let alone = Bundle {
+                        members: vec![member],
+                        ranges: self.ranges[member.0 as usize].clone(),
+                    };
+                    self.waiting(function, spills, alone)
+                })),
             }
         }
+        failed.sort_unstable();
         failed
     }
 
-    fn place(&mut self, function: &Function, value: Value) -> bool {
-        let ranges = &self.ranges[value.0 as usize];
-        let is_float = function[value].ty.is_float();
+    fn waiting(&self, function: &Function, spills: &[Spill], bundle: Bundle) -> Waiting {
+        let length: u32 = bundle.ranges.iter().map(|range| range.1 - range.0).sum();
+        let is_atom = match bundle.members[..] {
+            [one] => {
+                let is_short = length <= 1 && function[one].op != Op::Reload;
+                is_short || spills[one.0 as usize] == Spill::PerUse
+            }
+            _ => false,
+        };
+        let weight = |value: &Value| self.weights[value.0 as usize];
+        let density = if is_atom {
+            f32::INFINITY
+        } else {
+            bundle.members.iter().map(weight).sum::<f32>() / length as f32
+        };
+        Waiting { density, bundle }
+    }
+
+    fn place(&mut self, function: &Function, bundle: &Bundle) -> bool {
+        let ranges = &bundle.ranges;
+        let is_float = function[bundle.members[0]].ty.is_float();
         let crosses = crosses(ranges, &self.calls);
         let candidates = if is_float {
             self.gprs.len()..self.taken.len()
@@ -301,16 +313,15 @@ impl<'r> Round<'r> {
         let is_free = |this: &Self, register: usize| {
             let survives = !is_float && this.gprs[register].1;
             (!crosses || survives)
-                && !overlap(ranges, &this.taken[register])
-                && (is_float || !this.clobbered[register].forbids(value, ranges))
+                && this.taken[register].is_free(ranges)
+                && (is_float || !this.clobbered[register].forbids(&bundle.members, ranges))
         };
-        let wishes = self.wishes[value.0 as usize].iter().copied();
+        let wishes = bundle.members.iter().flat_map(|member| {
+            let others = self.hints[member.0 as usize].iter();
+            let homes = others.map(|&other| self.homes[other.0 as usize]);
+            self.wishes[member.0 as usize].iter().copied().chain(homes)
+        });
         let hinted = wishes
-            .chain(
-                self.hints[value.0 as usize]
-                    .iter()
-                    .map(|&other| self.homes[other.0 as usize]),
-            )
             .filter_map(|home| self.register(home))
             .filter(|register| candidates.contains(register))
             .find(|&register| is_free(self, register));
@@ -318,16 +329,15 @@ impl<'r> Round<'r> {
         else {
             return false;
         };
-        self.homes[value.0 as usize] = if is_float {
+        let home = if is_float {
             Home::Fpr(self.fprs[register - self.gprs.len()])
         } else {
             Home::Gpr(self.gprs[register].0)
         };
-        let taken = &mut self.taken[register];
-        for &range in ranges {
-            let at = taken.partition_point(|other| other.0 < range.0);
-            taken.insert(at, range);
+        for &member in &bundle.members {
+            self.homes[member.0 as usize] = home;
         }
+        self.taken[register].take(ranges);
         true
     }
 
@@ -365,6 +375,35 @@ fn hints(function: &Function) -> Vec<Vec<Value>> {
     hints
 }
 
+/// A bundle and how urgently it wants a register.
+struct Waiting {
+    density: f32,
+    bundle: Bundle,
+}
+
+impl Ord for Waiting {
+    /// Of two that are as urgent, the one that is defined first.
+    fn cmp(&self, other: &Waiting) -> Ordering {
+        let first = |waiting: &Waiting| Reverse(waiting.bundle.members[0]);
+        let order = self.density.total_cmp(&other.density);
+        order.then(first(self).cmp(&first(other)))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Waiting) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Waiting) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Waiting {}
+
 /// How often each value is defined and used: a loop counts ten times what is outside.
 fn weights(function: &Function, sunk: &[bool]) -> Vec<f32> {
     let mut weights = vec![0.0; function.nodes.len()];
@@ -384,299 +423,4 @@ fn weights(function: &Function, sunk: &[bool]) -> Vec<f32> {
         }
     }
     weights
-}
-
-/// Everything that may be spilled.
-fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
-    let in_block = function
-        .blocks
-        .iter()
-        .flat_map(|block| block.params.iter().chain(&block.nodes));
-    in_block
-        .copied()
-        .filter(|&value| {
-            let node = &function[value];
-            node.ty != Ty::None
-                && has_place(node.op)
-                && node.op != Op::Materialize
-                && !sunk[value.0 as usize]
-        })
-        .collect()
-}
-
-/// Adds reloads for the values that were spilled just now.
-fn rewrite(
-    function: &mut Function,
-    sunk: &mut Vec<bool>,
-    spills: &mut Vec<Spill>,
-    newly: &[Value],
-    machine: Machine<'_>,
-) {
-    let mut is_new = vec![false; function.nodes.len()];
-    newly
-        .iter()
-        .for_each(|value| is_new[value.0 as usize] = true);
-    let mut rewriter = Rewriter {
-        sunk,
-        spills,
-        is_new,
-        folds_loads: machine.folds_loads,
-        current: std::collections::HashMap::new(),
-        nodes: Vec::new(),
-    };
-    for block in function.block_ids() {
-        rewriter.block(function, block);
-    }
-}
-
-struct Rewriter<'s> {
-    sunk: &'s mut Vec<bool>,
-    spills: &'s mut Vec<Spill>,
-    is_new: Vec<bool>,
-    folds_loads: bool,
-    /// What holds a spilled value in a register since the last call.
-    current: std::collections::HashMap<Value, Value>,
-    /// The block's nodes so far.
-    nodes: Vec<Value>,
-}
-
-impl Rewriter<'_> {
-    fn block(&mut self, function: &mut Function, block: BlockId) {
-        self.current.clear();
-        let nodes = core::mem::take(&mut function[block].nodes);
-        for node in nodes {
-            if function[node].op == Op::Reload && self.is_new(node) {
-                // Taken apart.
-                continue;
-            }
-            if !self.sunk[node.0 as usize]
-                && !matches!(function[node].op, Op::Call | Op::CallResult | Op::Reload)
-            {
-                self.operands(function, node);
-            }
-            self.nodes.push(node);
-            if function[node].op == Op::Call {
-                self.current.clear();
-            } else if self.is_new(node) && self.spills[node.0 as usize] == Spill::PerStretch {
-                // Until the next call it is where it was defined.
-                self.current.insert(node, node);
-            }
-        }
-        if let Some(cond) = function[block].exit.condition() {
-            if self.sunk[cond.0 as usize] {
-                self.operands(function, cond);
-            } else {
-                let replaced = self.operand(function, cond);
-                match &mut function[block].exit {
-                    Exit::Branch(cond, _) | Exit::Table(cond, _) => *cond = replaced,
-                    _ => unreachable!("only these have a condition"),
-                }
-            }
-        }
-        // Arguments of edges and returns are read from where the spilled value is.
-        function[block].nodes = core::mem::take(&mut self.nodes);
-    }
-
-    fn is_new(&self, value: Value) -> bool {
-        self.is_new.get(value.0 as usize).copied().unwrap_or(false)
-    }
-
-    fn operands(&mut self, function: &mut Function, node: Value) {
-        if self.folds_loads {
-            self.prefer_second(function, node);
-        }
-        for i in 0..3 {
-            let arg = function[node].args[i];
-            if arg == Value::NONE {
-                continue;
-            }
-            if self.sunk[arg.0 as usize] {
-                self.operands(function, arg);
-            } else if i == 1 && self.folds(function, node, arg) {
-                function[node].args[i] = self.reload(function, arg, true);
-            } else {
-                function[node].args[i] = self.operand(function, arg);
-            }
-        }
-    }
-
-    /// Whether a spilled operand is read from its slot by the operation itself.
-    fn folds(&self, function: &Function, node: Value, arg: Value) -> bool {
-        let op = function[node].op;
-        let held = match function[arg].op {
-            Op::Reload => None,
-            _ => self.current.get(&arg),
-        };
-        self.folds_loads
-            && self.is_new(arg)
-            && held.is_none()
-            && (select::takes_memory(op) || select::takes_float_memory(op))
-            && function[node].args[0] != arg
-    }
-
-    /// Swaps operands if only the first is spilled.
-    fn prefer_second(&self, function: &mut Function, node: Value) {
-        let data = function[node];
-        let [a, b, _] = data.args;
-        let is_second = |arg: Value| arg != Value::NONE && self.is_new(arg);
-        if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
-            return;
-        }
-        if !has_place(function[b].op) || self.current.contains_key(&a) {
-            return;
-        }
-        let swapped = match data.op {
-            Op::Alu(op, _) if op.commutes() => data.op,
-            Op::Float(op, _) if op.commutes() => data.op,
-            Op::Compare(cond, width) => Op::Compare(cond.swap(), width),
-            _ => return,
-        };
-        function[node].op = swapped;
-        function[node].args[..2].copy_from_slice(&[b, a]);
-    }
-
-    fn operand(&mut self, function: &mut Function, value: Value) -> Value {
-        if !self.is_new(value) {
-            return value;
-        }
-        // A reload that is taken apart is of the value that it reloads.
-        let (origin, per_use) = match function[value].op {
-            Op::Reload => (function[value].args[0], true),
-            _ => (value, self.spills[value.0 as usize] == Spill::PerUse),
-        };
-        if !per_use && let Some(&held) = self.current.get(&origin) {
-            return held;
-        }
-        let reload = self.reload(function, origin, false);
-        if per_use {
-            self.spills[reload.0 as usize] = Spill::PerUse;
-        } else {
-            self.current.insert(origin, reload);
-        }
-        reload
-    }
-
-    /// A node that reads a spilled value again, or is the operand in memory of the next one.
-    fn reload(&mut self, function: &mut Function, value: Value, is_sunk: bool) -> Value {
-        let origin = match function[value].op {
-            Op::Reload => function[value].args[0],
-            _ => value,
-        };
-        let reload = function.add(
-            Node {
-                op: Op::Reload,
-                ty: function[origin].ty,
-                args: [origin, Value::NONE, Value::NONE],
-                imm: 0,
-            },
-            0,
-        );
-        self.sunk.push(is_sunk);
-        self.is_new.push(false);
-        self.spills.push(Spill::No);
-        self.nodes.push(reload);
-        reload
-    }
-}
-
-/// What is in slots.
-struct InSlots<'f> {
-    function: &'f Function,
-    sunk: &'f [bool],
-    spills: &'f [Spill],
-}
-
-impl InSlots<'_> {
-    fn is_spilled(&self, value: Value) -> bool {
-        self.spills[value.0 as usize] != Spill::No && self.function[value].op != Op::Reload
-    }
-
-    /// What a node reads from slots for those that are part of it.
-    fn sunk_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
-        self.function.for_each_arg(node, |arg| {
-            if self.sunk[arg.0 as usize] {
-                match self.function[arg].op {
-                    Op::Reload => f(self.function[arg].args[0]),
-                    _ => self.sunk_uses(arg, f),
-                }
-            }
-        });
-    }
-}
-
-impl Uses for InSlots<'_> {
-    fn is_placed(&self, value: Value) -> bool {
-        self.is_spilled(value)
-    }
-
-    fn node_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
-        if self.sunk[node.0 as usize] {
-            return;
-        }
-        match self.function[node].op {
-            Op::Reload | Op::Call => self.function.for_each_arg(node, |arg| {
-                if self.is_spilled(arg) {
-                    f(arg);
-                }
-            }),
-            _ => self.sunk_uses(node, f),
-        }
-    }
-
-    fn exit_uses(&self, block: BlockId, f: &mut dyn FnMut(Value)) {
-        self.function.for_each_exit_arg(block, |arg| {
-            if self.is_spilled(arg) {
-                f(arg);
-            }
-        });
-        if let Some(cond) = self.function[block].exit.condition()
-            && self.sunk[cond.0 as usize]
-        {
-            self.sunk_uses(cond, f);
-        }
-    }
-}
-
-/// Gives frame slots to the spilled values: shared by those that are never live together, and the
-/// same for parameters and their arguments where that is possible.
-fn assign_slots(
-    function: &Function,
-    lines: &Lines,
-    sunk: &[bool],
-    spills: &[Spill],
-) -> (Vec<Option<u32>>, u32) {
-    let uses = InSlots {
-        function,
-        sunk,
-        spills,
-    };
-    let ranges = live::ranges(function, lines, &uses);
-    let hints = hints(function);
-    let mut slots: Vec<Option<u32>> = vec![None; function.nodes.len()];
-    // What is taken of each slot.
-    let mut taken: Vec<Ranges> = Vec::new();
-    for value in (0..function.nodes.len() as u32).map(Value) {
-        let ranges = &ranges[value.0 as usize];
-        if ranges.is_empty() {
-            continue;
-        }
-        let width = function[value].ty.slots() as usize;
-        let is_free = |taken: &[Ranges], at: usize| {
-            (at..at + width).all(|slot| taken.get(slot).is_none_or(|t| !overlap(ranges, t)))
-        };
-        let hinted = hints[value.0 as usize]
-            .iter()
-            .filter_map(|other| slots[other.0 as usize])
-            .map(|slot| slot as usize)
-            .find(|&slot| is_free(&taken, slot));
-        let slot = hinted.or_else(|| (0..taken.len()).find(|&slot| is_free(&taken, slot)));
-        let slot = slot.unwrap_or(taken.len());
-        taken.resize(taken.len().max(slot + width), Ranges::new());
-        for slot in &mut taken[slot..slot + width] {
-            slot.extend_from_slice(ranges);
-            slot.sort_unstable();
-        }
-        slots[value.0 as usize] = Some(slot as u32);
-    }
-    (slots, taken.len() as u32)
 }

@@ -53,6 +53,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     outgoing_bytes: u32,
     module_offset: u32,
     prologue_bytes: u32,
+    /// Offsets of code and of the operators that it came from, when asked for.
+    operators: Option<Vec<(u32, u32)>>,
     /// How often each value is used: results of calls that nobody uses are not fetched.
     uses: Vec<u32>,
 }
@@ -64,6 +66,7 @@ pub(super) fn emit<M: Masm>(
     function: &Function,
     sunk: &[bool],
     allocation: &Allocation,
+    record_operators: bool,
 ) -> Option<Compiled> {
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
@@ -84,6 +87,7 @@ pub(super) fn emit<M: Masm>(
         outgoing_bytes: 0,
         module_offset: 0,
         prologue_bytes: 0,
+        operators: record_operators.then(Vec::new),
         uses,
     };
     emitter.run()
@@ -108,7 +112,7 @@ impl<M: Masm> Emitter<'_, M> {
             catches: Vec::new(),
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
-            operators: Vec::new(),
+            operators: self.operators.unwrap_or_default(),
         })
     }
 
@@ -349,10 +353,12 @@ impl<M: Masm> Emitter<'_, M> {
         for &node in &function[block].nodes {
             if !self.sunk[node.0 as usize] {
                 self.module_offset = function.offsets[node.0 as usize];
+                self.record_operator();
                 self.node(node);
             }
         }
         self.module_offset = function[block].exit_offset;
+        self.record_operator();
         let next = BlockId(block.0 + 1);
         match &function[block].exit {
             Exit::Open => unreachable!("verified"),
@@ -365,6 +371,12 @@ impl<M: Masm> Emitter<'_, M> {
                 self.masm.trap(*code);
             }
             Exit::TailCall(call) => self.tail_call(*call),
+        }
+    }
+
+    fn record_operator(&mut self) {
+        if let Some(operators) = &mut self.operators {
+            operators.push((self.masm.offset(), self.module_offset));
         }
     }
 
@@ -407,16 +419,23 @@ impl<M: Masm> Emitter<'_, M> {
     }
 
     fn branch(&mut self, cond: Value, yes: &Edge, no: &Edge, next: BlockId) {
-        // The way that goes on here pays for its moves in place.
-        if yes.to == next {
-            let label = self.way(no);
-            self.branch_if(cond, true, label);
-            self.follow(yes, next);
+        // The way that goes on here pays for its moves in place, and so does one back to a loop's
+        // start: it is taken more often than not.
+        let (taken, other, negated) = if yes.to == next {
+            (no, yes, true)
         } else {
-            let label = self.way(yes);
-            self.branch_if(cond, false, label);
-            self.follow(no, next);
+            (yes, no, false)
+        };
+        if taken.to < next && !self.edge_moves(taken).is_empty() {
+            let leaves = self.masm.label();
+            self.branch_if(cond, !negated, leaves);
+            self.follow(taken, next);
+            self.masm.bind(leaves);
+        } else {
+            let label = self.way(taken);
+            self.branch_if(cond, negated, label);
         }
+        self.follow(other, next);
     }
 
     /// Goes to a label when a condition holds, or when it does not.

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zwasm::{Engine, Isa, MachineCode, Module};
+use zwasm::{Config, Engine, Isa, MachineCode, Module, Tier};
 
 /// Shown below the options.
 pub(crate) const EXAMPLES: &str = "\
@@ -31,6 +31,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ISA", value_parser = isa)]
     isa: Option<Isa>,
 
+    /// Show the code of this tier
+    #[arg(long, value_name = "TIER", default_value = "baseline", value_parser = tier)]
+    tier: Tier,
+
     /// Write a page for a browser instead of text
     #[arg(short, long = "out", value_name = "FILE")]
     out: Option<PathBuf>,
@@ -45,6 +49,14 @@ fn isa(name: &str) -> Result<Isa, String> {
         let names = Isa::ALL.map(Isa::name).join(", ");
         format!("unknown instruction set; known: {names}")
     })
+}
+
+fn tier(name: &str) -> Result<Tier, String> {
+    let tier: Tier = name.parse().map_err(|error| format!("{error}"))?;
+    if tier == Tier::Interp {
+        return Err("the interpreter makes no machine code".to_owned());
+    }
+    Ok(tier)
 }
 
 /// A function with its code.
@@ -80,11 +92,14 @@ impl Function {
 /// What is shown.
 struct Listing {
     file: String,
+    tier: Tier,
     functions: Vec<Function>,
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let engine = Engine::default();
+    let mut config = Config::new();
+    config.tier(options.tier);
+    let engine = Engine::new(&config)?;
     let module = Module::from_file(&engine, &options.file)
         .with_context(|| format!("cannot load {}", options.file.display()))?;
     let isas: Vec<Isa> = Isa::ALL
@@ -113,6 +128,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
     let listing = Listing {
         file: file_name(&options.file),
+        tier: options.tier,
         functions,
     };
     match &options.out {
@@ -233,6 +249,7 @@ mod tests {
             .into();
         Listing {
             file: "a<b>.wat".to_owned(),
+            tier: Tier::Baseline,
             functions: vec![Function {
                 index: 0,
                 name: module.function_name(0),

@@ -28,11 +28,12 @@ box.addEventListener('input', () => {
 
 pub(super) fn render(listing: &Listing) -> String {
     let file = escape(&listing.file);
+    let tier = listing.tier;
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\">\
          <title>{file}: machine code</title><style>{STYLE}</style></head><body>\n\
-         <h1>{file}</h1>\n<p>Each function as the baseline compiler translates it. \
+         <h1>{file}</h1>\n<p>Each function as tier {tier} translates it. \
          <input placeholder=\"part of a function's name\" aria-label=\"filter\"></p>\n"
     );
     for function in &listing.functions {
@@ -46,7 +47,8 @@ pub(super) fn render(listing: &Listing) -> String {
         for (isa, code) in &function.codes {
             let _ = write!(
                 out,
-                "<div class=\"scroll\"><table><caption>baseline, {}</caption>",
+                "<div class=\"scroll\"><table><caption>{}, {}</caption>",
+                tier,
                 isa.name()
             );
             for chunk in chunks(function, *isa, code) {

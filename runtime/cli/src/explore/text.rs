@@ -27,7 +27,12 @@ pub(super) fn render(listing: &Listing) -> String {
     let mut out = String::new();
     for function in &listing.functions {
         for ((isa, code), size) in function.codes.iter().zip(function.sizes()) {
-            let _ = writeln!(out, "== function {}, baseline, {size}", function.title());
+            let _ = writeln!(
+                out,
+                "== function {}, {}, {size}",
+                function.title(),
+                listing.tier
+            );
             for chunk in chunks(function, *isa, code) {
                 for row in 0..chunk.wasm.len().max(chunk.code.len()) {
                     let wasm = chunk.wasm.get(row).copied().unwrap_or_default();

@@ -91,14 +91,23 @@ pub fn f64x2_relaxed_nmadd(a: V128, b: V128, c: V128) -> V128 {
     zip3::<f64, _, 2>(a, b, c, |a, b, c| (-a).mul_add(b, c))
 }
 
-/// The sums of neighbouring products of signed bytes. Only twice `i8::MIN` squared wraps.
+/// The sums of neighbouring products of bytes, the first operand's being signed. Where the second
+/// one's have their high bit set, each instruction set has its own way: on x86-64 they are unsigned,
+/// and the sums saturate; elsewhere they are signed, and only twice `i8::MIN` squared wraps.
 #[inline(always)]
 pub fn i16x8_relaxed_dot_i8x16_i7x16_s(a: V128, b: V128) -> V128 {
     let (a, b): ([i8; 16], [i8; 16]) = (a.into(), b.into());
-    let product = |i: usize| i16::from(a[i]) * i16::from(b[i]);
-    V128::from(array::from_fn::<i16, 8, _>(|i| {
-        product(2 * i).wrapping_add(product(2 * i + 1))
-    }))
+    let sum = |i: usize| {
+        if cfg!(target_arch = "x86_64") {
+            let product = |i: usize| i32::from(a[i]) * i32::from(b[i].cast_unsigned());
+            let sum = product(2 * i) + product(2 * i + 1);
+            sum.clamp(i16::MIN.into(), i16::MAX.into()) as i16
+        } else {
+            let product = |i: usize| i16::from(a[i]) * i16::from(b[i]);
+            product(2 * i).wrapping_add(product(2 * i + 1))
+        }
+    };
+    V128::from(array::from_fn::<i16, 8, _>(sum))
 }
 
 /// The sums of four neighbouring products of signed bytes, added to the lanes of `c`.

@@ -1,0 +1,86 @@
+//! The loops in which values may stay in registers that calls overwrite.
+
+use crate::opt::ir::{BlockId, Function, Op};
+
+/// A loop without calls that is in no other such loop.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Loop {
+    pub(super) header: BlockId,
+    /// The one block outside that leads to the header.
+    pub(super) before: BlockId,
+}
+
+/// Which blocks are in such loops.
+#[derive(Debug)]
+pub(super) struct Loops {
+    of_block: Vec<Option<Loop>>,
+}
+
+impl Loops {
+    pub(super) fn of(function: &Function) -> Loops {
+        let count = function.blocks.len();
+        let mut predecessors: Vec<Vec<BlockId>> = vec![Vec::new(); count];
+        for block in function.block_ids() {
+            for edge in function[block].exit.edges() {
+                predecessors[edge.to.0 as usize].push(block);
+            }
+        }
+        let is_call = |block: BlockId| {
+            let mut nodes = function[block].nodes.iter();
+            nodes.any(|&node| function[node].op == Op::Call)
+        };
+        let mut loops = Loops {
+            of_block: vec![None; count],
+        };
+        let mut seen = vec![BlockId(u32::MAX); count];
+        // Outer loops come first: those in them are done when these are.
+        for header in function.block_ids() {
+            if !function[header].is_loop_header || loops.of_block[header.0 as usize].is_some() {
+                continue;
+            }
+            let from = &predecessors[header.0 as usize];
+            let mut outside = from.iter().filter(|&&block| block < header);
+            let (Some(&before), None) = (outside.next(), outside.next()) else {
+                continue;
+            };
+            let back = from.iter().filter(|&&block| block >= header);
+            let Some(body) = body(header, back.copied().collect(), &predecessors, &mut seen) else {
+                continue;
+            };
+            if body.iter().any(|&block| is_call(block)) {
+                continue;
+            }
+            for block in body {
+                loops.of_block[block.0 as usize] = Some(Loop { header, before });
+            }
+        }
+        loops
+    }
+
+    /// The outermost loop without calls that a block is in.
+    pub(super) fn around(&self, block: BlockId) -> Option<Loop> {
+        self.of_block[block.0 as usize]
+    }
+}
+
+/// The blocks from which the header is reached again. `None` when a way leads in elsewhere.
+fn body(
+    header: BlockId,
+    mut work: Vec<BlockId>,
+    predecessors: &[Vec<BlockId>],
+    seen: &mut [BlockId],
+) -> Option<Vec<BlockId>> {
+    let mut body = vec![header];
+    seen[header.0 as usize] = header;
+    while let Some(block) = work.pop() {
+        if core::mem::replace(&mut seen[block.0 as usize], header) == header {
+            continue;
+        }
+        if block < header {
+            return None;
+        }
+        body.push(block);
+        work.extend(&predecessors[block.0 as usize]);
+    }
+    Some(body)
+}

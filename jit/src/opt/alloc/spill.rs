@@ -1,0 +1,266 @@
+//! Spilling: reloads in front of the uses of values that found no register.
+//!
+//! One reload serves a whole loop without calls, from the end of the block before it; elsewhere one
+//! serves all uses in a block up to the next call. A reload that finds no register is taken apart
+//! into one per use, which is an operand in memory where instructions have these.
+
+use super::Machine;
+use super::live::has_place;
+use super::loops::{Loop, Loops};
+use crate::opt::ir::{BlockId, Exit, Function, Node, Op, Ty, Value};
+use crate::opt::select;
+use std::collections::HashMap;
+
+/// How far the reloads of a spilled value are taken apart.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Spill {
+    No,
+    /// One per loop without calls, and per block and stretch without calls elsewhere.
+    PerStretch,
+    /// One per use.
+    PerUse,
+}
+
+/// Everything that may be spilled.
+pub(super) fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
+    let in_block = function
+        .blocks
+        .iter()
+        .flat_map(|block| block.params.iter().chain(&block.nodes));
+    in_block
+        .copied()
+        .filter(|&value| {
+            let node = &function[value];
+            node.ty != Ty::None
+                && has_place(node.op)
+                && node.op != Op::Materialize
+                && !sunk[value.0 as usize]
+        })
+        .collect()
+}
+
+/// Adds reloads for the values that were spilled just now.
+pub(super) fn rewrite(
+    function: &mut Function,
+    sunk: &mut Vec<bool>,
+    spills: &mut Vec<Spill>,
+    newly: &[Value],
+    machine: Machine<'_>,
+    loops: &Loops,
+) {
+    let mut is_new = vec![false; function.nodes.len()];
+    newly
+        .iter()
+        .for_each(|value| is_new[value.0 as usize] = true);
+    let mut home = vec![BlockId(u32::MAX); function.nodes.len()];
+    for block in function.block_ids() {
+        let data = &function[block];
+        for value in data.params.iter().chain(&data.nodes) {
+            home[value.0 as usize] = block;
+        }
+    }
+    let mut rewriter = Rewriter {
+        block: BlockId(0),
+        loops: loops,
+        home,
+        in_loops: HashMap::new(),
+        sunk,
+        spills,
+        is_new,
+        folds_loads: machine.folds_loads,
+        current: HashMap::new(),
+        nodes: Vec::new(),
+    };
+    for block in function.block_ids() {
+        rewriter.block(function, block);
+    }
+    // In the order in which they were made.
+    let mut in_loops: Vec<(Loop, Value)> = rewriter
+        .in_loops
+        .iter()
+        .map(|(key, &reload)| (key.0, reload))
+        .collect();
+    in_loops.sort_unstable_by_key(|entry| entry.1);
+    for (one, reload) in in_loops {
+        function[one.before].nodes.push(reload);
+    }
+}
+
+struct Rewriter<'s> {
+    /// The block that is being rewritten.
+    block: BlockId,
+    loops: &'s Loops,
+    /// Where each value is defined; reloads of this round are not among them.
+    home: Vec<BlockId>,
+    /// What holds a value in a loop.
+    in_loops: HashMap<(Loop, Value), Value>,
+    sunk: &'s mut Vec<bool>,
+    spills: &'s mut Vec<Spill>,
+    is_new: Vec<bool>,
+    folds_loads: bool,
+    /// What holds a spilled value in a register since the last call.
+    current: HashMap<Value, Value>,
+    /// The block's nodes so far.
+    nodes: Vec<Value>,
+}
+
+impl Rewriter<'_> {
+    fn block(&mut self, function: &mut Function, block: BlockId) {
+        self.current.clear();
+        self.block = block;
+        let nodes = core::mem::take(&mut function[block].nodes);
+        for node in nodes {
+            if function[node].op == Op::Reload && self.is_new(node) {
+                // Taken apart.
+                continue;
+            }
+            if !self.sunk[node.0 as usize]
+                && !matches!(function[node].op, Op::Call | Op::CallResult | Op::Reload)
+            {
+                self.operands(function, node);
+            }
+            self.nodes.push(node);
+            if function[node].op == Op::Call {
+                self.current.clear();
+            } else if self.is_new(node) && self.spills[node.0 as usize] == Spill::PerStretch {
+                // Until the next call it is where it was defined.
+                self.current.insert(node, node);
+            }
+        }
+        if let Some(cond) = function[block].exit.condition() {
+            if self.sunk[cond.0 as usize] {
+                self.operands(function, cond);
+            } else {
+                let replaced = self.operand(function, cond);
+                match &mut function[block].exit {
+                    Exit::Branch(cond, _) | Exit::Table(cond, _) => *cond = replaced,
+                    _ => unreachable!("only these have a condition"),
+                }
+            }
+        }
+        // Arguments of edges and returns are read from where the spilled value is.
+        function[block].nodes = core::mem::take(&mut self.nodes);
+    }
+
+    fn is_new(&self, value: Value) -> bool {
+        self.is_new.get(value.0 as usize).copied().unwrap_or(false)
+    }
+
+    fn operands(&mut self, function: &mut Function, node: Value) {
+        if self.folds_loads {
+            self.prefer_second(function, node);
+        }
+        for i in 0..3 {
+            let arg = function[node].args[i];
+            if arg == Value::NONE {
+                continue;
+            }
+            if self.sunk[arg.0 as usize] {
+                self.operands(function, arg);
+            } else if i == 1 && self.folds(function, node, arg) {
+                function[node].args[i] = self.reload(function, arg, true);
+            } else {
+                function[node].args[i] = self.operand(function, arg);
+            }
+        }
+    }
+
+    /// Whether a spilled operand is read from its slot by the operation itself.
+    fn folds(&self, function: &Function, node: Value, arg: Value) -> bool {
+        let op = function[node].op;
+        let held = match function[arg].op {
+            Op::Reload => None,
+            _ => self.current.get(&arg),
+        };
+        self.folds_loads
+            && self.is_new(arg)
+            && held.is_none()
+            && self.loop_for(function, arg).is_none()
+            && (select::takes_memory(op) || select::takes_float_memory(op))
+            && function[node].args[0] != arg
+    }
+
+    /// Swaps operands if only the first is spilled.
+    fn prefer_second(&self, function: &mut Function, node: Value) {
+        let data = function[node];
+        let [a, b, _] = data.args;
+        let is_second = |arg: Value| arg != Value::NONE && self.is_new(arg);
+        if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
+            return;
+        }
+        if !has_place(function[b].op) || self.current.contains_key(&a) {
+            return;
+        }
+        let swapped = match data.op {
+            Op::Alu(op, _) if op.commutes() => data.op,
+            Op::Float(op, _) if op.commutes() => data.op,
+            Op::Compare(cond, width) => Op::Compare(cond.swap(), width),
+            _ => return,
+        };
+        function[node].op = swapped;
+        function[node].args[..2].copy_from_slice(&[b, a]);
+    }
+
+    fn operand(&mut self, function: &mut Function, value: Value) -> Value {
+        if !self.is_new(value) {
+            return value;
+        }
+        // A reload that is taken apart is of the value that it reloads.
+        let (origin, per_use) = match function[value].op {
+            Op::Reload => (function[value].args[0], true),
+            _ => (value, self.spills[value.0 as usize] == Spill::PerUse),
+        };
+        if !per_use && let Some(&held) = self.current.get(&origin) {
+            return held;
+        }
+        if !per_use && let Some(around) = self.loop_for(function, value) {
+            if let Some(&held) = self.in_loops.get(&(around, origin)) {
+                return held;
+            }
+            let reload = self.reload(function, origin, false);
+            self.nodes.pop();
+            self.in_loops.insert((around, origin), reload);
+            return reload;
+        }
+        let reload = self.reload(function, origin, false);
+        if per_use {
+            self.spills[reload.0 as usize] = Spill::PerUse;
+        } else {
+            self.current.insert(origin, reload);
+        }
+        reload
+    }
+
+    /// The loop that one reload of a value serves.
+    fn loop_for(&self, function: &Function, value: Value) -> Option<Loop> {
+        let is_first = self.spills[value.0 as usize] == Spill::PerStretch;
+        if !is_first || function[value].op == Op::Reload {
+            return None;
+        }
+        let home = self.home[value.0 as usize];
+        let around = self.loops.around(self.block)?;
+        (self.loops.around(home) != Some(around)).then_some(around)
+    }
+
+    /// A node that reads a spilled value again, or is the operand in memory of the next one.
+    fn reload(&mut self, function: &mut Function, value: Value, is_sunk: bool) -> Value {
+        let origin = match function[value].op {
+            Op::Reload => function[value].args[0],
+            _ => value,
+        };
+        let reload = function.add(
+            Node {
+                op: Op::Reload,
+                ty: function[origin].ty,
+                args: [origin, Value::NONE, Value::NONE],
+                imm: 0,
+            },
+            0,
+        );
+        self.sunk.push(is_sunk);
+        self.is_new.push(false);
+        self.spills.push(Spill::No);
+        self.nodes.push(reload);
+        reload
+    }
+}
