@@ -315,6 +315,13 @@ impl Exit {
         }
     }
 
+    /// Replaces the value that chooses the edge.
+    pub(crate) fn set_condition(&mut self, value: Value) {
+        if let Exit::Branch(cond, _) | Exit::Table(cond, _) = self {
+            *cond = value;
+        }
+    }
+
     /// The value that chooses the edge.
     pub(crate) fn condition(&self) -> Option<Value> {
         match self {

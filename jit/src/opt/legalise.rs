@@ -1,7 +1,7 @@
 //! Gives instructions operands that they can have: constants that no instruction holds get
 //! registers.
 
-use super::ir::{BlockId, Function, Node, Op, Ty, Value};
+use super::ir::{Function, Node, Op, Ty, Value};
 use std::collections::HashMap;
 
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
@@ -31,16 +31,9 @@ pub(super) fn run(function: &mut Function, folds_loads: bool) {
             && function[cond].op == Op::Const
         {
             let value = pass.register(function, cond);
-            set_condition(function, block, value);
+            function[block].exit.set_condition(value);
         }
         function[block].nodes = pass.nodes;
-    }
-}
-
-fn set_condition(function: &mut Function, block: BlockId, value: Value) {
-    use super::ir::Exit;
-    if let Exit::Branch(cond, _) | Exit::Table(cond, _) = &mut function[block].exit {
-        *cond = value;
     }
 }
 

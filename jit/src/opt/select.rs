@@ -1,13 +1,16 @@
 //! Instruction selection: which nodes are no instructions of their own, but parts of the one that
 //! uses them.
 //!
-//! Such a node is *sunk*: a comparison into the branch, selection or trap that it decides, a load into
-//! the operation that it feeds, a shift into an addition. It has one use, in its block, and its own
-//! operands are read there. A load moves over nothing that it could be told from: what has no effect,
-//! and for loads that cannot fault, what only traps.
+//! Such a node is *sunk*: a comparison into the branches, selections and traps that it decides, a load
+//! into the operation that it feeds, a shift into additions. Its own operands are read there. Shifts
+//! and comparisons may be done several times, if that leaves no use of their result in a register;
+//! comparisons and loads are sunk within their block. Of what is done several times, each user gets a
+//! copy. A load moves over nothing that it could be told
+//! from: what has no effect, and for loads that cannot fault, what only traps.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
-use crate::masm::{FloatPart, FloatWidth, LoadOp, Masm, Width};
+use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
+use std::collections::HashMap;
 
 /// Whether operand 1 of an operation can be an integer in memory.
 pub(super) fn takes_memory(op: Op) -> bool {
@@ -31,14 +34,32 @@ pub(super) fn run<M: Masm>(function: &mut Function) -> Vec<bool> {
         home: vec![None; function.nodes.len()],
         seen: vec![Seen::default(); function.nodes.len()],
         now: Seen::default(),
+        copies: Vec::new(),
     };
     for block in function.block_ids() {
         selection.comparisons(function, block);
     }
+    selection.shifts::<M>(function);
+    selection.insert_copies(function);
     for block in function.block_ids() {
         selection.operands::<M>(function, block);
     }
     selection.sunk
+}
+
+/// How often a comparison is done at most.
+const COMPARISONS_MAX: usize = 4;
+
+/// Whether an operand of a node is a shift that the node could do itself.
+fn is_shift_for<M: Masm>(function: &Function, node: Value, arg: Value) -> bool {
+    let (data, shift) = (&function[node], &function[arg]);
+    match (data.op, shift.op) {
+        (Op::Alu(op, width), Op::Alu(AluOp::Shl, shift_width)) => {
+            let count = function.constant(shift.args[1]);
+            width == shift_width && count.is_some_and(|count| M::folds_shift(op, count))
+        }
+        _ => false,
+    }
 }
 
 /// How often each value is used.
@@ -70,31 +91,126 @@ struct Selection {
     /// What had happened when a load was executed.
     seen: Vec<Seen>,
     now: Seen,
+    /// Copies, with the nodes that use them.
+    copies: Vec<(Value, Value)>,
 }
 
 impl Selection {
     /// Comparisons that decide something in their block, and nothing else.
-    fn comparisons(&mut self, function: &Function, block: BlockId) {
+    fn comparisons(&mut self, function: &mut Function, block: BlockId) {
+        // With the node that asks, or none for the end of the block.
+        let mut decided: Vec<(Value, Option<Value>)> = Vec::new();
         for &node in &function[block].nodes {
             let data = &function[node];
             if matches!(data.op, Op::Compare(..) | Op::FloatCompare(..)) {
                 self.home[node.0 as usize] = Some(block);
             }
+            // A selection may have the comparison as a value, too: that use is not counted.
             if matches!(data.op, Op::Select | Op::TrapIf(_)) {
-                self.sink_comparison(block, data.args[0]);
+                decided.push((data.args[0], Some(node)));
             }
         }
         if let Exit::Branch(cond, _) = function[block].exit {
-            self.sink_comparison(block, cond);
+            decided.push((cond, None));
+        }
+        decided.sort_by_key(|entry| entry.0);
+        for same in decided.chunk_by(|a, b| a.0 == b.0) {
+            let cond = same[0].0;
+            let most = match function[cond].op {
+                Op::Compare(..) => COMPARISONS_MAX,
+                _ => 1,
+            };
+            let at = cond.0 as usize;
+            let in_place = self.home[at] == Some(block) && self.uses[at] as usize == same.len();
+            if !in_place || same.len() > most {
+                continue;
+            }
+            self.sunk[at] = true;
+            for &(_, user) in &same[1..] {
+                let copy = self.copy(function, cond);
+                match user {
+                    Some(user) => {
+                        function[user].args[0] = copy;
+                        self.copies.push((user, copy));
+                    }
+                    None => {
+                        function[block].exit.set_condition(copy);
+                        function[block].nodes.push(copy);
+                    }
+                }
+            }
         }
     }
 
-    fn sink_comparison(&mut self, block: BlockId, cond: Value) {
-        let at = cond.0 as usize;
-        self.sunk[at] = self.uses[at] == 1 && self.home[at] == Some(block);
+    /// The same node once more, to be done in another place.
+    fn copy(&mut self, function: &mut Function, value: Value) -> Value {
+        let copy = function.add(function[value], function.offsets[value.0 as usize]);
+        self.sunk.push(true);
+        self.uses.push(1);
+        self.uses[value.0 as usize] -= 1;
+        self.home.push(self.home[value.0 as usize]);
+        self.seen.push(Seen::default());
+        copy
     }
 
-    /// Loads and shifts that feed one operation.
+    /// Puts copies in front of the nodes that use them.
+    fn insert_copies(&mut self, function: &mut Function) {
+        if self.copies.is_empty() {
+            return;
+        }
+        let copies: HashMap<Value, Value> = self.copies.drain(..).collect();
+        for block in &mut function.blocks {
+            let before = core::mem::take(&mut block.nodes);
+            for node in before {
+                block.nodes.extend(copies.get(&node));
+                block.nodes.push(node);
+            }
+        }
+    }
+
+    /// Shifts all of whose uses are operations that shift an operand.
+    fn shifts<M: Masm>(&mut self, function: &mut Function) {
+        let mut folded: HashMap<Value, Vec<Value>> = HashMap::new();
+        for block in function.block_ids() {
+            for &node in &function[block].nodes {
+                let data = &function[node];
+                let [a, b, _] = data.args;
+                let Op::Alu(op, _) = data.op else { continue };
+                if a == b || function.constant(b).is_some() {
+                    continue;
+                }
+                if is_shift_for::<M>(function, node, b) {
+                    folded.entry(b).or_default().push(node);
+                } else if op.commutes() && is_shift_for::<M>(function, node, a) {
+                    folded.entry(a).or_default().push(node);
+                }
+            }
+        }
+        let mut folded: Vec<(Value, Vec<Value>)> = folded.into_iter().collect();
+        folded.sort_unstable();
+        for (shift, nodes) in folded {
+            if self.uses[shift.0 as usize] as usize != nodes.len() {
+                continue;
+            }
+            self.sunk[shift.0 as usize] = true;
+            for (i, node) in nodes.into_iter().enumerate() {
+                let second = if i == 0 {
+                    shift
+                } else {
+                    let copy = self.copy(function, shift);
+                    self.copies.push((node, copy));
+                    copy
+                };
+                let args = &mut function[node].args;
+                if args[0] == shift {
+                    args.swap(0, 1);
+                }
+                args[1] = second;
+            }
+        }
+    }
+
+    /// Loads that feed one operation.
     fn operands<M: Masm>(&mut self, function: &mut Function, block: BlockId) {
         for i in 0..function[block].nodes.len() {
             let node = function[block].nodes[i];
@@ -130,6 +246,9 @@ impl Selection {
         let data = function[node];
         let [a, b, _] = data.args;
         if a == b || a == Value::NONE || b == Value::NONE {
+            return;
+        }
+        if self.sunk[b.0 as usize] {
             return;
         }
         if self.sinks::<M>(function, block, data.op, b) {
@@ -177,14 +296,6 @@ impl Selection {
                     _ => false,
                 };
                 M::FOLDS_LOADS && fits && takes_float_memory(into) && self.stays(arg, alias)
-            }
-            Op::Alu(crate::masm::AluOp::Shl, width) => {
-                match (into, function.constant(data.args[1])) {
-                    (Op::Alu(op, into_width), Some(count)) => {
-                        into_width == width && M::folds_shift(op, count)
-                    }
-                    _ => false,
-                }
             }
             _ => false,
         }

@@ -7,7 +7,7 @@
 use super::Machine;
 use super::live::has_place;
 use super::loops::{Loop, Loops};
-use crate::opt::ir::{BlockId, Exit, Function, Node, Op, Ty, Value};
+use crate::opt::ir::{BlockId, Function, Node, Op, Ty, Value};
 use crate::opt::select;
 use std::collections::HashMap;
 
@@ -132,10 +132,7 @@ impl Rewriter<'_> {
                 self.operands(function, cond);
             } else {
                 let replaced = self.operand(function, cond);
-                match &mut function[block].exit {
-                    Exit::Branch(cond, _) | Exit::Table(cond, _) => *cond = replaced,
-                    _ => unreachable!("only these have a condition"),
-                }
+                function[block].exit.set_condition(replaced);
             }
         }
         // Arguments of edges and returns are read from where the spilled value is.
