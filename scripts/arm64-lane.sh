@@ -6,8 +6,8 @@
 #   scripts/arm64-lane.sh run …           `cargo run` with these arguments, for example
 #                                         run --profile fuzz -p zwasm-diff -- --in-process --no-guards --count 1000
 #
-# Installs what is missing (Debian; through sudo when not root): a compiler with ARM64's standard library, a linker, a
-# C library and the emulator. Debian's compiler is used because its libraries for other
+# Installs what is missing (Debian; through sudo when not root): a compiler with ARM64's standard
+# library, a linker, a C library and the emulator. Debian's compiler is used because its libraries for other
 # architectures are packages. Build products are kept apart, in <target>/arm64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
