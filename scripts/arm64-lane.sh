@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Builds for ARM64 and runs tests there: on an x86_64 host under the emulator, slowly.
 #
-#   scripts/arm64-lane.sh                 the crates named below, spec scripts included
+#   scripts/arm64-lane.sh                 the crates named below: spec scripts and corpus included
 #   scripts/arm64-lane.sh -p zwasm-jit …  what `cargo test --tests` is to be given instead
 #   scripts/arm64-lane.sh run …           `cargo run` with these arguments, for example
 #                                         run --profile fuzz -p zwasm-diff -- --in-process --no-guards --count 1000
 #
-# Installs what is missing (Debian, as root): a compiler with ARM64's standard library, a linker, a
-# C library and the emulator. Debian's compiler is used because its libraries for other
+# Installs what is missing (Debian; through sudo when not root): a compiler with ARM64's standard
+# library, a linker, a C library and the emulator. Debian's compiler is used because its libraries for other
 # architectures are packages. Build products are kept apart, in <target>/arm64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,7 +15,9 @@ cd "$(dirname "$0")/.."
 # `--tests`: documentation tests would need a rustdoc of the same build.
 command=(test --tests)
 if [ $# -eq 0 ]; then
-    set -- -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast -p zwasm-diff
+    # Optimised, with the checks of a test: an emulator is slow enough.
+    set -- --profile fuzz \
+        -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wasi -p zwasm-wast -p zwasm-diff
 elif [ "$1" = run ]; then
     command=(run)
     shift
@@ -25,12 +27,17 @@ if [ "$(uname -m)" = aarch64 ]; then
     exec cargo "${command[@]}" "$@"
 fi
 
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
 packages=(rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 qemu-user)
 for package in "${packages[@]}"; do
     if ! dpkg-query --show --showformat='${Status}\n' "$package" 2> /dev/null | grep -q '^install ok'; then
-        dpkg --add-architecture arm64
-        apt-get update
-        apt-get install --yes --no-install-recommends "${packages[@]}"
+        as_root dpkg --add-architecture arm64
+        as_root apt-get update -q
+        as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -qy --no-install-recommends "${packages[@]}"
         break
     fi
 done

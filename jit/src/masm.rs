@@ -433,6 +433,13 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// context. Unsigned comparison; clobbers a scratch register.
     fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: Self::Label);
 
+    /// Takes an amount, to be given later, from a signed 64-bit counter, and goes to `empty` when
+    /// less was left. The counter lies `counter_offset` bytes into the structure whose address lies
+    /// `limits_offset` bytes into the context. Clobbers the scratch registers.
+    fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: Self::Label) -> Charge;
+    /// Gives the amount of a charge, at most [`PIECE_UNITS_MAX`](zwasm_core::fuel::PIECE_UNITS_MAX).
+    fn set_charge(&mut self, at: Charge, amount: u32);
+
     /// `dst = value`.
     fn imm(&mut self, dst: Gpr, value: u64);
     /// `dst = src`.
@@ -541,3 +548,7 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 /// Where the size of a frame is to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameSize(pub u32);
+
+/// Where the amount of a charge is to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Charge(pub u32);

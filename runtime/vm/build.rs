@@ -2,7 +2,9 @@
 //!
 //! Handlers end in a call of the next handler. LLVM turns that into a jump from optimisation
 //! level 2 on, for 64-bit targets whose C ABI passes all eight arguments in registers; elsewhere
-//! every handler returns to a loop instead. `ZWASM_LOOP_DISPATCH=1` forces the loop, for tests.
+//! every handler returns to a loop instead, and so it does wherever debug assertions are on, of
+//! which a build script knows nothing: the checks in reads and writes keep frames alive.
+//! `ZWASM_LOOP_DISPATCH=1` forces the loop, for tests.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(zwasm_tail_dispatch)");

@@ -14,6 +14,7 @@
 //! (slot *k* at `frame - base - 8 (k + 1)`), outgoing arguments.
 
 mod control;
+mod fuel;
 pub mod helpers;
 mod limits;
 mod memory;
@@ -31,7 +32,7 @@ pub use stress::Stress;
 pub(crate) use values::{part_of, width_of};
 
 use crate::abi::{Abi, Place};
-use crate::masm::{FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{Charge, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use control::ControlFrame;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
@@ -52,6 +53,8 @@ pub struct Env<'m> {
     pub guarded: bool,
     /// How many bytes of code a function may have, at most [`MAX_CODE_BYTES`].
     pub max_code_bytes: u32,
+    /// Whether code charges for its operators.
+    pub consume_fuel: bool,
     /// Detours, for tests.
     pub stress: Stress,
     /// Whether to record where the code of each operator begins, for people to look at.
@@ -178,6 +181,8 @@ struct Compiler<'m, M: Masm> {
     slow_truncations: Vec<truncate::Slow<M::Label>>,
     /// Tail calls that need a frame, with their operators' offsets in the module.
     tail_exits: Vec<(M::Label, u32)>,
+    /// The piece that the next operator belongs to, with its units so far.
+    charge: Option<(Charge, u32)>,
     overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
@@ -225,6 +230,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             raise_exits: Vec::new(),
             slow_truncations: Vec::new(),
             tail_exits: Vec::new(),
+            charge: None,
             overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -246,6 +252,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             offset = reader.original_position();
             next = (!reader.eof()).then(|| reader.read().expect(VALIDATED));
             if self.reachable {
+                self.take_fuel(&op);
                 self.operator(&op, next.as_ref());
             } else {
                 self.skip(&op);

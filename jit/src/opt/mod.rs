@@ -1,7 +1,7 @@
 //! The optimizing compiler: SSA form, a list of passes, register allocation, code.
 //!
 //! [`compile`] reads as the list. What the intermediate form has no words for yet (handlers of
-//! exceptions, processors without vectors, functions beyond a limit) is left to the baseline
+//! exceptions, fuel, processors without vectors, functions beyond a limit) is left to the baseline
 //! compiler, whose frames and calling convention are the same.
 
 mod alloc;
@@ -53,7 +53,7 @@ fn optimise<M: Masm>(
     func: u32,
     body: &FunctionBody<'_>,
 ) -> Result<Compiled, Unsupported> {
-    if !M::with_features(features).has_vectors() {
+    if env.consume_fuel || !M::with_features(features).has_vectors() {
         return Err(Unsupported::Operator);
     }
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();

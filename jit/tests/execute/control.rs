@@ -1,4 +1,6 @@
-//! Frames, jumps, tables, calls and the stack check.
+//! Frames, jumps, tables, calls, the stack check and charges.
+
+use std::cell::Cell;
 
 use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 
@@ -83,6 +85,31 @@ fn stack_checks() {
             state.pointers[0] = limits.as_ptr() as u64;
             let after = code.check(&state, Changes::Nothing, Kept::Allocatable);
             assert_eq!(after.exit, exit);
+        }
+    }
+}
+
+#[test]
+fn charges() {
+    for host in hosts() {
+        for (left, amount, exit) in [
+            (5_i64, 5, 0),
+            (5, 6, 1),
+            (0, 1, 1),
+            (-3, 4095, 1),
+            (i64::MAX, 4095, 0),
+            (i64::MIN, 1, 1),
+        ] {
+            let code = Code::snippet(host, |m, exits| {
+                let charge = m.charge(POINTERS_OFFSET, 8, exits[1]);
+                m.set_charge(charge, amount);
+            });
+            let counter = [Cell::new(0), Cell::new(left)];
+            let mut state = State::new();
+            state.pointers[0] = counter.as_ptr() as u64;
+            let after = code.check(&state, Changes::Nothing, Kept::Allocatable);
+            assert_eq!(after.exit, exit, "{left} - {amount}");
+            assert_eq!(counter[1].get(), left.wrapping_sub(i64::from(amount)));
         }
     }
 }

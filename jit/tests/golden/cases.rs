@@ -2,6 +2,7 @@
 
 use super::vector_cases;
 use zwasm_core::TrapCode;
+use zwasm_core::fuel::PIECE_UNITS_MAX;
 use zwasm_jit::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr,
     IntUnary, LoadOp, Masm, Mem, Operand, StoreOp, ToInt, Width,
@@ -554,6 +555,12 @@ fn control<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     cases.add("check_stack".to_owned(), |m, exits| {
         m.check_stack(16, 8, exits[0])
     });
+    for amount in [1, PIECE_UNITS_MAX] {
+        cases.add(format!("charge {amount}"), |m, exits| {
+            let charge = m.charge(16, 8, exits[0]);
+            m.set_charge(charge, amount);
+        });
+    }
     cases.add("jump ahead and back".to_owned(), |m, exits| {
         m.jump(exits[0]);
         m.jump(exits[1]);

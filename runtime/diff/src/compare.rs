@@ -1,7 +1,7 @@
 //! Runs one module under two engines, step by step, and compares.
 //!
 //! After each call: whether it returned, its results, or why it did not and at which operators of
-//! which functions. At the end: what host functions were called with, memories, tables, globals.
+//! which functions, and the fuel left. At the end: what host functions were called with, memories, tables, globals.
 //!
 //! Not compared: how deep a guest may call, which tiers decide by frames of different sizes.
 
@@ -133,6 +133,11 @@ pub fn run(pair: &Pair, wasm: &[u8], seed: u64) -> Result<Summary, String> {
                 .map(|&ty| argument(&mut rng, ty))
                 .collect();
             let Some(args) = args else { continue };
+            if pair.fuel {
+                let units = [50, 1_000, 20_000, 1 << 40][rng.usize(..4)];
+                oracle.set_fuel(units);
+                native.set_fuel(units);
+            }
             let expected = oracle.call(index, &args);
             let got = native.call(index, &args);
             if expected.is_exhaustion() || got.is_exhaustion() {
@@ -144,6 +149,16 @@ pub fn run(pair: &Pair, wasm: &[u8], seed: u64) -> Result<Summary, String> {
                     "round {round}, exported function {index}, arguments {args:x?}: {expected:x?} \
                      became {got:x?}"
                 ));
+            }
+            if pair.fuel {
+                let left = [&oracle.store, &native.store].map(|store| store.get_fuel());
+                let [oracle, native] = left.map(|fuel| fuel.expect("engines that count"));
+                if oracle != native {
+                    return Err(format!(
+                        "round {round}, exported function {index}: {oracle} units of fuel left \
+                         became {native}"
+                    ));
+                }
             }
             match expected {
                 Ending::Returned(_) => summary.returned += 1,
@@ -213,6 +228,8 @@ impl Side {
             digest: 0,
         };
         let mut store = Store::new(engine, host);
+        // For the start function; engines that do not count refuse it.
+        let _ = store.set_fuel(100_000);
         store.limiter(|host| &mut host.limits);
         let imports = imports(&mut store, &module, seed).map_err(|error| Ending::of(&error))?;
         let instance =
@@ -232,6 +249,11 @@ impl Side {
             exports,
             functions,
         })
+    }
+
+    fn set_fuel(&mut self, units: u64) {
+        let set = self.store.set_fuel(units);
+        set.expect("an engine that counts");
     }
 
     fn call(&mut self, index: usize, args: &[Val]) -> Ending {

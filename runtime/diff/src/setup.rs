@@ -1,10 +1,10 @@
-//! How engines are configured: reservations, and the detours of the compiler.
+//! How engines are configured: tiers, reservations, fuel, and the detours of the compiler.
 
 use fastrand::Rng;
 use zwasm::{Config, Engine, Stress, Tier};
 
 /// An engine keeps the code of all its modules: it is replaced after this many.
-const MODULES_PER_ENGINE: u32 = 2_000;
+const MODULES_PER_ENGINE: u32 = 500;
 
 /// Enough native stack for deep frames; threads that run guests need more.
 const NATIVE_STACK_BYTES: usize = 16 << 20;
@@ -18,6 +18,10 @@ const SMALL_RESERVATION_BYTES: u64 = 1 << 20;
 /// One configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Setup {
+    /// The tier under test.
+    pub tier: Tier,
+    /// Whether both engines count fuel.
+    pub fuel: bool,
     /// Whether memories have guard regions.
     pub guarded: bool,
     /// Whether the stack is so small that calls end early.
@@ -77,7 +81,15 @@ const NONE: Stress = Stress {
 impl Setup {
     /// Chooses one: the compiler takes detours in about half of them.
     pub fn choose(rng: &mut Rng) -> Setup {
+        // With the interpreter alone there is nothing to compare it with but itself.
+        let natives = Tier::ALL.get(1..).unwrap_or_default();
         Setup {
+            tier: match natives {
+                [] => Tier::Interp,
+                [.., last] if rng.u8(..4) != 0 => *last,
+                all => all[rng.usize(..all.len())],
+            },
+            fuel: rng.u8(..8) == 0,
             guarded: rng.bool(),
             small_stack: rng.u8(..16) == 0,
             portable: rng.u8(..4) == 0,
@@ -89,12 +101,12 @@ impl Setup {
         }
     }
 
-    /// The configuration of a tier.
-    #[must_use]
-    pub fn config(self, tier: Tier) -> Config {
+    /// The configuration of the interpreter or of the tier under test.
+    fn config(self, tier: Tier) -> Config {
         let mut config = Config::new();
         config
             .tier(tier)
+            .consume_fuel(self.fuel)
             .max_wasm_stack(8 << 20)
             .max_native_stack(NATIVE_STACK_BYTES)
             .max_table_elements(20_000)
@@ -118,23 +130,23 @@ pub struct Pair {
     pub interpreter: Engine,
     /// The tier under test.
     pub native: Engine,
+    /// Whether both count fuel.
+    pub fuel: bool,
     uses: u32,
 }
 
 /// Engines, made when they are needed and used again.
 #[derive(Debug)]
 pub struct Engines {
-    tier: Tier,
     guards: bool,
     pairs: Vec<(Setup, Pair)>,
 }
 
 impl Engines {
-    /// No engines yet, of the fastest tier of this build.
+    /// No engines yet.
     #[must_use]
     pub fn new() -> Engines {
         Engines {
-            tier: *Tier::ALL.last().expect("there is the interpreter"),
             guards: true,
             pairs: Vec::new(),
         }
@@ -150,13 +162,13 @@ impl Engines {
         setup.guarded &= self.guards;
         let at = self.pairs.iter().position(|(of, _)| *of == setup);
         let at = at.unwrap_or_else(|| {
-            self.pairs.push((setup, Pair::new(setup, self.tier)));
+            self.pairs.push((setup, Pair::new(setup)));
             self.pairs.len() - 1
         });
         let pair = &mut self.pairs[at].1;
         pair.uses += 1;
         if pair.uses > MODULES_PER_ENGINE {
-            *pair = Pair::new(setup, self.tier);
+            *pair = Pair::new(setup);
         }
         pair
     }
@@ -169,11 +181,12 @@ impl Default for Engines {
 }
 
 impl Pair {
-    fn new(setup: Setup, tier: Tier) -> Pair {
+    fn new(setup: Setup) -> Pair {
         let engine = |tier| Engine::new(&setup.config(tier)).expect("a valid configuration");
         Pair {
             interpreter: engine(Tier::Interp),
-            native: engine(tier),
+            native: engine(setup.tier),
+            fuel: setup.fuel,
             uses: 0,
         }
     }

@@ -19,7 +19,8 @@ pub fn generate(rng: &mut Rng) -> Vec<u8> {
         allow_floats: rng.u8(..4) != 0,
         custom_page_sizes_enabled: rng.u8(..8) == 0,
         simd_enabled: rng.bool(),
-        relaxed_simd_enabled: rng.bool(),
+        // Its NaNs would not be canonical.
+        relaxed_simd_enabled: false,
         memory64_enabled: rng.bool(),
         exceptions_enabled: rng.bool(),
         tail_call_enabled: rng.bool(),

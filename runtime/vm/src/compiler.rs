@@ -50,14 +50,31 @@ impl Module {
     /// # Errors
     /// When there is no such function, or it is beyond a limit of the compiler.
     pub fn machine_code(&self, defined: u32, isa: Isa) -> Result<MachineCode> {
+        self.machine_code_with(defined, isa, x86_64_features(self.inner()))
+    }
+
+    /// As [`Module::machine_code`], for processors that have everything zwasm knows of, so that the
+    /// code is the same on every machine. For tests of the compilers.
+    ///
+    /// # Errors
+    /// As there.
+    #[doc(hidden)]
+    pub fn machine_code_of_newest(&self, defined: u32, isa: Isa) -> Result<MachineCode> {
+        self.machine_code_with(defined, isa, isa::x86_64::Features::ALL)
+    }
+
+    fn machine_code_with(
+        &self,
+        defined: u32,
+        isa: Isa,
+        x86_64: isa::x86_64::Features,
+    ) -> Result<MachineCode> {
         let module = self.inner();
         if defined as usize >= module.info.bodies.len() {
             return Err(Error::usage(format!("there is no function {defined}")));
         }
         let compiled = match isa {
-            Isa::X86_64 => {
-                compile::<isa::x86_64::X64Masm>(module, x86_64_features(module), defined, true)
-            }
+            Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true),
             Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true),
         }?;
         Ok(MachineCode {
@@ -99,6 +116,7 @@ pub(crate) fn compile<M: Masm>(
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
         guarded: config.memory_reservation_bytes.is_none(),
         max_code_bytes: config.max_function_code_bytes,
+        consume_fuel: config.consume_fuel,
         stress: config.stress,
         record_operators,
     };

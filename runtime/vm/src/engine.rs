@@ -163,15 +163,19 @@ impl Config {
         Config::default()
     }
 
-    /// Chooses how functions are executed. Without a choice it is [`Tier::default()`], or a tier
-    /// that has everything the configuration asks for.
+    /// Chooses how functions are executed. Default: [`Tier::default()`].
     pub fn tier(&mut self, tier: Tier) -> &mut Config {
         self.tier = Some(tier);
         self
     }
 
-    /// Counts deterministic fuel: every operator costs one unit, and a store whose fuel is used up
-    /// traps. Off by default. Only [`Tier::Interp`] counts it so far.
+    /// Counts deterministic fuel: every operator that is executed costs one unit, and a store whose
+    /// fuel is used up traps. Off by default, when code is made without any counting.
+    ///
+    /// Operators are charged ahead, up to the next branch, call or end of a block, and at most
+    /// 4095 at a time: code traps before operators that the fuel left does not pay for, and one
+    /// that traps for another reason has paid for those that would have followed. Amounts and
+    /// places are the same in every tier.
     pub fn consume_fuel(&mut self, yes: bool) -> &mut Config {
         self.consume_fuel = yes;
         self
@@ -272,17 +276,7 @@ impl Engine {
         if config.max_wasm_stack_bytes < 4096 {
             return Err(Error::usage("max_wasm_stack must be at least 4096 bytes"));
         }
-        let tier = match config.tier {
-            None if config.consume_fuel => Tier::Interp,
-            None => Tier::default(),
-            Some(tier) if config.consume_fuel && tier != Tier::Interp => {
-                return Err(Error::usage(format!(
-                    "the tier '{tier}' does not count fuel: choose '{}'",
-                    Tier::Interp
-                )));
-            }
-            Some(tier) => tier,
-        };
+        let tier = config.tier.unwrap_or_default();
         if config.validation_threads == Some(0) {
             return Err(Error::usage("validation_threads must be at least 1"));
         }

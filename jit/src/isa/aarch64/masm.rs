@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use dynasmrt::aarch64::{Aarch64Relocation, encode_floating_point_immediate};
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 use zwasm_core::TrapCode;
+use zwasm_core::fuel::PIECE_UNITS_MAX;
 
 use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
-use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, ZERO};
+use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
 use crate::masm::{
-    AluOp, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
+    AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
     RegisterFile, StoreOp, ToInt, Width,
 };
@@ -356,6 +357,25 @@ impl Masm for A64Masm {
         self.load(LoadOp::U64, X16, Mem::at(X16, limit_offset));
         self.three_with_stack(Three::Subs, ZERO, SP, X16);
         self.branch_when(Test::Flags(Cc::Lo), slow);
+    }
+
+    fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: DynamicLabel) -> Charge {
+        let counter = Mem::at(X16, counter_offset);
+        self.load(LoadOp::U64, X16, Mem::at(FILE.context, limits_offset));
+        self.load(LoadOp::U64, X17, counter);
+        let at = Charge(self.offset());
+        self.word(NOP);
+        self.store(StoreOp::B8, X17, counter);
+        self.branch_when(Test::Flags(Cc::Lt), empty);
+        at
+    }
+
+    fn set_charge(&mut self, at: Charge, amount: u32) {
+        assert!(amount <= PIECE_UNITS_MAX, "pieces are short");
+        let mut scratch = A64Masm::new();
+        scratch.add_imm(AddImm::Subs, Width::W64, X17, X17, amount);
+        let word = scratch.finish()[..4].try_into().expect("one instruction");
+        self.patches.push((at.0, u32::from_le_bytes(word)));
     }
 
     fn imm(&mut self, dst: Gpr, value: u64) {

@@ -11,6 +11,7 @@ pub(super) const PRIVATE: Gpr = Gpr(15);
 /// Another one, for sequences that need two.
 pub(super) const PRIVATE_2: Gpr = Gpr(14);
 pub(super) const X16: Gpr = Gpr(16);
+pub(super) const X17: Gpr = Gpr(17);
 pub(super) const FP: Gpr = Gpr(29);
 /// Number 31 is the stack pointer in addresses and in additions of constants.
 pub(super) const SP: Gpr = Gpr(31);
@@ -50,7 +51,7 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     memory_base: Gpr(27),
     frame: FP,
     stack: SP,
-    scratch: [X16, Gpr(17)],
+    scratch: [X16, X17],
     float_scratch: Fpr(31),
     c_saved: &generals::<10>(19),
     c_float_saved: &floats::<8>(8),

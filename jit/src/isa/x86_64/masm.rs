@@ -9,11 +9,12 @@ use std::collections::HashMap;
 use dynasmrt::x64::X64Relocation;
 use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 use zwasm_core::TrapCode;
+use zwasm_core::fuel::PIECE_UNITS_MAX;
 
 use super::encode::{Cc, Group, Op, Rm};
 use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
 use crate::masm::{
-    AluOp, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
+    AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
     RegisterFile, StoreOp, ToInt, Width,
 };
@@ -61,8 +62,8 @@ pub struct X64Masm {
     pub(super) features: Features,
     /// What operations may overwrite.
     pub(super) private: [Gpr; 2],
-    /// Frame sizes to be written at the end: offset, bytes.
-    frames: Vec<(u32, u32)>,
+    /// Frame sizes and charges to be written at the end: offset, immediate.
+    patches: Vec<(u32, u32)>,
     constants: Vec<(Constant, DynamicLabel)>,
     constant_labels: HashMap<Constant, DynamicLabel>,
     tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
@@ -179,7 +180,7 @@ impl Masm for X64Masm {
             asm: VecAssembler::new(0),
             features,
             private: [RCX, RDX],
-            frames: Vec::new(),
+            patches: Vec::new(),
             constants: Vec::new(),
             constant_labels: HashMap::new(),
             tables: Vec::new(),
@@ -246,9 +247,9 @@ impl Masm for X64Masm {
         self.append_constants();
         self.append_tables();
         let mut code = self.asm.finalize().expect("every label is bound once");
-        for (offset, size_bytes) in self.frames {
+        for (offset, immediate) in self.patches {
             let at = offset as usize;
-            code[at..at + 4].copy_from_slice(&size_bytes.to_le_bytes());
+            code[at..at + 4].copy_from_slice(&immediate.to_le_bytes());
         }
         code
     }
@@ -268,7 +269,7 @@ impl Masm for X64Masm {
             size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
             "a frame is a multiple of 16 bytes and below 2 GiB"
         );
-        self.frames.push((at.0, size_bytes));
+        self.patches.push((at.0, size_bytes));
     }
 
     fn leave(&mut self) {
@@ -301,6 +302,22 @@ impl Masm for X64Masm {
             limit,
         );
         self.jump_near_or_far(Some(Cc::Below), slow);
+    }
+
+    fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: DynamicLabel) -> Charge {
+        self.load(LoadOp::U64, R11, Mem::at(FILE.context, limits_offset));
+        let counter = Rm::Mem(Mem::at(R11, counter_offset));
+        // The 32-bit form, whatever the amount will be.
+        self.emit(Op::one(0x81), Width::W64, Group::Sub as u8, counter);
+        let at = Charge(self.offset());
+        self.asm.push_i32(0);
+        self.jump_near_or_far(Some(Cc::Less), empty);
+        at
+    }
+
+    fn set_charge(&mut self, at: Charge, amount: u32) {
+        assert!(amount <= PIECE_UNITS_MAX, "pieces are short");
+        self.patches.push((at.0, amount));
     }
 
     fn imm(&mut self, dst: Gpr, value: u64) {

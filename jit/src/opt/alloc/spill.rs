@@ -153,7 +153,10 @@ impl Rewriter<'_> {
                 continue;
             }
             if self.sunk[arg.0 as usize] {
-                self.operands(function, arg);
+                // A reload of an earlier round reads the slot, however often its value fails.
+                if function[arg].op != Op::Reload {
+                    self.operands(function, arg);
+                }
             } else if i == 1 && self.folds(function, node, arg) {
                 function[node].args[i] = self.reload(function, arg, true);
             } else {

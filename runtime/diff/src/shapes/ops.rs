@@ -113,10 +113,11 @@ static VECTORS: &[Group] = &[
         I::I64x2ExtendLowI32x4U, I::I64x2ExtendHighI32x4U, I::I32x4TruncSatF32x4S,
         I::I32x4TruncSatF32x4U, I::I32x4TruncSatF64x2SZero, I::I32x4TruncSatF64x2UZero,
         I::F32x4ConvertI32x4S, I::F32x4ConvertI32x4U, I::F64x2ConvertLowI32x4S,
-        I::F64x2ConvertLowI32x4U,
+        I::F64x2ConvertLowI32x4U, I::I32x4RelaxedTruncF32x4S, I::I32x4RelaxedTruncF32x4U,
+        I::I32x4RelaxedTruncF64x2SZero, I::I32x4RelaxedTruncF64x2UZero,
     ]),
     (&[V128, V128], V128, Nan::Hidden, &[
-        I::I8x16Swizzle, I::V128And, I::V128AndNot, I::V128Or, I::V128Xor, I::I8x16Eq, I::I8x16Ne,
+        I::I8x16Swizzle, I::I8x16RelaxedSwizzle, I::V128And, I::V128AndNot, I::V128Or, I::V128Xor, I::I8x16Eq, I::I8x16Ne,
         I::I8x16LtS, I::I8x16LtU, I::I8x16GtS, I::I8x16GtU, I::I8x16LeS, I::I8x16LeU, I::I8x16GeS,
         I::I8x16GeU, I::I16x8Eq, I::I16x8Ne, I::I16x8LtS, I::I16x8LtU, I::I16x8GtS, I::I16x8GtU,
         I::I16x8LeS, I::I16x8LeU, I::I16x8GeS, I::I16x8GeU, I::I32x4Eq, I::I32x4Ne, I::I32x4LtS,
@@ -138,8 +139,15 @@ static VECTORS: &[Group] = &[
         I::I32x4ExtMulLowI16x8S, I::I32x4ExtMulHighI16x8S, I::I32x4ExtMulLowI16x8U,
         I::I32x4ExtMulHighI16x8U, I::I64x2Add, I::I64x2Sub, I::I64x2Mul, I::I64x2ExtMulLowI32x4S,
         I::I64x2ExtMulHighI32x4S, I::I64x2ExtMulLowI32x4U, I::I64x2ExtMulHighI32x4U,
+        I::I16x8RelaxedQ15mulrS, I::I16x8RelaxedDotI8x16I7x16S,
     ]),
-    (&[V128, V128, V128], V128, Nan::Hidden, &[I::V128Bitselect]),
+    (&[V128, V128, V128], V128, Nan::Hidden, &[
+        I::V128Bitselect, I::I8x16RelaxedLaneselect, I::I16x8RelaxedLaneselect,
+        I::I32x4RelaxedLaneselect, I::I64x2RelaxedLaneselect,
+        I::I32x4RelaxedDotI8x16I7x16AddS,
+    ]),
+    (&[V128, V128, V128], V128, Nan::Lanes32, &[I::F32x4RelaxedMadd, I::F32x4RelaxedNmadd]),
+    (&[V128, V128, V128], V128, Nan::Lanes64, &[I::F64x2RelaxedMadd, I::F64x2RelaxedNmadd]),
     (&[V128, I32], V128, Nan::Hidden, &[
         I::I8x16Shl, I::I8x16ShrS, I::I8x16ShrU, I::I16x8Shl, I::I16x8ShrS, I::I16x8ShrU,
         I::I32x4Shl, I::I32x4ShrS, I::I32x4ShrU, I::I64x2Shl, I::I64x2ShrS, I::I64x2ShrU,
@@ -162,9 +170,11 @@ static VECTORS: &[Group] = &[
     ]),
     (&[V128, V128], V128, Nan::Lanes32, &[
         I::F32x4Add, I::F32x4Sub, I::F32x4Mul, I::F32x4Div, I::F32x4Min, I::F32x4Max,
+        I::F32x4RelaxedMin, I::F32x4RelaxedMax,
     ]),
     (&[V128, V128], V128, Nan::Lanes64, &[
         I::F64x2Add, I::F64x2Sub, I::F64x2Mul, I::F64x2Div, I::F64x2Min, I::F64x2Max,
+        I::F64x2RelaxedMin, I::F64x2RelaxedMax,
     ]),
 ];
 

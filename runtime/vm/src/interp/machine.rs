@@ -34,7 +34,7 @@ impl Outcome {
     /// A host function panicked; the store holds the panic.
     pub(crate) const HOST_PANIC: Outcome = Outcome(0x103);
     /// Loop dispatch only: go on with the registers saved in the store.
-    #[cfg(not(zwasm_tail_dispatch))]
+    #[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
     pub(crate) const CONTINUE: Outcome = Outcome(0x102);
 
     pub(crate) const fn trap(code: TrapCode) -> Outcome {
@@ -105,7 +105,7 @@ pub(crate) unsafe fn handler_at(ip: Ip) -> Handler {
 /// # Safety
 /// The registers describe a frame that the translator and the store set up.
 pub(crate) unsafe fn run(regs: Registers) -> Outcome {
-    #[cfg(zwasm_tail_dispatch)]
+    #[cfg(all(zwasm_tail_dispatch, not(debug_assertions)))]
     // SAFETY: forwarded.
     unsafe {
         handler_at(regs.ip)(
@@ -119,7 +119,7 @@ pub(crate) unsafe fn run(regs: Registers) -> Outcome {
             regs.acc64,
         )
     }
-    #[cfg(not(zwasm_tail_dispatch))]
+    #[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
     // SAFETY: forwarded; a handler that returns `CONTINUE` has saved the registers.
     unsafe {
         let limits = (*regs.cx).limits;
@@ -144,7 +144,7 @@ pub(crate) unsafe fn run(regs: Registers) -> Outcome {
 }
 
 /// Goes on at `$ip` with the given registers.
-#[cfg(zwasm_tail_dispatch)]
+#[cfg(all(zwasm_tail_dispatch, not(debug_assertions)))]
 macro_rules! dispatch {
     ($ip:expr, $fp:expr, $cx:expr, $mem:expr, $len:expr, $acc:expr, $a32:expr, $a64:expr) => {{
         let ip: $crate::interp::machine::Ip = $ip;
@@ -153,7 +153,7 @@ macro_rules! dispatch {
 }
 
 /// Goes on at `$ip` with the given registers.
-#[cfg(not(zwasm_tail_dispatch))]
+#[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
 macro_rules! dispatch {
     ($ip:expr, $fp:expr, $cx:expr, $mem:expr, $len:expr, $acc:expr, $a32:expr, $a64:expr) => {{
         let cx = $cx;

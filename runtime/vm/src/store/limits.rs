@@ -4,7 +4,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
 
-#[cfg(not(zwasm_tail_dispatch))]
+#[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
 use crate::interp::machine::Registers;
 
 /// State shared between a store, its running code and its [`InterruptHandle`]s.
@@ -31,7 +31,7 @@ pub(crate) struct StoreLimits {
     /// The kernel's number of the thread that runs native code, else 0.
     pub(crate) thread: AtomicI32,
     /// Loop dispatch saves the machine's registers here between two handlers.
-    #[cfg(not(zwasm_tail_dispatch))]
+    #[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
     pub(crate) registers: UnsafeCell<Registers>,
     /// Keeps the type out of reach of accidental sharing.
     pub(crate) _not_sync: UnsafeCell<()>,

@@ -64,7 +64,7 @@ fn drive_with(bytes: &[u8], tier: Tier, reservation: Option<u64>) -> Reached {
     store.limiter(|limits| limits);
     let _watchdog = match store.set_fuel(FUEL) {
         Ok(()) => None,
-        // A tier without fuel: whatever runs for long is interrupted instead.
+        // Native tiers do without fuel: whatever runs for long is interrupted instead.
         Err(_) => Some(Watchdog::new(store.interrupt_handle())),
     };
     let Some(imports) = imports(&mut store, &module) else {

@@ -178,14 +178,12 @@ impl Translator<'_> {
 
     fn set_unreachable(&mut self) {
         self.reachable = false;
-        self.fuel_word = None;
         self.forget_accumulators();
     }
 
     /// A place that branches come to.
     fn bind_here(&mut self) {
         self.forget_accumulators();
-        self.fuel_word = None;
     }
 
     fn patch(&mut self, patch: Patch) {
@@ -350,7 +348,6 @@ impl Translator<'_> {
 
     fn after_branch(&mut self) {
         self.forget_elidable();
-        self.fuel_word = None;
     }
 
     fn target_index(&self, depth: u32) -> usize {
@@ -587,7 +584,6 @@ impl Translator<'_> {
         self.has_calls = true;
         self.truncate(self.stack.len() - ty.params().len());
         self.forget_accumulators();
-        self.fuel_word = None;
         for &result in ty.results() {
             self.push(result, Place::Canonical);
         }

@@ -22,7 +22,7 @@ use emit::{CLASSES, Elidable, LastDef};
 use operand::{Place, Value};
 use std::sync::Arc;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
-use zwasm_core::{FuncType, ValType};
+use zwasm_core::{FuncType, ValType, fuel};
 
 /// A local's type and slot.
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +65,7 @@ struct Translator<'m> {
     offset: u64,
     clauses: Vec<PendingClause>,
     catches: Vec<(u32, u32, core::ops::Range<usize>)>,
-    /// The operand word of the fuel instruction of the current straight piece of code.
+    /// The operand word of the fuel instruction of the piece that the next operator belongs to.
     fuel_word: Option<usize>,
     consume_fuel: bool,
 }
@@ -137,7 +137,7 @@ impl<'m> Translator<'m> {
             self.offset = reader.original_position();
             let op = reader.read().expect(VALIDATED);
             if self.reachable {
-                self.take_fuel();
+                self.take_fuel(&op);
                 self.operator(&op);
             } else {
                 self.skip(&op);
@@ -270,8 +270,8 @@ impl<'m> Translator<'m> {
 
     // --- fuel ---
 
-    /// Charges the current operator to the straight piece of code that it belongs to.
-    fn take_fuel(&mut self) {
+    /// Charges an operator to the piece that it belongs to.
+    fn take_fuel(&mut self, op: &Operator<'_>) {
         if !self.consume_fuel {
             return;
         }
@@ -283,8 +283,8 @@ impl<'m> Translator<'m> {
                 self.code.len() - 1
             }
         };
-        self.fuel_word = Some(word);
         self.code[word] += 1;
+        self.fuel_word = (!fuel::ends_piece(op, self.code[word])).then_some(word);
     }
 
     // --- operators ---
