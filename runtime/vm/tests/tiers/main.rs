@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod limits;
+mod memory_state;
 mod regressions;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
