@@ -192,6 +192,14 @@ pub enum DivOp {
     RemU,
 }
 
+/// Upper halves of products of 64-bit integers.
+#[allow(missing_docs, reason = "named after what the operands are taken for")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MulHigh {
+    Signed,
+    Unsigned,
+}
+
 /// Integer operations with one operand.
 #[allow(missing_docs, reason = "named after the instructions")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -366,6 +374,8 @@ pub enum FixedRoles {
     Shift(AluOp),
     /// A division.
     Div,
+    /// The upper half of a product.
+    MulHigh,
 }
 
 /// What an operation does to a register beside its result.
@@ -472,6 +482,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    /// `dst =` the upper 64 bits of `a * b`.
+    fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr);
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     fn div(

@@ -1,51 +1,44 @@
 //! Value numbering and folding: one walk over the blocks in their order, in which each node is
 //! simplified, and replaced by an equal one that dominates it.
 //!
-//! Nodes that read memory are equal when nothing in between may have written what they read. That
-//! is known within a block and along ways without joins, where the state of the block before goes
-//! on; at joins and loop headers, nothing is known of memory. A store makes known what a load of
-//! the same place would give.
+//! Nodes that read memory are equal when nothing in between may have written what they read. A
+//! class of memory keeps its state over a join when it is the same on all ways that lead there, and
+//! over a loop's header when nothing in the loop writes it. A store makes known what a load of the
+//! same place would give.
+//!
+//! What conditions are is known behind the branches and checks that they decided, and how far into
+//! a memory an address may reach behind a check of its bounds.
 
 use super::dominators::Dominators;
-use super::fold::{Simpler, simplify};
+use super::fold::{Maker, Simpler, simplify, truth};
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
-use crate::masm::{FloatPart, LoadOp, StoreOp};
+use super::loops::{Loops, Writes};
+use super::memory::{self, class};
+use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
 use std::collections::HashMap;
 
 /// Equal nodes by what they compute: each with the block that it is in, the latest last.
 type Table = HashMap<Node, Vec<(BlockId, Value)>>;
 
-/// How often each class of memory has been written, as far as one way tells.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-struct Versions {
-    length: u32,
-    table: u32,
-    global: u32,
-    heap: u32,
-}
-
-impl Versions {
-    fn of(&mut self, alias: Alias) -> Option<&mut u32> {
-        match alias {
-            Alias::Fixed => None,
-            Alias::Length => Some(&mut self.length),
-            Alias::Table => Some(&mut self.table),
-            Alias::Global => Some(&mut self.global),
-            Alias::Heap => Some(&mut self.heap),
-        }
-    }
-}
+/// Which state each class of memory is in, in the order of [`memory::CLASSES`]: equal numbers,
+/// equal contents.
+type Versions = [u32; 4];
 
 pub(super) fn run(function: &mut Function) {
-    let dominators = Dominators::of(function);
+    let count = function.blocks.len();
     let mut pass = Pass {
         replaced: (0..function.nodes.len() as u32).map(Value).collect(),
         constants: HashMap::new(),
         table: HashMap::new(),
         reads: HashMap::new(),
+        facts: HashMap::new(),
+        reaches: HashMap::new(),
         next_version: 1,
-        at_end: vec![None; function.blocks.len()],
-        dominators,
+        at_end: vec![None; count],
+        loops: Loops::of(function),
+        writes: Writes::of(function),
+        predecessors: predecessors(function),
+        dominators: Dominators::of(function),
     };
     for (i, node) in function.nodes.iter().enumerate() {
         if node.op == Op::Const {
@@ -54,14 +47,12 @@ pub(super) fn run(function: &mut Function) {
                 .or_insert(Value(i as u32));
         }
     }
-    let single = single_predecessors(function);
     for block in function.block_ids() {
-        pass.block(function, block, single[block.0 as usize]);
+        pass.block(function, block);
     }
     let replaced = pass.replaced;
     // Arguments on ways back may name values that were replaced later.
     function.map_args(|value| replaced[value.0 as usize]);
-    fold_branches(function);
 }
 
 struct Pass {
@@ -71,23 +62,46 @@ struct Pass {
     table: Table,
     /// Nodes that read memory, with the version of what they read.
     reads: HashMap<(Node, u32), Vec<(BlockId, Value)>>,
+    /// Whether values are other than zero, from a block on.
+    facts: HashMap<Value, Vec<(BlockId, bool)>>,
+    /// How many bytes lie in a memory from an address on, by the address and the memory's length,
+    /// from a block on.
+    reaches: HashMap<(Value, Value), Vec<(BlockId, u64)>>,
     next_version: u32,
     /// The versions at the end of each block seen so far.
     at_end: Vec<Option<Versions>>,
+    loops: Loops,
+    writes: Writes,
+    /// The blocks that lead to each, once per way.
+    predecessors: Vec<Vec<BlockId>>,
     dominators: Dominators,
 }
 
-/// The only block that leads to each, if there is just one way.
-fn single_predecessors(function: &Function) -> Vec<Option<BlockId>> {
-    let mut counts = vec![(0_u32, BlockId(0)); function.blocks.len()];
+fn predecessors(function: &Function) -> Vec<Vec<BlockId>> {
+    let mut predecessors = vec![Vec::new(); function.blocks.len()];
     for block in function.block_ids() {
         for edge in function[block].exit.edges() {
-            let count = &mut counts[edge.to.0 as usize];
-            *count = (count.0 + 1, block);
+            predecessors[edge.to.0 as usize].push(block);
         }
     }
-    let single = |(ways, from): (u32, BlockId)| (ways == 1).then_some(from);
-    counts.into_iter().map(single).collect()
+    predecessors
+}
+
+/// The latest entry of a block that dominates this one.
+///
+/// Blocks come in an order in which those that dominate no more block never will again.
+fn latest<T: Copy>(
+    entries: &mut Vec<(BlockId, T)>,
+    dominators: &Dominators,
+    block: BlockId,
+) -> Option<T> {
+    while let Some(&(from, entry)) = entries.last() {
+        if dominators.dominates(from, block) {
+            return Some(entry);
+        }
+        entries.pop();
+    }
+    None
 }
 
 impl Pass {
@@ -96,24 +110,123 @@ impl Pass {
         self.next_version
     }
 
-    fn block(&mut self, function: &mut Function, block: BlockId, from: Option<BlockId>) {
-        let known = from.and_then(|from| self.at_end[from.0 as usize]);
-        let mut versions = known.unwrap_or_else(|| Versions {
-            length: self.fresh(),
-            table: self.fresh(),
-            global: self.fresh(),
-            heap: self.fresh(),
-        });
-        let nodes = core::mem::take(&mut function[block].nodes);
-        let mut kept = Vec::with_capacity(nodes.len());
-        for value in nodes {
+    /// The state of memory at the start of a block.
+    fn at_start(&mut self, block: BlockId) -> Versions {
+        let mut agreed: Option<[Option<u32>; 4]> = None;
+        for &from in &self.predecessors[block.0 as usize] {
+            if from >= block {
+                // A way back: what the loop writes is asked below.
+                continue;
+            }
+            let known = self.at_end[from.0 as usize].map(|versions| versions.map(Some));
+            let known = known.unwrap_or_default();
+            agreed = Some(match agreed {
+                None => known,
+                Some(before) => core::array::from_fn(|class| {
+                    before[class].filter(|_| before[class] == known[class])
+                }),
+            });
+        }
+        let mut agreed = agreed.unwrap_or_default();
+        if let Some(end) = self.loops.end(block) {
+            let written = self.writes.within(block, end);
+            for (version, is_written) in agreed.iter_mut().zip(written) {
+                *version = version.filter(|_| !is_written);
+            }
+        }
+        agreed.map(|version| version.unwrap_or_else(|| self.fresh()))
+    }
+
+    fn block(&mut self, function: &mut Function, block: BlockId) {
+        let mut versions = self.at_start(block);
+        self.learn_from_branch(function, block);
+        // In reverse: the next is last.
+        let mut pending = core::mem::take(&mut function[block].nodes);
+        let mut kept = Vec::with_capacity(pending.len());
+        pending.reverse();
+        while let Some(value) = pending.pop() {
             self.replace_args(function, value);
+            if !self.simplify(function, block, value, &mut pending) {
+                continue;
+            }
             if self.node(function, block, value, &mut versions) {
                 kept.push(value);
             }
         }
         function[block].nodes = kept;
         self.at_end[block.0 as usize] = Some(versions);
+        self.fold_exit(function, block);
+    }
+
+    /// Behind a branch its condition is known.
+    fn learn_from_branch(&mut self, function: &Function, block: BlockId) {
+        let [from] = self.predecessors[block.0 as usize][..] else {
+            return;
+        };
+        if let Exit::Branch(cond, [yes, no]) = &function[from].exit
+            && yes.to != no.to
+        {
+            let is_yes = yes.to == block;
+            self.facts.entry(*cond).or_default().push((block, is_yes));
+        }
+    }
+
+    /// Whether a value is known to be other than zero, or known to be zero.
+    fn fact(&mut self, function: &Function, block: BlockId, value: Value) -> Option<bool> {
+        if let Some(bits) = function.constant(value) {
+            return Some(bits != 0);
+        }
+        if let Some(entries) = self.facts.get_mut(&value)
+            && let Some(fact) = latest(entries, &self.dominators, block)
+        {
+            return Some(fact);
+        }
+        if let Some((asked, when)) = truth(function, value)
+            && let Some(entries) = self.facts.get_mut(&asked)
+            && let Some(fact) = latest(entries, &self.dominators, block)
+        {
+            return Some(fact == when);
+        }
+        // The opposite comparison may be known.
+        let Op::Compare(cond, width) = function[value].op else {
+            return None;
+        };
+        let opposite = Node {
+            op: Op::Compare(cond.negate(), width),
+            ..function[value]
+        };
+        let entries = self.table.get_mut(&opposite)?;
+        let opposite = latest(entries, &self.dominators, block)?;
+        let entries = self.facts.get_mut(&opposite)?;
+        latest(entries, &self.dominators, block).map(|fact| !fact)
+    }
+
+    /// Branches that always go one way, and conditions that only ask for zero.
+    fn fold_exit(&mut self, function: &mut Function, block: BlockId) {
+        let Some(cond) = function[block].exit.condition() else {
+            return;
+        };
+        let cond = self.replaced[cond.0 as usize];
+        let exit = core::mem::replace(&mut function[block].exit, Exit::Open);
+        function[block].exit = match exit {
+            Exit::Branch(_, [yes, no]) => match self.fact(function, block, cond) {
+                Some(true) => Exit::Jump(yes),
+                Some(false) => Exit::Jump(no),
+                None => match truth(function, cond) {
+                    Some((value, true)) => Exit::Branch(value, [yes, no]),
+                    Some((value, false)) => Exit::Branch(value, [no, yes]),
+                    None => Exit::Branch(cond, [yes, no]),
+                },
+            },
+            Exit::Table(_, mut edges) => match function.constant(cond) {
+                Some(which) => {
+                    let last = edges.len() - 1;
+                    Exit::Jump(edges.swap_remove((which as usize).min(last)))
+                }
+                None => Exit::Table(cond, edges),
+            },
+            other => other,
+        };
     }
 
     fn replace_args(&self, function: &mut Function, value: Value) {
@@ -129,24 +242,54 @@ impl Pass {
         }
     }
 
-    fn constant(&mut self, function: &mut Function, ty: Ty, bits: u64) -> Value {
-        if let Some(&value) = self.constants.get(&(ty, bits)) {
-            return value;
-        }
-        let node = Node {
-            op: Op::Const,
-            ty,
-            args: [Value::NONE; 3],
-            imm: bits,
-        };
-        let value = function.add(node, 0);
-        self.replaced.push(value);
-        self.constants.insert((ty, bits), value);
-        value
-    }
-
     fn stands_for(&mut self, value: Value, other: Value) {
         self.replaced[value.0 as usize] = other;
+    }
+
+    /// Takes one or more steps of simplification. Whether the node is still to be numbered: not if
+    /// another value stands for it, nor if nodes were made that come before it.
+    fn simplify(
+        &mut self,
+        function: &mut Function,
+        block: BlockId,
+        value: Value,
+        pending: &mut Vec<Value>,
+    ) -> bool {
+        let mut made = Vec::new();
+        loop {
+            let node = function[value];
+            if node.op == Op::Select
+                && let Some(fact) = self.fact(function, block, node.args[0])
+            {
+                self.stands_for(value, node.args[if fact { 1 } else { 2 }]);
+                return false;
+            }
+            let mut maker = Maker {
+                offset: function.offsets[value.0 as usize],
+                function,
+                constants: &mut self.constants,
+                made: &mut made,
+            };
+            let simpler = simplify(&mut maker, &node);
+            let known = self.replaced.len() as u32;
+            let new = known..function.nodes.len() as u32;
+            self.replaced.extend(new.map(Value));
+            match simpler {
+                Simpler::Same => return true,
+                Simpler::Value(other) => {
+                    self.stands_for(value, other);
+                    return false;
+                }
+                Simpler::Node(simpler) => {
+                    function[value] = simpler;
+                    if !made.is_empty() {
+                        pending.push(value);
+                        pending.extend(made.into_iter().rev());
+                        return false;
+                    }
+                }
+            }
+        }
     }
 
     /// Whether the node stays.
@@ -157,87 +300,74 @@ impl Pass {
         value: Value,
         versions: &mut Versions,
     ) -> bool {
-        // A simpler form may have one that is simpler still.
-        loop {
-            let node = function[value];
-            match simplify(function, &node) {
-                Simpler::Same => break,
-                Simpler::Value(other) => {
-                    self.stands_for(value, other);
-                    return false;
-                }
-                Simpler::Const(bits) => {
-                    let constant = self.constant(function, node.ty, bits);
-                    self.stands_for(value, constant);
-                    return false;
-                }
-                Simpler::Node(mut simpler, constant) => {
-                    if let Some((ty, bits)) = constant {
-                        simpler.args[1] = self.constant(function, ty, bits);
-                    }
-                    function[value] = simpler;
-                }
-            }
-        }
         let node = function[value];
         match node.op.effect() {
             Effect::Pure | Effect::MayTrap => {
                 if node.op == Op::CallResult {
                     return true;
                 }
-                if let Op::TrapIf(_) = node.op
-                    && function.constant(node.args[0]) == Some(0)
-                {
-                    return false;
+                if let Op::TrapIf(_) = node.op {
+                    return self.check(function, block, node.args[0]);
                 }
                 self.look_up(value, block, node, None)
             }
-            Effect::Reads(alias) => self.read(value, block, node, alias, versions),
-            Effect::ReadsAndMayTrap => self.read(value, block, node, Alias::Heap, versions),
+            Effect::Reads(alias) => {
+                let version = class(alias).map(|class| versions[class]);
+                self.look_up(value, block, node, version)
+            }
+            Effect::ReadsAndMayTrap => {
+                let version = class(Alias::Heap).map(|class| versions[class]);
+                self.look_up(value, block, node, version)
+            }
             Effect::Writes(alias) => {
-                if let Some(version) = versions.of(alias) {
-                    *version = self.fresh();
-                    self.forward(function, block, node, *version);
+                if let Some(class) = class(alias) {
+                    versions[class] = self.fresh();
+                    self.forward(function, block, node, versions[class]);
                 }
                 true
             }
             Effect::Calls => {
-                *versions = Versions {
-                    length: self.fresh(),
-                    table: self.fresh(),
-                    global: self.fresh(),
-                    heap: self.fresh(),
-                };
+                let written = memory::written(function, value);
+                for (version, is_written) in versions.iter_mut().zip(written) {
+                    if is_written {
+                        *version = self.fresh();
+                    }
+                }
                 true
             }
         }
     }
 
-    fn read(
-        &mut self,
-        value: Value,
-        block: BlockId,
-        node: Node,
-        alias: Alias,
-        versions: &mut Versions,
-    ) -> bool {
-        let version = versions.of(alias).map(|version| *version);
-        self.look_up(value, block, node, version)
+    /// Whether a check is needed. Behind it, its condition is known.
+    fn check(&mut self, function: &Function, block: BlockId, cond: Value) -> bool {
+        if self.fact(function, block, cond) == Some(false) {
+            return false;
+        }
+        self.facts.entry(cond).or_default().push((block, false));
+        let Some((address, length, bytes)) = bounds(function, cond) else {
+            return true;
+        };
+        let reaches = self.reaches.entry((address, length)).or_default();
+        if latest(reaches, &self.dominators, block).is_some_and(|known| known >= bytes) {
+            return false;
+        }
+        reaches.push((block, bytes));
+        true
     }
 
     /// Finds an equal node, or makes this one known.
     fn look_up(&mut self, value: Value, block: BlockId, node: Node, version: Option<u32>) -> bool {
+        let mut key = node;
+        if commutes(node.op) && key.args[0] > key.args[1] {
+            key.args.swap(0, 1);
+        }
         let known = match version {
-            Some(version) => self.reads.entry((node, version)).or_default(),
-            None => self.table.entry(node).or_default(),
+            Some(version) => self.reads.entry((key, version)).or_default(),
+            None => self.table.entry(key).or_default(),
         };
-        // Blocks come in an order in which those that dominate no more block never will again.
-        while let Some(&(other, equal)) = known.last() {
-            if self.dominators.dominates(other, block) {
-                self.replaced[value.0 as usize] = equal;
-                return false;
-            }
-            known.pop();
+        if let Some(equal) = latest(known, &self.dominators, block) {
+            self.replaced[value.0 as usize] = equal;
+            return false;
         }
         known.push((block, value));
         true
@@ -272,34 +402,35 @@ impl Pass {
     }
 }
 
-/// Branches that always go one way.
-fn fold_branches(function: &mut Function) {
-    for i in 0..function.blocks.len() {
-        let block = BlockId(i as u32);
-        let Some(cond) = function[block].exit.condition() else {
-            continue;
-        };
-        // `x != 0` of a branch is `x`.
-        let node = function[cond];
-        if let (Op::Compare(crate::masm::Cond::Ne, crate::masm::Width::W32), Exit::Branch(..)) =
-            (node.op, &function[block].exit)
-            && function.constant(node.args[1]) == Some(0)
-            && let Exit::Branch(value, _) = &mut function[block].exit
-        {
-            *value = node.args[0];
-        }
-        let cond = function[block].exit.condition().expect("checked above");
-        let Some(bits) = function.constant(cond) else {
-            continue;
-        };
-        let exit = core::mem::replace(&mut function[block].exit, Exit::Open);
-        function[block].exit = match exit {
-            Exit::Branch(_, [yes, no]) => Exit::Jump(if bits != 0 { yes } else { no }),
-            Exit::Table(_, mut edges) => {
-                let last = edges.len() - 1;
-                Exit::Jump(edges.swap_remove((bits as usize).min(last)))
-            }
-            other => other,
-        };
+/// Whether the first two operands can be swapped.
+fn commutes(op: Op) -> bool {
+    match op {
+        Op::Alu(op, _) => matches!(
+            op,
+            AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul
+        ),
+        Op::MulHigh(_) => true,
+        Op::Compare(cond, _) => matches!(cond, Cond::Eq | Cond::Ne),
+        _ => false,
     }
+}
+
+/// If a condition is that an access of some bytes at an address ends beyond a memory's length: the
+/// address, the length and the bytes. Construction has made sure that the length is no less.
+fn bounds(function: &Function, cond: Value) -> Option<(Value, Value, u64)> {
+    let node = &function[cond];
+    if node.op != Op::Compare(Cond::GtU, Width::W64) {
+        return None;
+    }
+    let [address, room, _] = node.args;
+    let room = &function[room];
+    if room.op != Op::Alu(AluOp::Add, Width::W64) {
+        return None;
+    }
+    let [length, negated, _] = room.args;
+    if !matches!(function[length].op, Op::Load(_, Alias::Length)) {
+        return None;
+    }
+    let bytes = function.constant(negated)?.wrapping_neg();
+    Some((address, length, bytes))
 }

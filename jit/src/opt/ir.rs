@@ -9,7 +9,7 @@
 
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, FromInt, IntUnary,
-    LoadOp, StoreOp, ToInt, Width,
+    LoadOp, MulHigh, StoreOp, ToInt, Width,
 };
 use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
 use core::ops::{Index, IndexMut};
@@ -131,6 +131,8 @@ pub(crate) enum Op {
     MemoryBase,
     Alu(AluOp, Width),
     Div(DivOp, Width),
+    /// The upper half of a product of two `i64`.
+    MulHigh(MulHigh),
     IntUnary(IntUnary, Width),
     /// The same bits as an `i64`.
     ExtendU,
@@ -209,6 +211,7 @@ impl Op {
             | Op::Context
             | Op::MemoryBase
             | Op::Alu(..)
+            | Op::MulHigh(_)
             | Op::IntUnary(..)
             | Op::ExtendU
             | Op::Compare(..)

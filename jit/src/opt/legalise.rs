@@ -88,7 +88,7 @@ fn fold_index(function: &mut Function, node: Value) {
 }
 
 /// Whether operand `i` of a node can be a constant as it is.
-fn is_immediate(function: &Function, node: &Node, i: usize, folds_loads: bool) -> bool {
+pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, folds_loads: bool) -> bool {
     let value = node.args[i];
     let fits = || {
         let bits = function[value].imm;

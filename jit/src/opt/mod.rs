@@ -12,8 +12,13 @@ mod dominators;
 mod emit;
 mod fold;
 mod gvn;
+#[cfg(test)]
+mod gvn_tests;
+mod hoist;
 pub(crate) mod ir;
 mod legalise;
+mod loops;
+mod memory;
 mod moves;
 mod params;
 mod prune;
@@ -71,6 +76,9 @@ fn optimise<M: Masm>(
     });
     run(&mut function, "removing parameters again", params::simplify);
     run(&mut function, "removing dead nodes", dce::run);
+    run(&mut function, "hoisting", |function| {
+        hoist::run(function, M::FOLDS_LOADS);
+    });
     run(&mut function, "legalising", |function| {
         legalise::run(function, M::FOLDS_LOADS);
     });

@@ -154,6 +154,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
             Err(format!("{value}: {:?} is in the list of nodes", node.op))
         }
         Op::Alu(_, w) | Op::Div(_, w) => fits(&[int(w), int(w)], int(w)),
+        Op::MulHigh(_) => fits(&[Ty::I64; 2], Ty::I64),
         Op::IntUnary(crate::masm::IntUnary::Wrap, Width::W32) => fits(&[Ty::I64], Ty::I32),
         Op::IntUnary(crate::masm::IntUnary::Extend32S, Width::W64) => {
             let arg = function[node.args[0]].ty;

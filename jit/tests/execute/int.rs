@@ -1,7 +1,7 @@
 //! Integer operations on edge values, registers in all combinations.
 
 use zwasm_core::{TrapCode, num};
-use zwasm_jit::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Operand, Width};
+use zwasm_jit::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, MulHigh, Operand, Width};
 
 use super::harness::{Changes, Code, Kept, State, hosts, operands};
 
@@ -261,6 +261,30 @@ fn alu_on_constants() {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn upper_halves_of_products() {
+    for host in hosts() {
+        for op in [MulHigh::Signed, MulHigh::Unsigned] {
+            for [dst, a, b] in triples() {
+                let code = Code::snippet(host, |m, _| m.multiply_high(op, dst, a, b));
+                for_values(Width::W64, a, b, |state, x, y| {
+                    let after = code.check(state, Changes::General(dst), Kept::Allocatable);
+                    let (x, y) = (x.cast_signed(), y.cast_signed());
+                    let (_, expected) = match op {
+                        MulHigh::Signed => num::i64_mul_wide_s(x, y),
+                        MulHigh::Unsigned => num::i64_mul_wide_u(x, y),
+                    };
+                    assert_eq!(
+                        after.get(dst),
+                        expected.cast_unsigned(),
+                        "{op:?} {dst:?} {a:?} {b:?}: {x:#x} {y:#x} {code:?}"
+                    );
+                });
             }
         }
     }

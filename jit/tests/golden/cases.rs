@@ -5,7 +5,7 @@ use zwasm_core::TrapCode;
 use zwasm_core::fuel::PIECE_UNITS_MAX;
 use zwasm_jit::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr,
-    IntUnary, LoadOp, Masm, Mem, Operand, StoreOp, ToInt, Width,
+    IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, StoreOp, ToInt, Width,
 };
 
 /// One method with one choice of operands.
@@ -316,6 +316,15 @@ fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
                     });
                 }
             }
+        }
+    }
+    for op in [MulHigh::Signed, MulHigh::Unsigned] {
+        for alias in [[0, 1, 2], [2, 1, 0], [0, 0, 1], [0, 1, 0], [2, 1, 2]] {
+            let [dst, a, b] = alias.map(|i: usize| r[i]);
+            cases.add(
+                format!("multiply_high {op:?} {dst:?} {a:?} {b:?}"),
+                |m, _| m.multiply_high(op, dst, a, b),
+            );
         }
     }
     for op in [DivOp::DivS, DivOp::DivU, DivOp::RemS, DivOp::RemU] {

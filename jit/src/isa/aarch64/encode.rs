@@ -29,6 +29,9 @@ pub(super) enum Three {
     /// `first | !second`.
     Orn = 0x2a20_0000,
     Mul = 0x1b00_7c00,
+    /// Upper half of the product, 64-bit operands only.
+    Smulh = 0x1b40_7c00,
+    Umulh = 0x1bc0_7c00,
     Udiv = 0x1ac0_0800,
     Sdiv = 0x1ac0_0c00,
     Lslv = 0x1ac0_2000,

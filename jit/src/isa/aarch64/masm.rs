@@ -13,8 +13,8 @@ use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, doubl
 use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
-    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
-    RegisterFile, StoreOp, ToInt, Width,
+    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
+    Operand, RegisterFile, StoreOp, ToInt, Width,
 };
 
 const NOP: u32 = 0xd503_201f;
@@ -527,6 +527,14 @@ impl Masm for A64Masm {
                 self.three_shifted(op, width, [dst, a, b], count.into());
             }
         }
+    }
+
+    fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
+        let op = match op {
+            MulHigh::Signed => Three::Smulh,
+            MulHigh::Unsigned => Three::Umulh,
+        };
+        self.three(op, Width::W64, dst, a, b);
     }
 
     fn div(

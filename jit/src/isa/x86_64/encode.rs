@@ -209,6 +209,8 @@ pub(super) enum Shift {
 pub(super) enum Unary {
     Not = 2,
     Neg = 3,
+    Mul = 4,
+    Imul = 5,
     Div = 6,
     Idiv = 7,
 }

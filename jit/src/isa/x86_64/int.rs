@@ -10,7 +10,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
 use super::regs::{RAX, RCX, RDX};
-use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, Operand, Width};
+use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, MulHigh, Operand, Width};
 
 const fn width_bits(width: Width) -> u8 {
     match width {
@@ -271,6 +271,23 @@ impl X64Masm {
         }
         self.mov(width, dst, a);
         self.shift_imm(shift, width, dst, count);
+    }
+
+    /// `dst =` the upper half of `a * b`; `rax` and `rdx` are the product.
+    pub(super) fn multiply_wide(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
+        self.check_operands(&[dst, a, b]);
+        let other = if b == RAX {
+            a
+        } else {
+            self.mov(Width::W64, RAX, a);
+            b
+        };
+        let op = match op {
+            MulHigh::Signed => Unary::Imul,
+            MulHigh::Unsigned => Unary::Mul,
+        };
+        self.unary(op, Width::W64, other);
+        self.mov(Width::W64, dst, RDX);
     }
 
     /// `dst = a op b`, the operands in this order.

@@ -15,8 +15,8 @@ use super::encode::{Cc, Group, Op, Rm};
 use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
-    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, Operand,
-    RegisterFile, StoreOp, ToInt, Width,
+    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
+    Operand, RegisterFile, StoreOp, ToInt, Width,
 };
 
 /// Instructions beyond the baseline that the processor has.
@@ -213,7 +213,7 @@ impl Masm for X64Masm {
             may_hold_second: true,
             may_hold_result: false,
         }];
-        // Dividend and remainder.
+        // Dividend and remainder, or product.
         const UPPER: &[Clobber] = &[Clobber {
             register: RDX,
             may_hold_second: false,
@@ -222,7 +222,7 @@ impl Masm for X64Masm {
         match operation {
             FixedRoles::Shift(AluOp::Shl | AluOp::ShrS | AluOp::ShrU) if features.bmi2 => &[],
             FixedRoles::Shift(_) => COUNT,
-            FixedRoles::Div => UPPER,
+            FixedRoles::Div | FixedRoles::MulHigh => UPPER,
         }
     }
 
@@ -450,6 +450,10 @@ impl Masm for X64Masm {
                 self.emit(Op::one(0x8d), width, dst.0, sum);
             }
         }
+    }
+
+    fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
+        self.multiply_wide(op, dst, a, b);
     }
 
     fn div(

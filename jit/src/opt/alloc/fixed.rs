@@ -19,6 +19,7 @@ pub(crate) fn clobbers(
             (machine.clobbers)(FixedRoles::Shift(op))
         }
         Op::Div(..) => (machine.clobbers)(FixedRoles::Div),
+        Op::MulHigh(_) => (machine.clobbers)(FixedRoles::MulHigh),
         _ => &[],
     }
 }

@@ -106,12 +106,17 @@ impl Builder<'_> {
         let def = self.memory_def(memory);
         let length = self.field(def, memory::offset::length_bytes, Alias::Length);
         // Nothing wraps: with the size subtracted from the length, and the offset from what is left.
+        // Memories never shrink below what they are declared with.
+        let least = u128::from(ty.minimum) << ty.page_size_log2;
         let last = memarg.offset.checked_add(size);
         match last {
             Some(last) => {
+                let is_there = u128::from(last) <= least;
                 let last = self.constant(Ty::I64, last);
-                let short = self.compare64(Cond::LtU, length, last);
-                self.trap_if(short, TrapCode::MemoryOutOfBounds);
+                if !is_there {
+                    let short = self.compare64(Cond::LtU, length, last);
+                    self.trap_if(short, TrapCode::MemoryOutOfBounds);
+                }
                 let room = self.alu64(AluOp::Sub, length, last);
                 let beyond = self.compare64(Cond::GtU, index, room);
                 self.trap_if(beyond, TrapCode::MemoryOutOfBounds);
@@ -139,7 +144,7 @@ impl Builder<'_> {
         self.emit(Op::ExtendU, Ty::I64, &[value], 0)
     }
 
-    fn alu64(&mut self, op: AluOp, a: Value, b: Value) -> Value {
+    pub(super) fn alu64(&mut self, op: AluOp, a: Value, b: Value) -> Value {
         self.emit(Op::Alu(op, Width::W64), Ty::I64, &[a, b], 0)
     }
 

@@ -70,6 +70,8 @@ pub(super) struct Builder<'m> {
     env: Env<'m>,
     function: Function,
     constants: HashMap<(Ty, u64), Value>,
+    /// Numbers in [`Function::vectors`], and constants.
+    vectors: HashMap<[u64; 2], (u64, Option<Value>)>,
     context: Value,
     memory_base: Value,
     local_types: Vec<ValType>,
@@ -139,6 +141,7 @@ impl<'m> Builder<'m> {
             env,
             function,
             constants: HashMap::new(),
+            vectors: HashMap::new(),
             context,
             memory_base,
             local_types,
@@ -221,16 +224,29 @@ impl<'m> Builder<'m> {
         })
     }
 
+    /// The number of these bytes in [`Function::vectors`].
+    fn vector(&mut self, bytes: [u64; 2]) -> u64 {
+        let vectors = &mut self.function.vectors;
+        let entry = self.vectors.entry(bytes).or_insert_with(|| {
+            vectors.push(bytes);
+            (vectors.len() as u64 - 1, None)
+        });
+        entry.0
+    }
+
     fn vector_constant(&mut self, low: u64, high: u64) -> Value {
-        let index = self.function.vectors.len() as u64;
-        self.function.vectors.push([low, high]);
-        let node = Node {
-            op: Op::VectorConst,
-            ty: Ty::V128,
-            args: [Value::NONE; 3],
-            imm: index,
-        };
-        self.function.add(node, 0)
+        let number = self.vector([low, high]);
+        let function = &mut self.function;
+        let entry = self.vectors.get_mut(&[low, high]).expect("numbered above");
+        *entry.1.get_or_insert_with(|| {
+            let node = Node {
+                op: Op::VectorConst,
+                ty: Ty::V128,
+                args: [Value::NONE; 3],
+                imm: number,
+            };
+            function.add(node, 0)
+        })
     }
 
     fn zero(&mut self, ty: ValType) -> Value {

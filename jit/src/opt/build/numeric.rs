@@ -4,7 +4,8 @@ use super::Builder;
 use crate::masm::FloatWidth::{F32, F64};
 use crate::masm::Width::{W32, W64};
 use crate::masm::{
-    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FloatWidth, FromInt, IntUnary, ToInt, Width,
+    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FloatWidth, FromInt, IntUnary, MulHigh,
+    ToInt, Width,
 };
 use crate::opt::ir::{Op, Ty};
 use crate::vector::{Extract, Lanes, VecBinary, VecShift, VecTernary, VecTest, VecUnary};
@@ -40,17 +41,47 @@ impl Builder<'_> {
             }
             Operator::I32Eqz => self.compare_with_zero(Ty::I32),
             Operator::I64Eqz => self.compare_with_zero(Ty::I64),
+            Operator::I64MulWideS => self.multiply_wide(MulHigh::Signed),
+            Operator::I64MulWideU => self.multiply_wide(MulHigh::Unsigned),
+            Operator::I64Add128 => self.add_128(),
+            Operator::I64Sub128 => self.sub_128(),
             Operator::I8x16Shuffle { lanes } => {
                 let bits = u128::from_le_bytes(lanes);
-                self.function
-                    .vectors
-                    .push([bits as u64, (bits >> 64) as u64]);
-                let which = self.function.vectors.len() as u64 - 1;
+                let which = self.vector([bits as u64, (bits >> 64) as u64]);
                 self.operate(Op::Shuffle, Ty::V128, 2, which);
             }
             _ => return self.vector_operator(op),
         }
         true
+    }
+
+    fn multiply_wide(&mut self, op: MulHigh) {
+        let [a, b] = self.pop2();
+        let low = self.alu64(AluOp::Mul, a, b);
+        let high = self.emit(Op::MulHigh(op), Ty::I64, &[a, b], 0);
+        self.stack.extend([low, high]);
+    }
+
+    fn add_128(&mut self) {
+        let [b_low, b_high] = self.pop2();
+        let [a_low, a_high] = self.pop2();
+        let low = self.alu64(AluOp::Add, a_low, b_low);
+        let carry = self.compare64(Cond::LtU, low, a_low);
+        let carry = self.emit(Op::ExtendU, Ty::I64, &[carry], 0);
+        let high = self.alu64(AluOp::Add, a_high, b_high);
+        let high = self.alu64(AluOp::Add, high, carry);
+        self.stack.extend([low, high]);
+    }
+
+    fn sub_128(&mut self) {
+        let [b_low, b_high] = self.pop2();
+        let [a_low, a_high] = self.pop2();
+        let low = self.alu64(AluOp::Sub, a_low, b_low);
+        let borrow = self.compare64(Cond::LtU, a_low, b_low);
+        let borrow = self.emit(Op::ExtendU, Ty::I64, &[borrow], 0);
+        let high = self.alu64(AluOp::Sub, a_high, b_high);
+        let high = self.alu64(AluOp::Sub, high, borrow);
+        self.stack.extend([low, high]);
     }
 
     fn compare_with_zero(&mut self, ty: Ty) {

@@ -27,6 +27,10 @@ impl<M: Masm> Emitter<'_, M> {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
                 self.masm.div(op, width, dst, a, b, by_zero, overflow);
             }
+            Op::MulHigh(op) => {
+                let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
+                self.masm.multiply_high(op, dst, a, b);
+            }
             Op::IntUnary(op, width) => {
                 let (dst, a) = (self.gpr(value), self.gpr(a));
                 self.masm.int_unary(op, width, dst, a);

@@ -3,6 +3,7 @@
 mod boundaries;
 mod fuel;
 mod limits;
+mod memory_state;
 mod regressions;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
