@@ -711,10 +711,12 @@ impl<M: Masm> Compiler<'_, M> {
         self.masm.call(entry);
         self.returns_here();
         // Even a direct callee may have left by a tail call into another instance.
-        let context = M::FILE.context;
-        self.masm
-            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
-        self.load_memory_base();
+        if self.env.info.leaves_by_tail_call || !matches!(callee, Callee::Defined(_)) {
+            let context = M::FILE.context;
+            self.masm
+                .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
+            self.load_memory_base();
+        }
         self.receive_results(ty, &abi);
         self.spill_locals(false);
     }

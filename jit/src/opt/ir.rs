@@ -112,6 +112,8 @@ pub(crate) enum Callee {
     Defined(u32),
     /// The function reference that is the call's first operand; it is not null.
     Reference,
+    /// As `Reference`, for an imported function: most are not of this instance.
+    Imported,
     /// An entry of the runtime's helper table, with its two immediates.
     Helper(u32, [u64; 2]),
 }
@@ -262,6 +264,13 @@ pub(crate) struct Node {
     /// Absent ones are [`Value::NONE`].
     pub(crate) args: [Value; 3],
     pub(crate) imm: u64,
+}
+
+impl Callee {
+    /// Whether the call's first operand is a function reference.
+    pub(crate) fn is_reference(self) -> bool {
+        matches!(self, Callee::Reference | Callee::Imported)
+    }
 }
 
 /// A call with as many operands as it needs.

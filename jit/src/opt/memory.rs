@@ -21,7 +21,7 @@ pub(super) fn written(function: &Function, node: Value) -> [bool; 4] {
                 let helper = Helper::ALL.iter().find(|helper| helper.entry() == entry);
                 helper.map_or([true; 4], |&helper| written_by(helper))
             }
-            Callee::Defined(_) | Callee::Reference => [true; 4],
+            Callee::Defined(_) | Callee::Reference | Callee::Imported => [true; 4],
         },
         Effect::Pure | Effect::Reads(_) | Effect::MayTrap | Effect::ReadsAndMayTrap => [false; 4],
     }

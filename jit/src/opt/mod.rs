@@ -112,7 +112,10 @@ fn optimise<M: Masm>(
             &function,
             &sunk,
             &allocation,
-            env.record_operators,
+            emit::Options {
+                record_operators: env.record_operators,
+                callees_return_here: !env.info.leaves_by_tail_call,
+            },
         )
     };
     let near = if env.stress.far_branches {

@@ -148,6 +148,7 @@ impl Selection {
         self.sunk.push(true);
         self.uses.push(1);
         self.uses[value.0 as usize] -= 1;
+        function.for_each_arg(copy, |arg| self.uses[arg.0 as usize] += 1);
         self.home.push(self.home[value.0 as usize]);
         self.seen.push(Seen::default());
         copy

@@ -4,7 +4,7 @@
 //! with the function printed.
 
 use super::dominators::Dominators;
-use super::ir::{BlockId, Callee, Edge, Exit, Function, Op, Ty, Value};
+use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
 use crate::masm::{FloatPart, FloatWidth, FromInt, LoadOp, ToInt, Width};
 
 /// Panics when the function is not well-formed; `pass` names who left it so.
@@ -235,7 +235,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
 fn check_call(function: &Function, value: Value) -> Result<(), String> {
     let site = &function.calls[function[value].imm as usize];
     let mut types: Vec<Ty> = Vec::new();
-    if site.callee == Callee::Reference {
+    if site.callee.is_reference() {
         types.push(Ty::I64);
     }
     types.extend(site.params.iter().map(|&ty| Ty::of(ty)));

@@ -184,6 +184,9 @@ pub struct ModuleInfo {
     pub bodies: Vec<Range<usize>>,
     /// Slot of each function in the context's function references, or [`NO_FUNC_REF`].
     pub func_ref_slots: Vec<u32>,
+    /// Whether a function may end by a tail call out of its instance. If none does, a call of a
+    /// function of the same instance leaves the pinned registers as they are.
+    pub leaves_by_tail_call: bool,
     /// The number of function reference slots.
     pub func_ref_count: u32,
     /// The range of the `name` section's function names, parsed when a backtrace needs it.

@@ -90,7 +90,7 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
         }
         let ty = FuncType::new(site.params.clone(), site.results.clone());
         let args = match site.callee {
-            Callee::Reference => {
+            Callee::Reference | Callee::Imported => {
                 wish(site.args[0], Place::Gpr(machine.file.callee));
                 &site.args[1..]
             }

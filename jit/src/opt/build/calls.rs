@@ -59,7 +59,7 @@ impl Builder<'_> {
             None => {
                 let offset = info.offsets.imported_funcs + func * 8;
                 let reference = self.context_load(offset, Alias::Fixed);
-                (ty, Callee::Reference, Some(reference))
+                (ty, Callee::Imported, Some(reference))
             }
         }
     }

@@ -37,14 +37,17 @@ impl<M: Masm> Emitter<'_, M> {
         let abi = Abi::of(&signature(site), M::FILE);
         self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
         self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
-        let entry = self.enter_callee(site.callee);
-        self.masm.call(entry);
-        self.site(self.masm.offset(), None);
-        // Even a direct callee may have left by a tail call into another instance.
-        let context = M::FILE.context;
-        self.masm
-            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
-        self.load_memory_base();
+        match site.callee {
+            Callee::Reference if self.callees_return_here => self.call_reference(),
+            callee => {
+                let entry = self.enter_callee(callee);
+                self.masm.call(entry);
+                self.site(self.masm.offset(), None);
+                if !(self.callees_return_here && matches!(callee, Callee::Defined(_))) {
+                    self.restore_context();
+                }
+            }
+        }
         let stack = M::FILE.stack;
         let places: Vec<Source> = abi
             .results
@@ -58,9 +61,46 @@ impl<M: Masm> Emitter<'_, M> {
         self.receive(call, &places);
     }
 
+    /// Calls the reference in the callee register. Most are of this instance: then the pinned
+    /// registers need not wait for what the reference says.
+    fn call_reference(&mut self) {
+        let target = M::FILE.callee;
+        let (elsewhere, back) = (self.masm.label(), self.masm.label());
+        let context = Operand::Mem(Mem::at(target, func_ref::offset::context as i32));
+        self.masm
+            .branch_if(Cond::Ne, Width::W64, M::FILE.context, context, elsewhere);
+        let entry = Mem::at(target, func_ref::offset::entry as i32);
+        self.masm.load(LoadOp::U64, target, entry);
+        self.masm.call(Mem::at(target, 0));
+        self.site(self.masm.offset(), None);
+        self.masm.bind(back);
+        self.cold.push(Cold::Elsewhere {
+            start: elsewhere,
+            back,
+            offset: self.module_offset,
+        });
+    }
+
+    /// The same for a reference of another instance.
+    pub(super) fn call_elsewhere(&mut self, back: M::Label) {
+        let entry = self.enter_callee(Callee::Reference);
+        self.masm.call(entry);
+        self.site(self.masm.offset(), None);
+        self.restore_context();
+        self.masm.jump(back);
+    }
+
+    /// Puts the pinned registers back after a call that may have changed them.
+    fn restore_context(&mut self) {
+        let context = M::FILE.context;
+        self.masm
+            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
+        self.load_memory_base();
+    }
+
     /// The arguments, and the function reference if the callee is one.
     fn pass_call(&mut self, site: &CallSite, abi: &Abi, area: Mem) {
-        if site.callee == Callee::Reference {
+        if site.callee.is_reference() {
             let mut places = vec![Place::Gpr(M::FILE.callee)];
             places.extend(&abi.params);
             self.pass(&site.args, &places, area);
@@ -88,7 +128,7 @@ impl<M: Masm> Emitter<'_, M> {
                 self.masm.address(target, Mem::at(target, offset));
                 Mem::at(target, 0)
             }
-            Callee::Reference => {
+            Callee::Reference | Callee::Imported => {
                 let field = |offset: u32| Mem::at(target, offset as i32);
                 self.masm
                     .load(LoadOp::U64, context, field(func_ref::offset::context));

@@ -33,8 +33,19 @@ enum Cold<L> {
     },
     /// What the fast path of a truncation leaves.
     Truncation(Slow<L>),
+    /// A reference is of another instance.
+    Elsewhere { start: L, back: L, offset: u32 },
     /// A helper failed.
     Raise { start: L, offset: u32 },
+}
+
+/// What else there is to know.
+#[derive(Clone, Copy)]
+pub(super) struct Options {
+    /// Fill [`Compiled::operators`].
+    pub(super) record_operators: bool,
+    /// No function of the module leaves its instance by a tail call.
+    pub(super) callees_return_here: bool,
 }
 
 pub(super) struct Emitter<'f, M: Masm> {
@@ -53,6 +64,7 @@ pub(super) struct Emitter<'f, M: Masm> {
     outgoing_bytes: u32,
     module_offset: u32,
     prologue_bytes: u32,
+    callees_return_here: bool,
     /// Offsets of code and of the operators that it came from, when asked for.
     operators: Option<Vec<(u32, u32)>>,
     /// How often each value is used: results of calls that nobody uses are not fetched.
@@ -66,7 +78,7 @@ pub(super) fn emit<M: Masm>(
     function: &Function,
     sunk: &[bool],
     allocation: &Allocation,
-    record_operators: bool,
+    options: Options,
 ) -> Option<Compiled> {
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
@@ -87,7 +99,8 @@ pub(super) fn emit<M: Masm>(
         outgoing_bytes: 0,
         module_offset: 0,
         prologue_bytes: 0,
-        operators: record_operators.then(Vec::new),
+        operators: options.record_operators.then(Vec::new),
+        callees_return_here: options.callees_return_here,
         uses,
     };
     emitter.run()
@@ -534,6 +547,15 @@ impl<M: Masm> Emitter<'_, M> {
                     self.masm.trap(code);
                 }
                 Cold::Truncation(slow) => slow.emit(&mut self.masm),
+                Cold::Elsewhere {
+                    start,
+                    back,
+                    offset,
+                } => {
+                    self.masm.bind(start);
+                    self.module_offset = offset;
+                    self.call_elsewhere(back);
+                }
                 Cold::Raise { start, offset } => {
                     self.masm.bind(start);
                     self.module_offset = offset;

@@ -6,12 +6,12 @@ use crate::engine::{Engine, SELF_SIG};
 use crate::error::{Error, Result};
 use crate::interp::code::ModuleCode;
 use crate::parallel;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
-    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, TypeRef, ValidPayload,
-    Validator, ValidatorResources, WasmFeatures,
+    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Parser, Payload,
+    TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
 };
 use zwasm_core::module::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExternIndex, GlobalDecl, Import,
@@ -139,7 +139,9 @@ impl<'e> Decoder<'e> {
             }
             self.section(payload)?;
         }
-        validate_bodies(bodies, self.engine.config().validation_threads)?;
+        let threads = self.engine.config().validation_threads;
+        self.info.leaves_by_tail_call =
+            validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
         self.finish();
         Ok((self.info, self.types))
     }
@@ -491,8 +493,14 @@ fn extern_index(kind: ExternalKind, index: u32) -> ExternIndex {
 }
 
 /// Validates function bodies, on all cores when there is enough of them. Of several errors, the
-/// one at the lowest offset is reported, so the outcome does not depend on timing.
-fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), BinaryReaderError> {
+/// one at the lowest offset is reported, so the outcome does not depend on timing. Returns whether a
+/// function may leave the instance by a tail call.
+fn validate_bodies(
+    bodies: Vec<Body<'_>>,
+    threads: Option<usize>,
+    features: WasmFeatures,
+    imported_funcs: u32,
+) -> Result<bool, BinaryReaderError> {
     let total: usize = bodies
         .iter()
         .map(|(_, body)| body.get_binary_reader().bytes_remaining())
@@ -500,12 +508,13 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
     let threads = parallel::threads(threads).min(1 + total / PARALLEL_THRESHOLD_BYTES);
     if threads <= 1 {
         let mut allocations = FuncValidatorAllocations::default();
+        let mut leaves = false;
         for (func, body) in bodies {
             let mut validator = func.into_validator(allocations);
-            validator.validate(&body)?;
+            leaves |= validate_body(&mut validator, &body, features, imported_funcs)?;
             allocations = validator.into_allocations();
         }
-        return Ok(());
+        return Ok(leaves);
     }
     // Chunks are claimed in order, so threads stay busy though bodies differ in size.
     const CHUNK: usize = 64;
@@ -518,6 +527,7 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
         chunks
     };
     let next = AtomicUsize::new(0);
+    let any_leaves = AtomicBool::new(false);
     let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
     parallel::run(threads, || {
         let mut allocations = FuncValidatorAllocations::default();
@@ -525,12 +535,16 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
             let chunk = core::mem::take(&mut *chunk.lock().expect("no panic while locked"));
             for (func, body) in chunk {
                 let mut validator = func.into_validator(core::mem::take(&mut allocations));
-                if let Err(error) = validator.validate(&body) {
-                    let mut first = first_error.lock().expect("no panic while locked");
-                    if first.as_ref().is_none_or(|f| error.offset() < f.offset()) {
-                        *first = Some(error);
+                match validate_body(&mut validator, &body, features, imported_funcs) {
+                    Ok(false) => {}
+                    Ok(true) => any_leaves.store(true, Ordering::Relaxed),
+                    Err(error) => {
+                        let mut first = first_error.lock().expect("no panic while locked");
+                        if first.as_ref().is_none_or(|f| error.offset() < f.offset()) {
+                            *first = Some(error);
+                        }
+                        break;
                     }
-                    break;
                 }
                 allocations = validator.into_allocations();
             }
@@ -538,6 +552,38 @@ fn validate_bodies(bodies: Vec<Body<'_>>, threads: Option<usize>) -> Result<(), 
     });
     match first_error.into_inner().expect("no panic while locked") {
         Some(error) => Err(error),
-        None => Ok(()),
+        None => Ok(any_leaves.into_inner()),
     }
+}
+
+/// Validates a function body. Returns whether it may leave the instance by a tail call: through a
+/// table or a reference, or of an import.
+fn validate_body(
+    validator: &mut FuncValidator<ValidatorResources>,
+    body: &FunctionBody<'_>,
+    features: WasmFeatures,
+    imported_funcs: u32,
+) -> Result<bool, BinaryReaderError> {
+    const RETURN_CALL: u8 = 0x12;
+    const RETURN_CALL_INDIRECT: u8 = 0x13;
+    const RETURN_CALL_REF: u8 = 0x15;
+    let mut reader = body.get_binary_reader();
+    validator.read_locals(&mut reader)?;
+    reader.set_features(features);
+    let (bytes, start) = (body.as_bytes(), body.range().start);
+    let mut leaves = false;
+    while !reader.eof() {
+        match bytes[to_usize(reader.original_position() - start)] {
+            RETURN_CALL => {
+                let mut index = reader.clone();
+                index.read_u8()?;
+                leaves |= index.read_var_u32()? < imported_funcs;
+            }
+            RETURN_CALL_INDIRECT | RETURN_CALL_REF => leaves = true,
+            _ => {}
+        }
+        reader.visit_operator(&mut validator.visitor(reader.original_position()))??;
+    }
+    reader.finish_expression(&validator.visitor(reader.original_position()))?;
+    Ok(leaves)
 }
