@@ -50,6 +50,7 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
 # The emulator takes 16 bytes for every page that a memory reserves, and never gives them back.
 export ZWASM_DIFF_NO_GUARDS=${ZWASM_DIFF_NO_GUARDS-1}
-export ZWASM_DIFF_MODULES=${ZWASM_DIFF_MODULES-500}
+export ZWASM_DIFF_MODULES=${ZWASM_DIFF_MODULES-1000}
+export ZWASM_ROBUST_ROUNDS=${ZWASM_ROBUST_ROUNDS-0.1}
 export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-67108864}
 exec cargo "${command[@]}" --target aarch64-unknown-linux-gnu "$@"
