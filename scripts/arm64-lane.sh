@@ -7,24 +7,20 @@
 #                                         run --profile fuzz -p zwasm-diff -- --in-process --no-guards --count 1000
 #
 # Installs what is missing (Debian; through sudo when not root): a compiler with ARM64's standard
-# library, a linker, a C library and the emulator. Debian's compiler is used because its libraries for other
-# architectures are packages. Build products are kept apart, in <target>/arm64.
+# library, a linker, a C library and the emulator. Debian's compiler is used because its libraries
+# for other architectures are packages. Build products are kept apart, in <target>/arm64.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # `--tests`: documentation tests would need a rustdoc of the same build.
 command=(test --tests)
-if [ $# -eq 0 ]; then
-    # Optimised, with the checks of a test: an emulator is slow enough.
-    set -- --profile fuzz \
-        -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wasi -p zwasm-wast -p zwasm-diff
-elif [ "$1" = run ]; then
+if [ "${1-}" = run ]; then
     command=(run)
     shift
 fi
 
 if [ "$(uname -m)" = aarch64 ]; then
-    exec cargo "${command[@]}" "$@"
+    exec cargo "${command[@]}" "${@:---workspace}"
 fi
 
 as_root() {
@@ -50,6 +46,14 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER=qemu-aarch64
 # The emulator takes 16 bytes for every page that a memory reserves, and never gives them back.
 export ZWASM_DIFF_NO_GUARDS=${ZWASM_DIFF_NO_GUARDS-1}
-export ZWASM_DIFF_MODULES=${ZWASM_DIFF_MODULES-500}
+export ZWASM_DIFF_MODULES=${ZWASM_DIFF_MODULES-1000}
+export ZWASM_ROBUST_ROUNDS=${ZWASM_ROBUST_ROUNDS-0.1}
 export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-67108864}
-exec cargo "${command[@]}" --target aarch64-unknown-linux-gnu "$@"
+if [ $# -gt 0 ]; then
+    exec cargo "${command[@]}" --target aarch64-unknown-linux-gnu "$@"
+fi
+# Optimised, with the checks of a test: an emulator is slow enough. The other tests of WASI are about
+# the system, whose paths the emulator does not treat like Linux.
+lane=(cargo test --profile fuzz --target aarch64-unknown-linux-gnu)
+"${lane[@]}" --tests -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast -p zwasm-diff
+"${lane[@]}" -p zwasm-wasi --test corpus --test linked

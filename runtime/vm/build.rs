@@ -9,13 +9,20 @@
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(zwasm_tail_dispatch)");
     println!("cargo::rustc-check-cfg=cfg(zwasm_native)");
+    println!("cargo::rustc-check-cfg=cfg(zwasm_native_by_default)");
     println!("cargo::rerun-if-env-changed=ZWASM_LOOP_DISPATCH");
     println!("cargo::rerun-if-changed=build.rs");
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let os = var("CARGO_CFG_TARGET_OS");
     // The hosts that have a backend.
-    if matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64") && os == "linux" {
+    if matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")
+        && matches!(os.as_str(), "linux" | "macos")
+    {
         println!("cargo::rustc-cfg=zwasm_native");
+        // On macOS native code has been compiled, but has not run yet.
+        if os == "linux" {
+            println!("cargo::rustc-cfg=zwasm_native_by_default");
+        }
     }
     let optimised = matches!(var("OPT_LEVEL").as_str(), "2" | "3");
     let in_registers = matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")

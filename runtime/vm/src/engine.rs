@@ -15,12 +15,12 @@ use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Tier {
     /// The portable interpreter: functions are translated to register bytecode on first call.
-    #[cfg_attr(not(zwasm_native), default)]
+    #[cfg_attr(not(zwasm_native_by_default), default)]
     Interp,
     /// The baseline JIT: functions are compiled to machine code, in one pass, on first call. The
-    /// default where there is a backend.
+    /// default on Linux.
     #[cfg(zwasm_native)]
-    #[cfg_attr(zwasm_native, default)]
+    #[cfg_attr(zwasm_native_by_default, default)]
     Baseline,
     /// The optimizing JIT: functions are compiled to better machine code, more slowly, on first call
     /// or all at once ([`Module::compile_all`](crate::Module::compile_all)).

@@ -24,22 +24,33 @@ pub(crate) fn clobbers(
     }
 }
 
+/// A place where a register is overwritten.
+#[derive(Debug)]
+struct Clobbering {
+    start: u32,
+    end: u32,
+    /// The value that may be there all the same.
+    exempt: Value,
+    /// The value that comes to be there meanwhile, if it must not have the register.
+    result: Value,
+}
+
 /// Where one register is overwritten.
 #[derive(Debug, Default)]
 pub(super) struct Clobbered {
-    /// Positions, half open and ascending, and the value that may be there all the same.
-    places: Vec<(u32, u32, Value)>,
+    /// Positions, half open and ascending.
+    places: Vec<Clobbering>,
 }
 
 impl Clobbered {
-    /// Whether values that are live in these ranges cannot have the register.
+    /// Whether values that are live in these ranges, one at a time, cannot have the register.
     pub(super) fn forbids(&self, values: &[Value], ranges: &Ranges) -> bool {
         ranges.iter().any(|&(start, end)| {
-            let first = self.places.partition_point(|place| place.1 <= start);
+            let first = self.places.partition_point(|place| place.end <= start);
             self.places[first..]
                 .iter()
-                .take_while(|place| place.0 < end)
-                .any(|place| !values.contains(&place.2))
+                .take_while(|place| place.start < end)
+                .any(|place| !values.contains(&place.exempt) || values.contains(&place.result))
         })
     }
 }
@@ -61,11 +72,20 @@ pub(super) fn clobbered(
             let clobbers = clobbers(function, machine, data);
             for clobber in clobbers.iter().filter(|c| c.register == register) {
                 let at = lines.node(block, i);
-                let end = at + if clobber.may_hold_result { 1 } else { 2 };
+                let (end, result) = if clobber.may_hold_result {
+                    (at + 1, Value::NONE)
+                } else {
+                    (at + 2, node)
+                };
                 // An operand that is both is read too late.
                 let is_second = clobber.may_hold_second && data.args[0] != data.args[1];
                 let exempt = if is_second { data.args[1] } else { Value::NONE };
-                clobbered.places.push((at, end, exempt));
+                clobbered.places.push(Clobbering {
+                    start: at,
+                    end,
+                    exempt,
+                    result,
+                });
             }
         }
     }

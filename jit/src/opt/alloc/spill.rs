@@ -61,7 +61,7 @@ pub(super) fn rewrite(
     }
     let mut rewriter = Rewriter {
         block: BlockId(0),
-        loops: loops,
+        loops,
         home,
         in_loops: HashMap::new(),
         sunk,

@@ -52,7 +52,7 @@ fn isa(name: &str) -> Result<Isa, String> {
 }
 
 fn tier(name: &str) -> Result<Tier, String> {
-    let tier: Tier = name.parse().map_err(|error| format!("{error}"))?;
+    let tier: Tier = name.parse()?;
     if tier == Tier::Interp {
         return Err("the interpreter makes no machine code".to_owned());
     }

@@ -6,7 +6,7 @@
 //! Elsewhere, in a helper or a host function, it does nothing, and a thread of ours sends the
 //! signal again every millisecond until the run has ended or has noticed.
 
-use super::{registers, registry};
+use super::{registers, registry, thread};
 use crate::store::limits::StoreLimits;
 use crate::vmctx::VmContext;
 use core::cell::Cell;
@@ -29,8 +29,7 @@ pub(super) fn current_thread() -> i32 {
     thread_local!(static ID: Cell<i32> = const { Cell::new(0) });
     ID.with(|id| {
         if id.get() == 0 {
-            // SAFETY: the call has no preconditions.
-            id.set(unsafe { libc::gettid() });
+            id.set(thread::number());
         }
         id.get()
     })
@@ -56,14 +55,11 @@ pub(crate) fn stop(limits: &Arc<StoreLimits>) {
 
 /// Signals the thread that runs; false when there is none, or it has noticed.
 fn signal(limits: &StoreLimits) -> bool {
-    let thread = limits.thread.load(Ordering::Acquire);
-    if thread == 0 || limits.interrupt.load(Ordering::Acquire) == 0 {
+    let running = limits.thread.load(Ordering::Acquire);
+    if running == 0 || limits.interrupt.load(Ordering::Acquire) == 0 {
         return false;
     }
-    // A thread that has ended meanwhile is not found; one that took its number ignores a signal
-    // that is not meant for it.
-    // SAFETY: the call takes numbers only.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, SIGNAL) };
+    thread::signal(running, SIGNAL);
     true
 }
 

@@ -7,10 +7,12 @@
 mod helpers;
 pub(crate) mod interrupt;
 mod memory;
+mod pages;
 mod profile;
 mod registers;
 pub(crate) mod registry;
 mod signals;
+mod thread;
 mod unwind;
 
 use crate::engine::Config;

@@ -21,12 +21,19 @@ pub(crate) struct Reached {
     pub(crate) calls_failed: usize,
 }
 
-/// Drives a module under every tier, with reserved address space and with explicit checks. The
-/// outcome is the interpreter's, which counts fuel.
+/// Drives a module under every tier, with reserved address space and with explicit checks; with
+/// these only where `ZWASM_SPEC_RESERVATION_BYTES` says that reserving is dear. The outcome is the
+/// interpreter's, which counts fuel.
 pub(crate) fn drive(bytes: &[u8]) -> Reached {
+    let is_dear = std::env::var("ZWASM_SPEC_RESERVATION_BYTES").is_ok_and(|it| !it.is_empty());
+    let reservations: &[Option<u64>] = if is_dear {
+        &[Some(1 << 20)]
+    } else {
+        &[None, Some(1 << 20)]
+    };
     let mut reached = Reached::default();
     for &tier in Tier::ALL {
-        for reservation in [None, Some(1 << 20)] {
+        for &reservation in reservations {
             let outcome = drive_with(bytes, tier, reservation);
             if tier == Tier::Interp {
                 reached = outcome;
