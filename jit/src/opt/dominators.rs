@@ -6,7 +6,7 @@ use super::ir::{BlockId, Function};
 
 /// The tree of immediate dominators, as a walk of it.
 pub(super) struct Dominators {
-    /// First and last number of each block in a walk of the tree.
+    /// The number of each block in a walk of the tree, and that behind the last one below it.
     spans: Vec<(u32, u32)>,
 }
 
@@ -34,24 +34,29 @@ impl Dominators {
                 };
             }
         }
-        let mut children = vec![Vec::new(); count];
-        for (block, &parent) in parents.iter().enumerate().skip(1) {
-            if parent != u32::MAX {
-                children[parent as usize].push(block as u32);
+        // How many blocks each dominates, itself included: parents come first.
+        let mut sizes = vec![1_u32; count];
+        for block in (1..count).rev() {
+            if parents[block] != u32::MAX {
+                sizes[parents[block] as usize] += sizes[block];
             }
         }
         let mut spans = vec![(u32::MAX, 0); count];
-        let mut next = 0;
-        let mut open: Vec<(u32, usize)> = vec![(0, 0)];
-        while let Some((block, child)) = open.pop() {
-            if child == 0 {
-                spans[block as usize].0 = next;
-                next += 1;
-            }
-            match children[block as usize].get(child) {
-                Some(&inner) => open.extend([(block, child + 1), (inner, 0)]),
-                None => spans[block as usize].1 = next,
-            }
+        // The next free number among those of each.
+        let mut next = vec![0; count];
+        for block in 0..count {
+            let first = match (block, parents[block]) {
+                (_, u32::MAX) => continue,
+                (0, _) => 0,
+                (_, parent) => {
+                    let next = &mut next[parent as usize];
+                    let first = *next;
+                    *next += sizes[block];
+                    first
+                }
+            };
+            spans[block] = (first, first + sizes[block]);
+            next[block] = first + 1;
         }
         Dominators { spans }
     }

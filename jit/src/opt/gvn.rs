@@ -14,11 +14,18 @@ use super::fold::{Maker, Simpler, simplify, truth};
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
 use super::loops::{Loops, Writes};
 use super::memory::{self, class};
+use super::ways::Ways;
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
+use std::collections::hash_map::Entry;
 
-/// Equal nodes by what they compute: each with the block that it is in, the latest last.
-type Table = HashMap<Node, Vec<(BlockId, Value)>>;
+/// Nodes by what they compute, each with the block that it is in. Those that read memory with the
+/// version of what they read, others with [`NOTHING`]. One is enough: blocks come in an order in
+/// which what dominates a block no more never will again.
+type Table = HashMap<(Node, u32), (BlockId, Value)>;
+
+/// The version of what never changes.
+const NOTHING: u32 = 0;
 
 /// Which state each class of memory is in, in the order of [`memory::CLASSES`]: equal numbers,
 /// equal contents.
@@ -29,15 +36,14 @@ pub(super) fn run(function: &mut Function) {
     let mut pass = Pass {
         replaced: (0..function.nodes.len() as u32).map(Value).collect(),
         constants: HashMap::new(),
-        table: HashMap::new(),
-        reads: HashMap::new(),
-        facts: HashMap::new(),
+        table: HashMap::with_capacity(function.nodes.len()),
+        facts: vec![None; function.nodes.len()],
         reaches: HashMap::new(),
         next_version: 1,
         at_end: vec![None; count],
         loops: Loops::of(function),
         writes: Writes::of(function),
-        predecessors: predecessors(function),
+        ways: Ways::of(function),
         dominators: Dominators::of(function),
     };
     for (i, node) in function.nodes.iter().enumerate() {
@@ -60,48 +66,18 @@ struct Pass {
     replaced: Vec<Value>,
     constants: HashMap<(Ty, u64), Value>,
     table: Table,
-    /// Nodes that read memory, with the version of what they read.
-    reads: HashMap<(Node, u32), Vec<(BlockId, Value)>>,
-    /// Whether values are other than zero, from a block on.
-    facts: HashMap<Value, Vec<(BlockId, bool)>>,
+    /// Whether each value is other than zero, from a block on.
+    facts: Vec<Option<(BlockId, bool)>>,
     /// How many bytes lie in a memory from an address on, by the address and the memory's length,
     /// from a block on.
-    reaches: HashMap<(Value, Value), Vec<(BlockId, u64)>>,
+    reaches: HashMap<(Value, Value), (BlockId, u64)>,
     next_version: u32,
     /// The versions at the end of each block seen so far.
     at_end: Vec<Option<Versions>>,
     loops: Loops,
     writes: Writes,
-    /// The blocks that lead to each, once per way.
-    predecessors: Vec<Vec<BlockId>>,
+    ways: Ways,
     dominators: Dominators,
-}
-
-fn predecessors(function: &Function) -> Vec<Vec<BlockId>> {
-    let mut predecessors = vec![Vec::new(); function.blocks.len()];
-    for block in function.block_ids() {
-        for edge in function[block].exit.edges() {
-            predecessors[edge.to.0 as usize].push(block);
-        }
-    }
-    predecessors
-}
-
-/// The latest entry of a block that dominates this one.
-///
-/// Blocks come in an order in which those that dominate no more block never will again.
-fn latest<T: Copy>(
-    entries: &mut Vec<(BlockId, T)>,
-    dominators: &Dominators,
-    block: BlockId,
-) -> Option<T> {
-    while let Some(&(from, entry)) = entries.last() {
-        if dominators.dominates(from, block) {
-            return Some(entry);
-        }
-        entries.pop();
-    }
-    None
 }
 
 impl Pass {
@@ -113,7 +89,7 @@ impl Pass {
     /// The state of memory at the start of a block.
     fn at_start(&mut self, block: BlockId) -> Versions {
         let mut agreed: Option<[Option<u32>; 4]> = None;
-        for &from in &self.predecessors[block.0 as usize] {
+        for &(from, _) in self.ways.to(block) {
             if from >= block {
                 // A way back: what the loop writes is asked below.
                 continue;
@@ -160,30 +136,36 @@ impl Pass {
 
     /// Behind a branch its condition is known.
     fn learn_from_branch(&mut self, function: &Function, block: BlockId) {
-        let [from] = self.predecessors[block.0 as usize][..] else {
+        let &[(from, _)] = self.ways.to(block) else {
             return;
         };
         if let Exit::Branch(cond, [yes, no]) = &function[from].exit
             && yes.to != no.to
         {
             let is_yes = yes.to == block;
-            self.facts.entry(*cond).or_default().push((block, is_yes));
+            self.learn(*cond, block, is_yes);
         }
     }
 
+    fn learn(&mut self, value: Value, block: BlockId, fact: bool) {
+        self.facts[value.0 as usize] = Some((block, fact));
+    }
+
+    fn learnt(&self, value: Value, block: BlockId) -> Option<bool> {
+        let (from, fact) = self.facts[value.0 as usize]?;
+        self.dominators.dominates(from, block).then_some(fact)
+    }
+
     /// Whether a value is known to be other than zero, or known to be zero.
-    fn fact(&mut self, function: &Function, block: BlockId, value: Value) -> Option<bool> {
+    fn fact(&self, function: &Function, block: BlockId, value: Value) -> Option<bool> {
         if let Some(bits) = function.constant(value) {
             return Some(bits != 0);
         }
-        if let Some(entries) = self.facts.get_mut(&value)
-            && let Some(fact) = latest(entries, &self.dominators, block)
-        {
+        if let Some(fact) = self.learnt(value, block) {
             return Some(fact);
         }
         if let Some((asked, when)) = truth(function, value)
-            && let Some(entries) = self.facts.get_mut(&asked)
-            && let Some(fact) = latest(entries, &self.dominators, block)
+            && let Some(fact) = self.learnt(asked, block)
         {
             return Some(fact == when);
         }
@@ -195,10 +177,8 @@ impl Pass {
             op: Op::Compare(cond.negate(), width),
             ..function[value]
         };
-        let entries = self.table.get_mut(&opposite)?;
-        let opposite = latest(entries, &self.dominators, block)?;
-        let entries = self.facts.get_mut(&opposite)?;
-        latest(entries, &self.dominators, block).map(|fact| !fact)
+        let &(_, opposite) = self.table.get(&(ordered(opposite), NOTHING))?;
+        self.learnt(opposite, block).map(|fact| !fact)
     }
 
     /// Branches that always go one way, and conditions that only ask for zero.
@@ -274,6 +254,7 @@ impl Pass {
             let known = self.replaced.len() as u32;
             let new = known..function.nodes.len() as u32;
             self.replaced.extend(new.map(Value));
+            self.facts.resize(function.nodes.len(), None);
             match simpler {
                 Simpler::Same => return true,
                 Simpler::Value(other) => {
@@ -309,14 +290,14 @@ impl Pass {
                 if let Op::TrapIf(_) = node.op {
                     return self.check(function, block, node.args[0]);
                 }
-                self.look_up(value, block, node, None)
+                self.look_up(value, block, node, NOTHING)
             }
             Effect::Reads(alias) => {
-                let version = class(alias).map(|class| versions[class]);
+                let version = class(alias).map_or(NOTHING, |class| versions[class]);
                 self.look_up(value, block, node, version)
             }
             Effect::ReadsAndMayTrap => {
-                let version = class(Alias::Heap).map(|class| versions[class]);
+                let version = class(Alias::Heap).map_or(NOTHING, |class| versions[class]);
                 self.look_up(value, block, node, version)
             }
             Effect::Writes(alias) => {
@@ -343,33 +324,35 @@ impl Pass {
         if self.fact(function, block, cond) == Some(false) {
             return false;
         }
-        self.facts.entry(cond).or_default().push((block, false));
+        self.learn(cond, block, false);
         let Some((address, length, bytes)) = bounds(function, cond) else {
             return true;
         };
-        let reaches = self.reaches.entry((address, length)).or_default();
-        if latest(reaches, &self.dominators, block).is_some_and(|known| known >= bytes) {
+        if let Some(&(from, known)) = self.reaches.get(&(address, length))
+            && known >= bytes
+            && self.dominators.dominates(from, block)
+        {
             return false;
         }
-        reaches.push((block, bytes));
+        self.reaches.insert((address, length), (block, bytes));
         true
     }
 
     /// Finds an equal node, or makes this one known.
-    fn look_up(&mut self, value: Value, block: BlockId, node: Node, version: Option<u32>) -> bool {
-        let mut key = node;
-        if commutes(node.op) && key.args[0] > key.args[1] {
-            key.args.swap(0, 1);
+    fn look_up(&mut self, value: Value, block: BlockId, node: Node, version: u32) -> bool {
+        match self.table.entry((ordered(node), version)) {
+            Entry::Occupied(mut entry) => {
+                let (other, equal) = *entry.get();
+                if self.dominators.dominates(other, block) {
+                    self.replaced[value.0 as usize] = equal;
+                    return false;
+                }
+                entry.insert((block, value));
+            }
+            Entry::Vacant(entry) => {
+                entry.insert((block, value));
+            }
         }
-        let known = match version {
-            Some(version) => self.reads.entry((key, version)).or_default(),
-            None => self.table.entry(key).or_default(),
-        };
-        if let Some(equal) = latest(known, &self.dominators, block) {
-            self.replaced[value.0 as usize] = equal;
-            return false;
-        }
-        known.push((block, value));
         true
     }
 
@@ -395,11 +378,16 @@ impl Pass {
             args: [node.args[0], node.args[1], Value::NONE],
             imm: node.imm,
         };
-        self.reads
-            .entry((load, version))
-            .or_default()
-            .push((block, stored));
+        self.table.insert((load, version), (block, stored));
     }
+}
+
+/// The same node, with operands that can be swapped in the order of their numbers.
+fn ordered(mut node: Node) -> Node {
+    if commutes(node.op) && node.args[0] > node.args[1] {
+        node.args.swap(0, 1);
+    }
+    node
 }
 
 /// Whether the first two operands can be swapped.

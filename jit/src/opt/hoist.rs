@@ -15,7 +15,8 @@ use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
 use super::legalise::is_immediate;
 use super::loops::{Loops, Writes};
 use super::memory::class;
-use std::collections::HashMap;
+use crate::masm::LoadOp;
+use foldhash::{HashMap, HashMapExt};
 
 /// How many loops around a node are looked at.
 const LOOPS_MAX: usize = 8;
@@ -134,6 +135,8 @@ impl Pass {
     fn is_candidate(&self, function: &Function, node: Value) -> bool {
         let data = &function[node];
         match data.op {
+            // What a reference leads to: it may be null, which is asked in the loop.
+            Op::Load(LoadOp::U32, Alias::Table) => false,
             Op::Load(_, alias) | Op::FloatLoad(_, alias) => {
                 alias != Alias::Heap
                     && data.args[1] == Value::NONE

@@ -2,7 +2,7 @@
 //! registers.
 
 use super::ir::{Function, Node, Op, Ty, Value};
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.

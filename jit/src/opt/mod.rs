@@ -24,6 +24,7 @@ mod params;
 mod prune;
 mod select;
 mod verify;
+mod ways;
 
 use crate::abi::Abi;
 use crate::baseline::{self, CompileError, Compiled, Env};

@@ -8,7 +8,8 @@
 //! Source: Braun et al., Simple and Efficient Construction of Static Single Assignment Form, 2013,
 //! which shows that this gives minimal form for reducible control flow.
 
-use super::ir::{Function, Op, Value};
+use super::ir::{BlockId, Function, Op, Value};
+use super::ways::Ways;
 
 /// What a value was replaced by: a forest whose roots stand for themselves.
 struct Replaced(Vec<Value>);
@@ -28,31 +29,20 @@ impl Replaced {
     }
 }
 
-/// The arguments of each block's parameters come from these edges: (block, edge of its exit).
-fn predecessors(function: &Function) -> Vec<Vec<(u32, u32)>> {
-    let mut predecessors = vec![Vec::new(); function.blocks.len()];
-    for (from, block) in function.blocks.iter().enumerate() {
-        for (i, edge) in block.exit.edges().iter().enumerate() {
-            predecessors[edge.to.0 as usize].push((from as u32, i as u32));
-        }
-    }
-    predecessors
-}
-
 /// Removes trivial and unused parameters.
 pub(super) fn simplify(function: &mut Function) {
-    let predecessors = predecessors(function);
+    let ways = Ways::of(function);
     let mut replaced = Replaced((0..function.nodes.len() as u32).map(Value).collect());
-    remove_trivial(function, &predecessors, &mut replaced);
+    remove_trivial(function, &ways, &mut replaced);
     function.map_args(|value| replaced.find(value));
-    keep(function, &predecessors, |param| {
+    keep(function, &ways, |param| {
         replaced.0[param.0 as usize] == param
     });
     let used = used_params(function);
-    keep(function, &predecessors, |param| used[param.0 as usize]);
+    keep(function, &ways, |param| used[param.0 as usize]);
 }
 
-fn remove_trivial(function: &Function, predecessors: &[Vec<(u32, u32)>], replaced: &mut Replaced) {
+fn remove_trivial(function: &Function, ways: &Ways, replaced: &mut Replaced) {
     // Which parameters a value is an argument of: they are looked at again when it is replaced.
     let mut users: Vec<Vec<(u32, u32)>> = vec![Vec::new(); function.nodes.len()];
     let mut work: Vec<(u32, u32)> = Vec::new();
@@ -60,8 +50,8 @@ fn remove_trivial(function: &Function, predecessors: &[Vec<(u32, u32)>], replace
         for at in (0..block.params.len()).rev() {
             let param = (id as u32, at as u32);
             work.push(param);
-            for &(from, edge) in &predecessors[id] {
-                let arg = function.blocks[from as usize].exit.edges()[edge as usize].args[at];
+            for &(from, edge) in ways.to(BlockId(id as u32)) {
+                let arg = function[from].exit.edges()[edge as usize].args[at];
                 if function[arg].op == Op::Param {
                     users[arg.0 as usize].push(param);
                 }
@@ -79,8 +69,8 @@ fn remove_trivial(function: &Function, predecessors: &[Vec<(u32, u32)>], replace
         }
         let mut only = None;
         let mut is_trivial = true;
-        for &(from, edge) in &predecessors[id as usize] {
-            let edge = &function.blocks[from as usize].exit.edges()[edge as usize];
+        for &(from, edge) in ways.to(BlockId(id)) {
+            let edge = &function[from].exit.edges()[edge as usize];
             let arg = replaced.find(edge.args[at as usize]);
             if arg == param || only == Some(arg) {
                 continue;
@@ -152,13 +142,13 @@ fn used_params(function: &Function) -> Vec<bool> {
 }
 
 /// Removes the parameters that are not to stay, with their arguments; the function's own stay.
-fn keep(function: &mut Function, predecessors: &[Vec<(u32, u32)>], stays: impl Fn(Value) -> bool) {
-    for (id, predecessors) in predecessors.iter().enumerate().skip(1) {
+fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -> bool) {
+    for id in 1..function.blocks.len() {
         let params = core::mem::take(&mut function.blocks[id].params);
         let flags: Vec<bool> = params.iter().map(|&param| stays(param)).collect();
         if flags.contains(&false) {
-            for &(from, edge) in predecessors {
-                let edge = &mut function.blocks[from as usize].exit.edges_mut()[edge as usize];
+            for &(from, edge) in ways.to(BlockId(id as u32)) {
+                let edge = &mut function[from].exit.edges_mut()[edge as usize];
                 let mut flag = flags.iter();
                 edge.args
                     .retain(|_| *flag.next().expect("one per parameter"));

@@ -15,7 +15,7 @@ mod tests;
 
 use super::ir::{Function, Node, Op, Ty, Value};
 use crate::masm::{AluOp, Cond, Width};
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 /// A simpler form of a node.
 pub(super) enum Simpler {

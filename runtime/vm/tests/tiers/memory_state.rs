@@ -140,3 +140,30 @@ fn checks_cover_what_they_cover() {
         }
     }
 }
+
+/// The type of what a reference leads to is not looked at before the reference is.
+#[test]
+fn references_are_followed_where_they_are_checked() {
+    let text = r#"(module
+        (type $result (func (result i32)))
+        (table $t 1 funcref)
+        (global $null funcref (ref.null func))
+        (func (export "run") (param $n i32) (param $call i32) (result i32)
+            (loop $l
+                (if (local.get $call)
+                    (then
+                        (table.set $t (i32.const 0) (global.get $null))
+                        (return_call_indirect $t (type $result) (i32.const 0))))
+                (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+            i32.const 7))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let run = instance
+            .get_typed_func::<(i32, i32), i32>(&store, "run")
+            .expect("exported");
+        assert_eq!(run.call(&mut store, (3, 0)).ok(), Some(7), "{name}");
+        let error = run.call(&mut store, (3, 1)).expect_err("a trap");
+        let code = error.trap_code();
+        assert_eq!(code, Some(TrapCode::UninitializedElement), "{name}");
+    }
+}
