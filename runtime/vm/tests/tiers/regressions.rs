@@ -164,3 +164,27 @@ fn counts_that_are_the_result_of_their_shift() {
         }
     }
 }
+
+/// A comparison that two selections do, each for itself: what it loads is loaded once, before the
+/// store between them.
+#[test]
+fn loads_that_comparisons_share() {
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (data (i32.const 8) "\07\00\00\00\07")
+        (func (export "f") (param i32 i32) (result i32) (local $greater i32) (local $first i32)
+            (local.set $greater (i32.gt_u (local.get 0) (i32.load (local.get 1))))
+            (local.set $first (select (local.get 0) (local.get 1) (local.get $greater)))
+            (i32.store (local.get 1) (i32.const 8))
+            (i32.sub
+                (local.get $first)
+                (select (i32.const 100) (local.get 0) (local.get $greater)))))"#;
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, text);
+        let f = instance
+            .get_typed_func::<(i32, i32), i32>(&store, "f")
+            .expect("exported");
+        assert_eq!(f.call(&mut store, (8, 8)).ok(), Some(8 - 100), "{name}");
+        assert_eq!(f.call(&mut store, (6, 12)).ok(), Some(12 - 6), "{name}");
+    }
+}
