@@ -410,6 +410,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn has_vectors(&self) -> bool;
     /// Whether operations with an operand in memory do better than a load before them.
     const FOLDS_LOADS: bool;
+    /// Whether a constant can be stored as it is.
+    fn stores_constant(op: StoreOp, value: i32) -> bool;
     /// Whether an operation can shift its second operand.
     fn folds_shift(op: AluOp, count: u64) -> bool;
 
@@ -467,6 +469,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn load(&mut self, op: LoadOp, dst: Gpr, mem: Mem);
     /// A store.
     fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem);
+    /// Stores a constant, sign-extended to eight bytes, where [`Masm::stores_constant`] allows it.
+    fn store_constant(&mut self, op: StoreOp, value: i32, mem: Mem);
     /// A float load; the upper bits of the register are clear or undefined.
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem);
     /// A float store.

@@ -1,6 +1,7 @@
 //! What is known of memory, conditions and bounds; what leaves loops.
 
 use super::ir::{Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Ty, Value};
+use super::legalise::Target;
 use super::{dce, gvn, hoist, prune, verify};
 use crate::masm::{AluOp, Cond, LoadOp, StoreOp, Width};
 use zwasm_core::TrapCode;
@@ -94,7 +95,8 @@ impl Builder {
         prune::run(&mut self.function);
         dce::run(&mut self.function);
         verify::verify(&self.function, "value numbering");
-        hoist::run(&mut self.function, true);
+        let target = Target::of::<crate::isa::x86_64::X64Masm>();
+        hoist::run(&mut self.function, target);
         verify::verify(&self.function, "hoisting");
         self.function
     }

@@ -12,7 +12,7 @@
 //! over a call is kept in memory.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
-use super::legalise::is_immediate;
+use super::legalise::{Target, is_immediate};
 use super::loops::{Loops, Writes};
 use super::memory::class;
 use crate::masm::LoadOp;
@@ -24,14 +24,13 @@ const LOOPS_MAX: usize = 8;
 /// How many constants a loop is given in registers.
 const CONSTANTS_MAX: u32 = 6;
 
-/// `folds_loads` says whether operations can have constants in memory.
-pub(super) fn run(function: &mut Function, folds_loads: bool) {
+pub(super) fn run(function: &mut Function, target: Target) {
     let loops = Loops::of(function);
     if loops.ranges().is_empty() {
         return;
     }
     let mut pass = Pass {
-        folds_loads,
+        target,
         before: befores(function, &loops),
         writes: Writes::of(function),
         defined: definitions(function),
@@ -53,7 +52,7 @@ pub(super) fn run(function: &mut Function, folds_loads: bool) {
 }
 
 struct Pass {
-    folds_loads: bool,
+    target: Target,
     loops: Loops,
     writes: Writes,
     /// The block that leads to each loop's header from outside, if nothing is in between and it has
@@ -216,7 +215,7 @@ impl Pass {
             Op::VectorConst => true,
             _ => false,
         };
-        is_constant && !is_immediate(function, data, i, self.folds_loads)
+        is_constant && !is_immediate(function, data, i, self.target)
     }
 
     /// A constant in a register, or as it is.

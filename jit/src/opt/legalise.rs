@@ -2,11 +2,29 @@
 //! registers.
 
 use super::ir::{Function, Node, Op, Ty, Value};
+use crate::masm::{Masm, StoreOp};
 use foldhash::{HashMap, HashMapExt};
+
+/// What instructions can hold.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    /// Operands in memory, constants behind the code among them.
+    folds_loads: bool,
+    stores_constant: fn(StoreOp, i32) -> bool,
+}
+
+impl Target {
+    pub(super) fn of<M: Masm>() -> Target {
+        Target {
+            folds_loads: M::FOLDS_LOADS,
+            stores_constant: M::stores_constant,
+        }
+    }
+}
 
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.
-pub(super) fn run(function: &mut Function, folds_loads: bool) {
+pub(super) fn run(function: &mut Function, target: Target) {
     for block in function.block_ids() {
         let mut pass = Pass {
             made: HashMap::new(),
@@ -20,7 +38,7 @@ pub(super) fn run(function: &mut Function, folds_loads: bool) {
                 let arg = data.args[i];
                 if arg != Value::NONE
                     && matches!(function[arg].op, Op::Const | Op::VectorConst)
-                    && !is_immediate(function, &data, i, folds_loads)
+                    && !is_immediate(function, &data, i, target)
                 {
                     function[node].args[i] = pass.register(function, arg);
                 }
@@ -88,7 +106,7 @@ fn fold_index(function: &mut Function, node: Value) {
 }
 
 /// Whether operand `i` of a node can be a constant as it is.
-pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, folds_loads: bool) -> bool {
+pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, target: Target) -> bool {
     let value = node.args[i];
     let fits = || {
         let bits = function[value].imm;
@@ -100,9 +118,15 @@ pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, folds_loa
     };
     match node.op {
         Op::Alu(..) | Op::Compare(..) | Op::VecShift(_) => i == 1 && fits(),
+        Op::Store(op, _) => {
+            let constant = function[value].imm as i32;
+            // Eight bytes of a 32-bit value have a clear upper half.
+            let extends = op == StoreOp::B8 && function[value].ty == Ty::I32 && constant < 0;
+            i == 2 && fits() && !extends && (target.stores_constant)(op, constant)
+        }
         // Behind the code, as operands in memory are.
         Op::Float(op, _) => {
-            i == 1 && folds_loads && op.is_arithmetic() && function[value].op == Op::Const
+            i == 1 && target.folds_loads && op.is_arithmetic() && function[value].op == Op::Const
         }
         // Not nodes that execute: their operands are read where they are.
         Op::Call | Op::CallResult | Op::Materialize | Op::Reload => true,

@@ -31,6 +31,7 @@ use crate::baseline::{self, CompileError, Compiled, Env};
 use crate::masm::Masm;
 use build::Unsupported;
 use ir::{Exit, Function, Node, Op};
+use legalise::Target;
 use wasmparser::FunctionBody;
 use zwasm_core::FuncType;
 
@@ -78,10 +79,10 @@ fn optimise<M: Masm>(
     run(&mut function, "removing parameters again", params::simplify);
     run(&mut function, "removing dead nodes", dce::run);
     run(&mut function, "hoisting", |function| {
-        hoist::run(function, M::FOLDS_LOADS);
+        hoist::run(function, Target::of::<M>());
     });
     run(&mut function, "legalising", |function| {
-        legalise::run(function, M::FOLDS_LOADS);
+        legalise::run(function, Target::of::<M>());
     });
     let mut sunk = if env.stress.no_fold {
         vec![false; function.nodes.len()]

@@ -125,6 +125,12 @@ pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
                 masm.store(StoreOp::B8, scratch, at(to));
             }
         }
+        (Target::Memory(mem), Source::Constant(low, 0))
+            if ty != Ty::V128 && constant::<M>(low).is_some() =>
+        {
+            let value = constant::<M>(low).expect("asked above");
+            masm.store_constant(StoreOp::B8, value, mem);
+        }
         (Target::Memory(mem), Source::Constant(low, high)) => {
             masm.imm(scratch, low);
             masm.store(StoreOp::B8, scratch, mem);
@@ -138,6 +144,12 @@ pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
             unreachable!("a value keeps its class")
         }
     }
+}
+
+/// A constant that can be stored as it is. Slots hold 32-bit values with a clear upper half.
+fn constant<M: Masm>(bits: u64) -> Option<i32> {
+    let value = i32::try_from(bits.cast_signed()).ok()?;
+    M::stores_constant(StoreOp::B8, value).then_some(value)
 }
 
 fn load_op(ty: Ty) -> LoadOp {

@@ -137,7 +137,7 @@ macro_rules! by_width {
     };
 }
 
-fn expected_alu(op: AluOp, width: Width, a: u64, b: u64) -> u64 {
+pub(crate) fn expected_alu(op: AluOp, width: Width, a: u64, b: u64) -> u64 {
     match op {
         AluOp::Add => by_width!(width, num::i32_add, num::i64_add, a, b),
         AluOp::Sub => by_width!(width, num::i32_sub, num::i64_sub, a, b),

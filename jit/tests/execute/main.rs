@@ -11,6 +11,7 @@
 
 mod control;
 mod float;
+mod folded;
 mod harness;
 mod int;
 mod lanes;

@@ -55,7 +55,7 @@ pub(crate) struct Options {
     argv0: Option<String>,
 
     /// Make the code of all functions before the start, on all cores, instead of each on its first
-    /// call
+    /// call; tier `opt` always does
     #[arg(long)]
     eager: bool,
 
@@ -131,7 +131,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let started = Instant::now();
     let module = load(&engine, options.file())?;
     stats.load = started.elapsed();
-    if options.eager {
+    if options.eager || engine.tier().name() == "opt" {
         let started = Instant::now();
         module.compile_all()?;
         stats.compile = Some(started.elapsed());

@@ -266,6 +266,10 @@ impl Masm for A64Masm {
 
     const FOLDS_LOADS: bool = false;
 
+    fn stores_constant(_op: StoreOp, value: i32) -> bool {
+        value == 0
+    }
+
     fn folds_shift(op: AluOp, count: u64) -> bool {
         let shifts = matches!(
             op,
@@ -479,6 +483,11 @@ impl Masm for A64Masm {
             StoreOp::B8 => Access::general(3, 0),
         };
         self.access_memory(access, src.0, mem);
+    }
+
+    fn store_constant(&mut self, op: StoreOp, value: i32, mem: Mem) {
+        assert!(value == 0, "only the zero register is stored as it is");
+        self.store(op, ZERO, mem);
     }
 
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem) {

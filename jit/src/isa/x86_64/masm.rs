@@ -198,6 +198,11 @@ impl Masm for X64Masm {
 
     const FOLDS_LOADS: bool = true;
 
+    fn stores_constant(op: StoreOp, _value: i32) -> bool {
+        // Constants of 16 bits make decoders stall.
+        op != StoreOp::B2
+    }
+
     fn folds_shift(op: AluOp, count: u64) -> bool {
         op == AluOp::Add && matches!(count, 1..=3)
     }
@@ -407,6 +412,27 @@ impl Masm for X64Masm {
             StoreOp::B2 => self.emit(Op::one(0x89).with(0x66), Width::W32, src.0, mem),
             StoreOp::B4 => self.emit(Op::one(0x89), Width::W32, src.0, mem),
             StoreOp::B8 => self.emit(Op::one(0x89), Width::W64, src.0, mem),
+        }
+    }
+
+    fn store_constant(&mut self, op: StoreOp, value: i32, mem: Mem) {
+        self.last_access = self.offset();
+        let mem = Rm::Mem(mem);
+        match op {
+            StoreOp::B1 => {
+                self.emit(Op::one(0xc6), Width::W32, 0, mem);
+                self.asm.push_i8(value as i8);
+            }
+            StoreOp::B2 => unreachable!("not as a constant"),
+            StoreOp::B4 | StoreOp::B8 => {
+                let width = if op == StoreOp::B8 {
+                    Width::W64
+                } else {
+                    Width::W32
+                };
+                self.emit(Op::one(0xc7), width, 0, mem);
+                self.asm.push_i32(value);
+            }
         }
     }
 

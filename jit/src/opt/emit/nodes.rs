@@ -159,8 +159,13 @@ impl<M: Masm> Emitter<'_, M> {
             }
             Op::Store(op, alias) => {
                 let mem = self.mem(a, b, node.imm);
-                let c = self.gpr(c);
-                self.masm.store(op, c, mem);
+                match self.function.constant(c) {
+                    Some(bits) => self.masm.store_constant(op, bits as i32, mem),
+                    None => {
+                        let c = self.gpr(c);
+                        self.masm.store(op, c, mem);
+                    }
+                }
                 self.may_have_faulted(alias);
             }
             Op::FloatStore(part, alias) => {

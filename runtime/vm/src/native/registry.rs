@@ -47,13 +47,19 @@ impl NativeCode {
 
     /// The module offset of the operator that `pc`, or the call before it, belongs to.
     pub(crate) fn module_offset(&self, pc: usize) -> Option<usize> {
-        // A fault is at its site; a call is just before the return address that is its site.
+        // A fault is at its site; a call is just before the return address that is its site. What
+        // follows a call may fault, so that both are at one offset.
         let offset = self.offset(pc);
         let at = self.sites.partition_point(|site| site.offset < offset);
-        let site = self
-            .sites
-            .get(at)
-            .filter(|site| site.offset - offset <= 1)?;
+        let found = self.sites.get(at)?.offset;
+        if found - offset > 1 {
+            return None;
+        }
+        let is_fault = found == offset;
+        let same = self.sites[at..]
+            .iter()
+            .take_while(|site| site.offset == found);
+        let site = same.min_by_key(|site| site.trap.is_some() != is_fault)?;
         Some(site.module_offset as usize)
     }
 }
