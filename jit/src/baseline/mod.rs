@@ -36,7 +36,7 @@ use crate::masm::{Charge, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, W
 use control::ControlFrame;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
-use wasmparser::{FunctionBody, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
 
@@ -197,8 +197,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             let ty = (env.val_type)(ty, env.info);
             types.extend((0..count).map(|_| ty));
         }
-        let reader = body.get_operators_reader().expect(VALIDATED);
-        let scan = scan::Scan::of(reader, types.len());
+        let scan = scan::Scan::of(body, types.len());
         let (locals, registers, saved, slots) =
             values::place_locals::<M>(&types, &scan, env.stress);
         let volatile_locals = values::volatile_locals::<M>(&locals);
@@ -241,21 +240,22 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.prologue();
         self.push_function_frame();
         let mut reader: OperatorsReader<'_> = body.get_operators_reader().expect(VALIDATED);
-        let mut offset = reader.original_position();
-        let mut next = Some(reader.read().expect(VALIDATED));
-        while let Some(op) = next {
-            self.module_offset = offset as u32;
+        let (bytes, start) = (body.as_bytes(), body.range().start);
+        while !reader.eof() {
+            self.module_offset = reader.original_position() as u32;
             if self.env.record_operators {
                 self.operators
                     .push((self.masm.offset(), self.module_offset));
             }
-            offset = reader.original_position();
-            next = (!reader.eof()).then(|| reader.read().expect(VALIDATED));
+            // In its place: moving an operator that was written just now waits for the writing.
+            let op = reader.read();
+            let op = op.as_ref().expect(VALIDATED);
             if self.reachable {
-                self.take_fuel(&op);
-                self.operator(&op, next.as_ref());
+                self.take_fuel(op);
+                let next = (reader.original_position() - start) as usize;
+                self.operator(op, &bytes[next..]);
             } else {
-                self.skip(&op);
+                self.skip(op);
             }
             self.check_size()?;
         }
@@ -266,11 +266,12 @@ impl<'m, M: Masm> Compiler<'m, M> {
         Ok(())
     }
 
-    fn operator(&mut self, op: &Operator<'_>, next: Option<&Operator<'_>>) {
+    /// `rest` are the bytes from the next operator on.
+    fn operator(&mut self, op: &Operator<'_>, rest: &[u8]) {
         let next = if self.env.stress.no_fold {
             Next::Other
         } else {
-            Next::of(next)
+            Next::of(rest)
         };
         let known = self.control_operator(op)
             || self.memory_operator(op, next)
@@ -596,18 +597,22 @@ enum Next {
 }
 
 impl Next {
-    fn of(op: Option<&Operator<'_>>) -> Next {
-        match op {
-            Some(Operator::LocalSet { local_index } | Operator::LocalTee { local_index }) => {
-                Next::Local(*local_index)
-            }
-            Some(
-                Operator::BrIf { .. }
-                | Operator::If { .. }
-                | Operator::Select
-                | Operator::TypedSelect { .. }
-                | Operator::I32Eqz,
-            ) => Next::Condition,
+    /// Of valid bytes: reading the operator itself, which its own turn does, would take time twice.
+    fn of(rest: &[u8]) -> Next {
+        const IF: u8 = 0x04;
+        const BR_IF: u8 = 0x0d;
+        const SELECT: u8 = 0x1b;
+        const TYPED_SELECT: u8 = 0x1c;
+        const LOCAL_SET: u8 = 0x21;
+        const LOCAL_TEE: u8 = 0x22;
+        const I32_EQZ: u8 = 0x45;
+        match rest {
+            [LOCAL_SET | LOCAL_TEE, index @ ..] => match BinaryReader::new(index, 0).read_var_u32()
+            {
+                Ok(index) => Next::Local(index),
+                Err(_) => Next::Other,
+            },
+            [BR_IF | IF | SELECT | TYPED_SELECT | I32_EQZ, ..] => Next::Condition,
             _ => Next::Other,
         }
     }

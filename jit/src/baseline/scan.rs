@@ -1,6 +1,10 @@
 //! The scan before compilation: how often each local is used, and what the function needs.
+//!
+//! It visits operators without making values of them, for it reads every body a second time.
 
-use wasmparser::{Operator, OperatorsReader};
+use wasmparser::{
+    BlockType, FrameKind, FrameStack, FunctionBody, VisitOperator, VisitSimdOperator,
+};
 
 /// What the scan found.
 #[derive(Debug, Default)]
@@ -18,41 +22,112 @@ const LOOP_FACTOR: u32 = 8;
 const MAX_FACTOR: u32 = LOOP_FACTOR.pow(4);
 
 impl Scan {
-    pub(super) fn of(mut reader: OperatorsReader<'_>, locals: usize) -> Scan {
-        let mut scan = Scan {
-            weights: vec![0; locals],
-            ..Scan::default()
+    /// Scans a body that declares `locals` locals, parameters included.
+    pub(super) fn of(body: &FunctionBody<'_>, locals: usize) -> Scan {
+        let mut scanner = Scanner {
+            scan: Scan {
+                weights: vec![0; locals],
+                ..Scan::default()
+            },
+            blocks: Vec::new(),
+            weight: 1,
         };
-        // For each open block, the weight to go back to at its end.
-        let mut blocks = Vec::new();
-        let mut weight = 1_u32;
+        let reader = body.get_operators_reader().expect(super::VALIDATED);
+        let mut reader = reader.get_binary_reader();
         while !reader.eof() {
-            match reader.read().expect(super::VALIDATED) {
-                Operator::LocalGet { local_index }
-                | Operator::LocalSet { local_index }
-                | Operator::LocalTee { local_index } => {
-                    let uses = &mut scan.weights[local_index as usize];
-                    *uses = uses.saturating_add(weight);
-                }
-                Operator::Loop { .. } => {
-                    blocks.push(weight);
-                    weight = (weight * LOOP_FACTOR).min(MAX_FACTOR);
-                }
-                Operator::Block { .. } | Operator::If { .. } => blocks.push(weight),
-                Operator::TryTable { .. } => {
-                    blocks.push(weight);
-                    scan.has_try = true;
-                }
-                Operator::End => weight = blocks.pop().unwrap_or(weight),
-                Operator::Call { .. }
-                | Operator::CallIndirect { .. }
-                | Operator::CallRef { .. }
-                | Operator::ReturnCall { .. }
-                | Operator::ReturnCallIndirect { .. }
-                | Operator::ReturnCallRef { .. } => scan.has_calls = true,
-                _ => {}
-            }
+            let visited = reader.visit_operator(&mut scanner);
+            visited.expect(super::VALIDATED);
         }
-        scan
+        scanner.scan
     }
+}
+
+struct Scanner {
+    scan: Scan,
+    /// For each open block, the weight to go back to at its end.
+    blocks: Vec<u32>,
+    weight: u32,
+}
+
+impl Scanner {
+    fn local(&mut self, index: u32) {
+        let uses = &mut self.scan.weights[index as usize];
+        *uses = uses.saturating_add(self.weight);
+    }
+}
+
+impl FrameStack for Scanner {
+    /// The body was validated: which kind of frame is open does not matter.
+    fn current_frame(&self) -> Option<FrameKind> {
+        Some(FrameKind::Block)
+    }
+}
+
+/// A visitor's method: for the operators that count, what they count as.
+macro_rules! method {
+    (visit_local_get $($rest:tt)*) => {
+        fn visit_local_get(&mut self, index: u32) { self.local(index); }
+    };
+    (visit_local_set $($rest:tt)*) => {
+        fn visit_local_set(&mut self, index: u32) { self.local(index); }
+    };
+    (visit_local_tee $($rest:tt)*) => {
+        fn visit_local_tee(&mut self, index: u32) { self.local(index); }
+    };
+    (visit_loop $($rest:tt)*) => {
+        fn visit_loop(&mut self, _: BlockType) {
+            self.blocks.push(self.weight);
+            self.weight = (self.weight * LOOP_FACTOR).min(MAX_FACTOR);
+        }
+    };
+    (visit_block $($rest:tt)*) => {
+        fn visit_block(&mut self, _: BlockType) { self.blocks.push(self.weight); }
+    };
+    (visit_if $($rest:tt)*) => {
+        fn visit_if(&mut self, _: BlockType) { self.blocks.push(self.weight); }
+    };
+    (visit_try_table $arg:ident $argty:ty) => {
+        fn visit_try_table(&mut self, _: $argty) {
+            self.blocks.push(self.weight);
+            self.scan.has_try = true;
+        }
+    };
+    (visit_end) => {
+        fn visit_end(&mut self) { self.weight = self.blocks.pop().unwrap_or(self.weight); }
+    };
+    (visit_call $($rest:tt)*) => { method!(calls visit_call $($rest)*); };
+    (visit_call_indirect $($rest:tt)*) => { method!(calls visit_call_indirect $($rest)*); };
+    (visit_call_ref $($rest:tt)*) => { method!(calls visit_call_ref $($rest)*); };
+    (visit_return_call $($rest:tt)*) => { method!(calls visit_return_call $($rest)*); };
+    (visit_return_call_indirect $($rest:tt)*) => {
+        method!(calls visit_return_call_indirect $($rest)*);
+    };
+    (visit_return_call_ref $($rest:tt)*) => { method!(calls visit_return_call_ref $($rest)*); };
+    (calls $visit:ident $($arg:ident $argty:ty),*) => {
+        fn $visit(&mut self, $(_: $argty),*) { self.scan.has_calls = true; }
+    };
+    ($visit:ident $($arg:ident $argty:ty),*) => {
+        fn $visit(&mut self, $(_: $argty),*) {}
+    };
+}
+
+macro_rules! methods {
+    ($(@$proposal:ident $op:ident $({ $($arg:ident: $argty:ty),* })? => $visit:ident
+        ($($ann:tt)*))*) => {
+        $(method!($visit $($($arg $argty),*)?);)*
+    };
+}
+
+impl<'a> VisitOperator<'a> for Scanner {
+    type Output = ();
+
+    fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = ()>> {
+        Some(self)
+    }
+
+    wasmparser::for_each_visit_operator!(methods);
+}
+
+impl<'a> VisitSimdOperator<'a> for Scanner {
+    wasmparser::for_each_visit_simd_operator!(methods);
 }
