@@ -57,9 +57,9 @@ impl Scanner {
 }
 
 impl FrameStack for Scanner {
-    /// The body was validated: which kind of frame is open does not matter.
+    /// Only asked whether an `else` has an `if`, which validation knows.
     fn current_frame(&self) -> Option<FrameKind> {
-        Some(FrameKind::Block)
+        Some(FrameKind::If)
     }
 }
 

@@ -47,20 +47,24 @@ impl NativeCode {
 
     /// The module offset of the operator that `pc`, or the call before it, belongs to.
     pub(crate) fn module_offset(&self, pc: usize) -> Option<usize> {
-        // A fault is at its site; a call is just before the return address that is its site. What
-        // follows a call may fault, so that both are at one offset.
+        // A fault, or a place that code recorded, is at its site; a call is just before the return
+        // address that is its site. Both may be at one offset, the call's first.
         let offset = self.offset(pc);
         let at = self.sites.partition_point(|site| site.offset < offset);
         let found = self.sites.get(at)?.offset;
         if found - offset > 1 {
             return None;
         }
-        let is_fault = found == offset;
         let same = self.sites[at..]
             .iter()
             .take_while(|site| site.offset == found);
-        let site = same.min_by_key(|site| site.trap.is_some() != is_fault)?;
-        Some(site.module_offset as usize)
+        let faults = |site: &&Site| site.trap.is_some();
+        let site = if found == offset {
+            same.max_by_key(faults)
+        } else {
+            same.min_by_key(faults)
+        };
+        Some(site?.module_offset as usize)
     }
 }
 

@@ -188,3 +188,39 @@ fn loads_that_comparisons_share() {
         assert_eq!(f.call(&mut store, (6, 12)).ok(), Some(12 - 6), "{name}");
     }
 }
+
+/// The return address of a call is where the next operator's code begins: a trap, or a throw, there
+/// is not the call's.
+#[test]
+fn what_follows_a_call_has_its_own_place() {
+    const MODULE: &str = r#"(module
+        (memory 1)
+        (tag $e)
+        (func $nothing)
+        (func (export "load") (param i32)
+            (call $nothing)
+            (drop (i32.load (local.get 0))))
+        (func (export "load in a caller")
+            (call $nothing)
+            (drop (i32.load (i32.const -1))))
+        (func (export "throw")
+            (call $nothing)
+            (throw $e)))"#;
+    let mut places = Vec::new();
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, MODULE);
+        let load = instance.get_typed_func::<i32, ()>(&mut store, "load");
+        let error = load.unwrap().call(&mut store, -1).unwrap_err();
+        let mut found = vec![error.backtrace()[0].module_offset()];
+        for export in ["load in a caller", "throw"] {
+            let function = instance.get_typed_func::<(), ()>(&mut store, export);
+            let error = function.unwrap().call(&mut store, ()).unwrap_err();
+            found.push(error.backtrace()[0].module_offset());
+        }
+        places.push((found, name));
+    }
+    let (oracle, _) = &places[0];
+    for (found, name) in &places {
+        assert_eq!(found, oracle, "{name}");
+    }
+}
