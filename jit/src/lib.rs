@@ -11,6 +11,7 @@
 
 pub mod abi;
 pub mod baseline;
+mod calls;
 pub mod isa;
 pub mod masm;
 pub mod moves;

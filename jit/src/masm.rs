@@ -163,6 +163,21 @@ pub enum AluOp {
 }
 
 impl AluOp {
+    /// Every operation.
+    pub const ALL: [AluOp; 11] = [
+        AluOp::Add,
+        AluOp::Sub,
+        AluOp::And,
+        AluOp::Or,
+        AluOp::Xor,
+        AluOp::Mul,
+        AluOp::Shl,
+        AluOp::ShrS,
+        AluOp::ShrU,
+        AluOp::Rotl,
+        AluOp::Rotr,
+    ];
+
     /// Whether the operands may be swapped.
     #[must_use]
     pub const fn commutes(self) -> bool {
@@ -232,6 +247,20 @@ pub enum Cond {
 }
 
 impl Cond {
+    /// Every comparison.
+    pub const ALL: [Cond; 10] = [
+        Cond::Eq,
+        Cond::Ne,
+        Cond::LtS,
+        Cond::LtU,
+        Cond::GtS,
+        Cond::GtU,
+        Cond::LeS,
+        Cond::LeU,
+        Cond::GeS,
+        Cond::GeU,
+    ];
+
     /// The comparison that holds exactly when this one does not.
     #[must_use]
     pub const fn negate(self) -> Cond {

@@ -13,6 +13,7 @@
 use crate::abi::{Abi, Place, is_float};
 use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME, TRACE};
 use crate::baseline::{part_of, width_of};
+use crate::calls;
 use crate::masm::{Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use zwasm_core::vmctx::{context, limits};
 use zwasm_core::{FuncType, ValType};
@@ -48,11 +49,6 @@ fn restore_c_registers<M: Masm>(masm: &mut M) {
 /// Bytes below the frame pointer that the saved registers and the context take.
 fn saved_bytes<M: Masm>() -> u32 {
     8 + 8 * (M::FILE.c_saved.len() + M::FILE.c_float_saved.len()) as u32
-}
-
-fn load_memory_base<M: Masm>(masm: &mut M) {
-    let mem = Mem::at(M::FILE.context, context::offset::memory0_base as i32);
-    masm.load(LoadOp::U64, M::FILE.memory_base, mem);
 }
 
 /// Copies between a slot of an array and a place of a signature.
@@ -120,7 +116,7 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     masm.mov(Width::W64, array, file.arguments[2]);
     masm.mov(Width::W64, file.context, file.arguments[0]);
     masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
-    load_memory_base(&mut masm);
+    calls::load_memory_base(&mut masm);
     let scratch = file.scratch[0];
     masm.load(
         LoadOp::U64,
@@ -287,7 +283,7 @@ pub fn raise<M: Masm>() -> Vec<u8> {
     );
     masm.mov(Width::W64, file.stack, value);
     masm.load(LoadOp::U64, file.context, Mem::at(file.frame, CONTEXT_AT));
-    load_memory_base(&mut masm);
+    calls::load_memory_base(&mut masm);
     masm.jump_to(Mem::at(state, limits::offset::resume_pc as i32));
     masm.finish()
 }

@@ -3,15 +3,13 @@
 use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, Value, part_of, width_of};
 use super::{CatchClause, CatchRange, Compiler, Next, VALIDATED};
 use crate::abi::{Abi, Place, is_float};
+use crate::calls::{self, Callee};
 use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, Catch, Operator, TryTable};
-use zwasm_core::vmctx::{context, func_ref, table};
+use zwasm_core::vmctx::{func_ref, table};
 use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
-
-/// Bytes of one function entry in the runtime's array.
-const ENTRY_BYTES: i32 = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -90,15 +88,6 @@ pub(super) fn resolve(ranges: &[PendingRange], clauses: &[PendingClause]) -> Vec
                 .collect(),
         })
         .collect()
-}
-
-/// Whom a call goes to.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Callee {
-    /// A function of this module, by its index among the defined ones.
-    Defined(u32),
-    /// Whatever the function reference in the callee register names.
-    Reference,
 }
 
 impl<M: Masm> Compiler<'_, M> {
@@ -707,47 +696,15 @@ impl<M: Masm> Compiler<'_, M> {
         self.spill_locals(true);
         self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
         self.pass_arguments(&abi, count, Mem::at(M::FILE.stack, 0));
-        let entry = self.enter_callee(callee);
+        let entry = calls::enter_callee(&mut self.masm, callee);
         self.masm.call(entry);
         self.returns_here();
         // Even a direct callee may have left by a tail call into another instance.
         if self.env.info.leaves_by_tail_call || !matches!(callee, Callee::Defined(_)) {
-            let context = M::FILE.context;
-            self.masm
-                .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
-            self.load_memory_base();
+            calls::restore_context(&mut self.masm);
         }
         self.receive_results(ty, &abi);
         self.spill_locals(false);
-    }
-
-    /// Puts the callee's entry into the callee register, and its context and memory base into
-    /// theirs when they may differ. Returns where the code address lies.
-    pub(super) fn enter_callee(&mut self, callee: Callee) -> Mem {
-        let (context, target) = (M::FILE.context, M::FILE.callee);
-        match callee {
-            Callee::Defined(index) => {
-                let entries = Self::context_mem(context::offset::entries);
-                self.masm.load(LoadOp::U64, target, entries);
-                let offset = i32::try_from(i64::from(index) * i64::from(ENTRY_BYTES));
-                let offset = offset.expect("fewer than 2^27 functions");
-                self.masm.address(target, Mem::at(target, offset));
-            }
-            Callee::Reference => {
-                let field = |offset: u32| Mem::at(target, offset as i32);
-                self.masm
-                    .load(LoadOp::U64, context, field(func_ref::offset::context));
-                self.load_memory_base();
-                self.masm
-                    .load(LoadOp::U64, target, field(func_ref::offset::entry));
-            }
-        }
-        Mem::at(target, 0)
-    }
-
-    fn load_memory_base(&mut self) {
-        let mem = Self::context_mem(context::offset::memory0_base);
-        self.masm.load(LoadOp::U64, M::FILE.memory_base, mem);
     }
 
     /// Moves the topmost values to where the callee expects them, and pops them. `area` is where

@@ -1,8 +1,8 @@
 //! Tail calls whose arguments fit into the area that the caller gave, and those whose do not.
 
 use super::Compiler;
-use super::control::Callee;
 use crate::abi::Abi;
+use crate::calls::{self, Callee};
 use crate::masm::{LoadOp, Masm, Mem};
 use zwasm_core::FuncType;
 
@@ -15,14 +15,14 @@ impl<M: Masm> Compiler<'_, M> {
         if abi.stack_bytes > self.abi.stack_bytes {
             self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
             self.pass_arguments(&abi, count, Mem::at(M::FILE.stack, 0));
-            self.enter_callee(callee);
+            calls::enter_callee(&mut self.masm, callee);
             // Behind the body, where no handler of this function covers the call: it is left.
             let label = self.masm.label();
             self.masm.jump(label);
             self.tail_exits.push((label, self.module_offset));
         } else {
             self.pass_arguments(&abi, count, Mem::at(M::FILE.frame, 16));
-            let entry = self.enter_callee(callee);
+            let entry = calls::enter_callee(&mut self.masm, callee);
             self.restore_saved();
             self.masm.leave_to(entry);
         }

@@ -393,10 +393,7 @@ fn ordered(mut node: Node) -> Node {
 /// Whether the first two operands can be swapped.
 fn commutes(op: Op) -> bool {
     match op {
-        Op::Alu(op, _) => matches!(
-            op,
-            AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul
-        ),
+        Op::Alu(op, _) => op.commutes(),
         Op::MulHigh(_) => true,
         Op::Compare(cond, _) => matches!(cond, Cond::Eq | Cond::Ne),
         _ => false,

@@ -27,15 +27,7 @@ impl Builder {
     }
 
     fn make(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
-        let mut operands = [Value::NONE; 3];
-        operands[..args.len()].copy_from_slice(args);
-        let node = Node {
-            op,
-            ty,
-            args: operands,
-            imm,
-        };
-        self.function.add(node, 0)
+        self.function.add(Node::new(op, ty, args, imm), 0)
     }
 
     fn node(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {

@@ -33,7 +33,7 @@ pub(super) fn run(function: &mut Function, target: Target) {
         target,
         before: befores(function, &loops),
         writes: Writes::of(function),
-        defined: definitions(function),
+        defined: function.definitions(),
         hoisted: vec![false; function.nodes.len()],
         replaced: HashMap::new(),
         made: HashMap::new(),
@@ -67,18 +67,6 @@ struct Pass {
     made: HashMap<(BlockId, Node), Value>,
     /// How many constants each loop was given.
     given: Vec<u32>,
-}
-
-fn definitions(function: &Function) -> Vec<BlockId> {
-    // Constants are everywhere.
-    let mut defined = vec![BlockId(0); function.nodes.len()];
-    for block in function.block_ids() {
-        let data = &function[block];
-        for &value in data.params.iter().chain(&data.nodes) {
-            defined[value.0 as usize] = block;
-        }
-    }
-    defined
 }
 
 fn befores(function: &Function, loops: &Loops) -> Vec<Option<BlockId>> {
@@ -223,12 +211,7 @@ impl Pass {
         let Some((before, which)) = self.outermost(block, |_, _| true) else {
             return constant;
         };
-        let node = Node {
-            op: Op::Materialize,
-            ty: function[constant].ty,
-            args: [constant, Value::NONE, Value::NONE],
-            imm: 0,
-        };
+        let node = Node::new(Op::Materialize, function[constant].ty, &[constant], 0);
         if let Some(&made) = self.made.get(&(before, node)) {
             return made;
         }

@@ -13,7 +13,7 @@ use crate::masm::{
 };
 use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
 use core::ops::{Index, IndexMut};
-use zwasm_core::{TrapCode, ValType};
+use zwasm_core::{FuncType, TrapCode, ValType};
 
 /// A node and its result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -49,6 +49,20 @@ impl Ty {
             ValType::F32 => Ty::F32,
             ValType::F64 => Ty::F64,
             ValType::V128 => Ty::V128,
+        }
+    }
+
+    pub(crate) fn int(width: Width) -> Ty {
+        match width {
+            Width::W32 => Ty::I32,
+            Width::W64 => Ty::I64,
+        }
+    }
+
+    pub(crate) fn float(width: FloatWidth) -> Ty {
+        match width {
+            FloatWidth::F32 => Ty::F32,
+            FloatWidth::F64 => Ty::F64,
         }
     }
 
@@ -273,6 +287,31 @@ impl Callee {
     }
 }
 
+impl Node {
+    pub(crate) fn constant(ty: Ty, bits: u64) -> Node {
+        Node::new(Op::Const, ty, &[], bits)
+    }
+
+    /// A node with up to three operands.
+    pub(crate) fn new(op: Op, ty: Ty, operands: &[Value], imm: u64) -> Node {
+        let mut args = [Value::NONE; 3];
+        args[..operands.len()].copy_from_slice(operands);
+        Node { op, ty, args, imm }
+    }
+
+    /// The same with the first two operands the other way round, if there is such an operation.
+    pub(crate) fn swapped(mut self) -> Option<Node> {
+        match self.op {
+            Op::Alu(op, _) if op.commutes() => {}
+            Op::Float(op, _) if op.commutes() => {}
+            Op::Compare(cond, width) => self.op = Op::Compare(cond.swap(), width),
+            _ => return None,
+        }
+        self.args.swap(0, 1);
+        Some(self)
+    }
+}
+
 /// A call with as many operands as it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct CallSite {
@@ -282,6 +321,12 @@ pub(crate) struct CallSite {
     pub(crate) results: Vec<ValType>,
     /// A function reference first, where the callee is one.
     pub(crate) args: Vec<Value>,
+}
+
+impl CallSite {
+    pub(crate) fn signature(&self) -> FuncType {
+        FuncType::new(self.params.clone(), self.results.clone())
+    }
 }
 
 /// A way from the end of a block to the start of another.
@@ -419,6 +464,18 @@ impl Function {
 
     pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.blocks.len() as u32).map(BlockId)
+    }
+
+    /// The block of each value; constants, which are everywhere, are said to be in the entry.
+    pub(crate) fn definitions(&self) -> Vec<BlockId> {
+        let mut defined = vec![BlockId(0); self.nodes.len()];
+        for block in self.block_ids() {
+            let data = &self[block];
+            for &value in data.params.iter().chain(&data.nodes) {
+                defined[value.0 as usize] = block;
+            }
+        }
+        defined
     }
 
     /// The constant that a value is.

@@ -65,15 +65,8 @@ impl Pass {
         if let Some(&value) = self.made.get(&constant) {
             return value;
         }
-        let value = function.add(
-            Node {
-                op: Op::Materialize,
-                ty: function[constant].ty,
-                args: [constant, Value::NONE, Value::NONE],
-                imm: 0,
-            },
-            0,
-        );
+        let node = Node::new(Op::Materialize, function[constant].ty, &[constant], 0);
+        let value = function.add(node, 0);
         self.nodes.push(value);
         self.made.insert(constant, value);
         value

@@ -160,8 +160,7 @@ fn tail_calls_fit<M: Masm>(function: &Function, signature: &FuncType) -> Result<
             continue;
         };
         let call = &function.calls[call as usize];
-        let ty = FuncType::new(call.params.clone(), call.results.clone());
-        if Abi::of(&ty, M::FILE).stack_bytes > own {
+        if Abi::of(&call.signature(), M::FILE).stack_bytes > own {
             return Err(Unsupported::Operator);
         }
     }

@@ -33,7 +33,7 @@ pub(super) struct Move {
 }
 
 impl Move {
-    fn is_nothing(&self) -> bool {
+    pub(super) fn is_nothing(&self) -> bool {
         match (self.to, self.from) {
             (Target::Gpr(a), Source::Gpr(b)) => a == b,
             (Target::Fpr(a), Source::Fpr(b)) => a == b,

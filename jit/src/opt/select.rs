@@ -5,8 +5,8 @@
 //! into the operation that it feeds, a shift into additions. Its own operands are read there. Shifts
 //! and comparisons may be done several times, if that leaves no use of their result in a register;
 //! comparisons and loads are sunk within their block. Of what is done several times, each user gets a
-//! copy. A load moves over nothing that it could be told
-//! from: what has no effect, and for loads that cannot fault, what only traps.
+//! copy. A load moves over nothing that it could be told from: what has no effect, and for loads that
+//! cannot fault, what only traps.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
@@ -256,20 +256,13 @@ impl Selection {
             self.sunk[b.0 as usize] = true;
             return;
         }
-        let swapped = match data.op {
-            // A constant is best where it is.
-            _ if function.constant(b).is_some() => None,
-            Op::Alu(op, _) if op.commutes() => Some(data.op),
-            Op::Float(op, _) if op.commutes() => Some(data.op),
-            Op::Compare(cond, width) => Some(Op::Compare(cond.swap(), width)),
-            _ => None,
-        };
-        if let Some(op) = swapped
+        // A constant is best where it is.
+        if function.constant(b).is_none()
+            && let Some(swapped) = data.swapped()
             && self.sinks::<M>(function, block, data.op, a)
         {
             self.sunk[a.0 as usize] = true;
-            function[node].op = op;
-            function[node].args[..2].copy_from_slice(&[b, a]);
+            function[node] = swapped;
         }
     }
 

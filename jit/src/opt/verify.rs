@@ -153,7 +153,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         Op::Const | Op::VectorConst | Op::Param | Op::Context | Op::MemoryBase => {
             Err(format!("{value}: {:?} is in the list of nodes", node.op))
         }
-        Op::Alu(_, w) | Op::Div(_, w) => fits(&[int(w), int(w)], int(w)),
+        Op::Alu(_, w) | Op::Div(_, w) => fits(&[Ty::int(w), Ty::int(w)], Ty::int(w)),
         Op::MulHigh(_) => fits(&[Ty::I64; 2], Ty::I64),
         Op::IntUnary(crate::masm::IntUnary::Wrap, Width::W32) => fits(&[Ty::I64], Ty::I32),
         Op::IntUnary(crate::masm::IntUnary::Extend32S, Width::W64) => {
@@ -163,30 +163,30 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
                 _ => fits(&[Ty::I64], Ty::I64),
             }
         }
-        Op::IntUnary(_, w) => fits(&[int(w)], int(w)),
+        Op::IntUnary(_, w) => fits(&[Ty::int(w)], Ty::int(w)),
         Op::ExtendU => fits(&[Ty::I32], Ty::I64),
-        Op::Compare(_, w) => fits(&[int(w), int(w)], Ty::I32),
+        Op::Compare(_, w) => fits(&[Ty::int(w), Ty::int(w)], Ty::I32),
         Op::Select => fits(&[Ty::I32, node.ty, node.ty], node.ty),
-        Op::Float(_, w) => fits(&[float(w), float(w)], float(w)),
-        Op::FloatUnary(_, w) => fits(&[float(w)], float(w)),
-        Op::FloatCompare(_, w) => fits(&[float(w), float(w)], Ty::I32),
+        Op::Float(_, w) => fits(&[Ty::float(w), Ty::float(w)], Ty::float(w)),
+        Op::FloatUnary(_, w) => fits(&[Ty::float(w)], Ty::float(w)),
+        Op::FloatCompare(_, w) => fits(&[Ty::float(w), Ty::float(w)], Ty::I32),
         Op::FromInt(from, w) => {
             let from = match from {
                 FromInt::I32S | FromInt::I32U => Ty::I32,
                 FromInt::I64S | FromInt::I64U => Ty::I64,
             };
-            fits(&[from], float(w))
+            fits(&[from], Ty::float(w))
         }
         Op::FloatConvert(FloatWidth::F32) => fits(&[Ty::F64], Ty::F32),
         Op::FloatConvert(FloatWidth::F64) => fits(&[Ty::F32], Ty::F64),
-        Op::ToBits(w) => fits(&[float(w)], bits(w)),
-        Op::FromBits(w) => fits(&[bits(w)], float(w)),
+        Op::ToBits(w) => fits(&[Ty::float(w)], bits(w)),
+        Op::FromBits(w) => fits(&[bits(w)], Ty::float(w)),
         Op::Truncate(to, w) | Op::TruncateSaturating(to, w) => {
             let to = match to {
                 ToInt::I32S | ToInt::I32U => Ty::I32,
                 ToInt::I64S | ToInt::I64U => Ty::I64,
             };
-            fits(&[float(w)], to)
+            fits(&[Ty::float(w)], to)
         }
         Op::VecUnary(_) => fits(&[Ty::V128], Ty::V128),
         Op::VecBinary(_) | Op::Shuffle => fits(&[Ty::V128; 2], Ty::V128),
@@ -194,11 +194,11 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         Op::VecShift(_) => fits(&[Ty::V128, Ty::I32], Ty::V128),
         Op::VecTest(_) => fits(&[Ty::V128], Ty::I32),
         Op::Splat(lanes) => fits(&[lane(lanes)], Ty::V128),
-        Op::FloatSplat(w) => fits(&[float(w)], Ty::V128),
+        Op::FloatSplat(w) => fits(&[Ty::float(w)], Ty::V128),
         Op::ExtractLane(..) => fits(&[Ty::V128], node.ty),
-        Op::FloatExtractLane(w, _) => fits(&[Ty::V128], float(w)),
+        Op::FloatExtractLane(w, _) => fits(&[Ty::V128], Ty::float(w)),
         Op::ReplaceLane(lanes, _) => fits(&[Ty::V128, lane(lanes)], Ty::V128),
-        Op::FloatReplaceLane(w, _) => fits(&[Ty::V128, float(w)], Ty::V128),
+        Op::FloatReplaceLane(w, _) => fits(&[Ty::V128, Ty::float(w)], Ty::V128),
         Op::Load(op, _) => {
             let result = match op {
                 LoadOp::S8To64 | LoadOp::S16To64 | LoadOp::S32To64 | LoadOp::U64 => Ty::I64,
@@ -244,20 +244,6 @@ fn check_call(function: &Function, value: Value) -> Result<(), String> {
         Ok(())
     } else {
         Err(format!("{value} passes {given:?} for {types:?}"))
-    }
-}
-
-fn int(width: Width) -> Ty {
-    match width {
-        Width::W32 => Ty::I32,
-        Width::W64 => Ty::I64,
-    }
-}
-
-fn float(width: FloatWidth) -> Ty {
-    match width {
-        FloatWidth::F32 => Ty::F32,
-        FloatWidth::F64 => Ty::F64,
     }
 }
 

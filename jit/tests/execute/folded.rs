@@ -22,14 +22,7 @@ fn operands_in_memory() {
     let host = *hosts().last().expect("there is one");
     let registers = &operands()[..2];
     let base = operands()[1];
-    for op in [
-        AluOp::Add,
-        AluOp::Sub,
-        AluOp::And,
-        AluOp::Or,
-        AluOp::Xor,
-        AluOp::Mul,
-    ] {
+    for op in AluOp::ALL.into_iter().filter(|op| !op.is_shift()) {
         for width in WIDTHS {
             for &dst in registers {
                 // The address may be in the destination, and in the first operand.
@@ -86,14 +79,7 @@ fn comparisons_with_memory() {
 fn shifted_operands() {
     let host = hosts()[0];
     let all = operands();
-    for op in [
-        AluOp::Add,
-        AluOp::Sub,
-        AluOp::And,
-        AluOp::Or,
-        AluOp::Xor,
-        AluOp::Mul,
-    ] {
+    for op in AluOp::ALL.into_iter().filter(|op| !op.is_shift()) {
         for count in 0..34 {
             if !Host::folds_shift(op, count) {
                 continue;
@@ -184,13 +170,7 @@ fn stores_of_constants() {
 fn clobbers_are_what_operations_change() {
     let host = hosts()[0];
     let [dst, a, b] = [operands()[0], operands()[1], Host::FILE.temporary[1]];
-    for op in [
-        AluOp::Shl,
-        AluOp::ShrS,
-        AluOp::ShrU,
-        AluOp::Rotl,
-        AluOp::Rotr,
-    ] {
+    for op in AluOp::ALL.into_iter().filter(|op| op.is_shift()) {
         let code = Code::snippet(host, |m, _| {
             m.allocate_rare();
             m.alu(op, Width::W64, dst, a, Operand::Reg(b));

@@ -78,33 +78,6 @@ const CONSTANTS: &[i32] = &[
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
 
-const ALU: [AluOp; 11] = [
-    AluOp::Add,
-    AluOp::Sub,
-    AluOp::And,
-    AluOp::Or,
-    AluOp::Xor,
-    AluOp::Mul,
-    AluOp::Shl,
-    AluOp::ShrS,
-    AluOp::ShrU,
-    AluOp::Rotl,
-    AluOp::Rotr,
-];
-
-const CONDS: [Cond; 10] = [
-    Cond::Eq,
-    Cond::Ne,
-    Cond::LtS,
-    Cond::LtU,
-    Cond::GtS,
-    Cond::GtU,
-    Cond::LeS,
-    Cond::LeU,
-    Cond::GeS,
-    Cond::GeU,
-];
-
 /// The value as an operand of this width: 32-bit ones have a clear upper half.
 fn narrow(width: Width, value: u64) -> u64 {
     match width {
@@ -218,7 +191,7 @@ fn for_values(width: Width, a: Gpr, b: Gpr, mut check: impl FnMut(&State, u64, u
 #[test]
 fn alu_on_registers() {
     for host in hosts() {
-        for op in ALU {
+        for op in AluOp::ALL {
             for width in WIDTHS {
                 for [dst, a, b] in triples() {
                     let code =
@@ -241,7 +214,7 @@ fn alu_on_registers() {
 #[test]
 fn alu_on_constants() {
     for host in hosts() {
-        for op in ALU {
+        for op in AluOp::ALL {
             for width in WIDTHS {
                 for [dst, a] in pairs() {
                     for &b in CONSTANTS {
@@ -399,7 +372,7 @@ fn unary_operations() {
 #[test]
 fn comparisons_and_branches() {
     for host in hosts() {
-        for cond in CONDS {
+        for cond in Cond::ALL {
             for width in WIDTHS {
                 for [dst, a, b] in triples() {
                     let code = Code::snippet(host, |m, _| {
@@ -429,7 +402,7 @@ fn comparisons_and_branches() {
 #[test]
 fn comparisons_and_branches_with_constants() {
     for host in hosts() {
-        for cond in CONDS {
+        for cond in Cond::ALL {
             for width in WIDTHS {
                 for [dst, a] in pairs() {
                     for &b in CONSTANTS {
@@ -464,7 +437,7 @@ fn selections() {
     let registers = [all[0], all[1], all[2]];
     let combinations = 3_usize.pow(5);
     for host in hosts() {
-        for cond in CONDS {
+        for cond in Cond::ALL {
             for width in WIDTHS {
                 for combination in 0..combinations {
                     let digit = |position| registers[combination / 3_usize.pow(position) % 3];

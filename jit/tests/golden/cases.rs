@@ -25,18 +25,6 @@ pub(crate) struct Cases<M, F> {
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
 const FLOATS: [FloatWidth; 2] = [FloatWidth::F32, FloatWidth::F64];
 const PARTS: [FloatPart; 3] = [FloatPart::F32, FloatPart::F64, FloatPart::V128];
-const CONDS: [Cond; 10] = [
-    Cond::Eq,
-    Cond::Ne,
-    Cond::LtS,
-    Cond::LtU,
-    Cond::GtS,
-    Cond::GtU,
-    Cond::LeS,
-    Cond::LeU,
-    Cond::GeS,
-    Cond::GeU,
-];
 
 /// The ways three operands may alias, as indices of registers: destination, first, second.
 pub(crate) const ALIASES: [[usize; 3]; 5] = [[0, 1, 2], [0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 0, 0]];
@@ -287,19 +275,7 @@ pub(crate) fn name(mem: Mem) -> String {
 
 fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let r = registers::<M>();
-    for op in [
-        AluOp::Add,
-        AluOp::Sub,
-        AluOp::And,
-        AluOp::Or,
-        AluOp::Xor,
-        AluOp::Mul,
-        AluOp::Shl,
-        AluOp::ShrS,
-        AluOp::ShrU,
-        AluOp::Rotl,
-        AluOp::Rotr,
-    ] {
+    for op in AluOp::ALL {
         for width in WIDTHS {
             for [dst, a, b] in ALIASES.map(|alias| alias.map(|i| r[i])) {
                 cases.add(
@@ -406,7 +382,7 @@ fn comparisons<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let r = registers::<M>();
     let seconds = [0, 1, -1, 127, 128, 4095, 4096, -4096, 4097, i32::MIN];
     for width in WIDTHS {
-        for cond in CONDS {
+        for cond in Cond::ALL {
             for [dst, a, b] in ALIASES.map(|alias| alias.map(|i| r[i])) {
                 cases.add(
                     format!("compare {cond:?} {width:?} {dst:?} {a:?} {b:?}"),

@@ -131,7 +131,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let started = Instant::now();
     let module = load(&engine, options.file())?;
     stats.load = started.elapsed();
-    if options.eager || engine.tier().name() == "opt" {
+    if options.eager || engine.tier().compiles_ahead() {
         let started = Instant::now();
         module.compile_all()?;
         stats.compile = Some(started.elapsed());

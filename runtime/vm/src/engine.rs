@@ -38,6 +38,18 @@ impl Tier {
         Tier::Opt,
     ];
 
+    /// Whether the command compiles modules as a whole before they run in this tier.
+    #[must_use]
+    pub const fn compiles_ahead(self) -> bool {
+        match self {
+            Tier::Interp => false,
+            #[cfg(zwasm_native)]
+            Tier::Baseline => false,
+            #[cfg(zwasm_native)]
+            Tier::Opt => true,
+        }
+    }
+
     /// The tier's name on the command line.
     #[must_use]
     pub const fn name(self) -> &'static str {

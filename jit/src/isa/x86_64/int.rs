@@ -95,14 +95,8 @@ impl X64Masm {
     /// `dst = a op [b]`.
     pub(super) fn alu_memory(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Mem) {
         let reads_dst = b.base == dst || b.index == Some(dst);
-        let loaded = match op {
-            AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul => dst,
-            AluOp::Sub => self.private[0],
-            AluOp::Shl | AluOp::ShrS | AluOp::ShrU | AluOp::Rotl | AluOp::Rotr => {
-                unreachable!("counts are not in memory")
-            }
-        };
         if dst != a && reads_dst {
+            let loaded = if op.commutes() { dst } else { self.private[0] };
             self.accesses_here();
             self.emit(Op::one(0x8b), width, loaded.0, Rm::Mem(b));
             return self.alu_registers(op, width, dst, a, loaded);
@@ -114,7 +108,10 @@ impl X64Masm {
             AluOp::And => group_from_memory(Group::And),
             AluOp::Or => group_from_memory(Group::Or),
             AluOp::Xor => group_from_memory(Group::Xor),
-            _ => Op::two(0xaf),
+            AluOp::Mul => Op::two(0xaf),
+            AluOp::Shl | AluOp::ShrS | AluOp::ShrU | AluOp::Rotl | AluOp::Rotr => {
+                unreachable!("counts are not in memory")
+            }
         };
         self.accesses_here();
         self.emit(code, width, dst.0, Rm::Mem(b));

@@ -6,7 +6,6 @@ use super::{Home, Machine};
 use crate::abi::{Abi, Place};
 use crate::masm::{Clobber, FixedRoles, Gpr};
 use crate::opt::ir::{Callee, Exit, Function, Node, Op, Value};
-use zwasm_core::FuncType;
 
 /// What a node does to rare registers.
 pub(crate) fn clobbers(
@@ -108,7 +107,6 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
         if matches!(site.callee, Callee::Helper(..)) {
             return;
         }
-        let ty = FuncType::new(site.params.clone(), site.results.clone());
         let args = match site.callee {
             Callee::Reference | Callee::Imported => {
                 wish(site.args[0], Place::Gpr(machine.file.callee));
@@ -116,7 +114,10 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
             }
             Callee::Defined(_) | Callee::Helper(..) => &site.args,
         };
-        for (&arg, place) in args.iter().zip(Abi::of(&ty, machine.file).params) {
+        for (&arg, place) in args
+            .iter()
+            .zip(Abi::of(&site.signature(), machine.file).params)
+        {
             wish(arg, place);
         }
     };

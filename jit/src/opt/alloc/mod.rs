@@ -4,8 +4,7 @@
 //! loops counted, per position at which they are live. A value that finds no register free for all
 //! of its life is *spilled*: it is stored once, where it is defined, and its uses read it again by
 //! [`Op::Reload`] nodes, which are values like others and are allocated in the next round ([`spill`]).
-//! Operands of calls, of returns and
-//! of edges are read from where they are and need no register.
+//! Operands of calls, of returns and of edges are read from where they are and need no register.
 //!
 //! Every value has one place for its whole life, and never a register shared with another that is
 //! live: [`check`] replays that.
@@ -136,7 +135,7 @@ struct InRegisters<'f> {
 
 impl InRegisters<'_> {
     fn is_spilled(&self, value: Value) -> bool {
-        self.spills[value.0 as usize] != Spill::No && self.function[value].op != Op::Reload
+        spill::is_spilled(self.function, self.spills, value)
     }
 
     fn operand(&self, value: Value, f: &mut dyn FnMut(Value)) {

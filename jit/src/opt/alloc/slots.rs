@@ -2,7 +2,7 @@
 
 use super::hints;
 use super::live::{self, Lines, Taken, Uses};
-use super::spill::Spill;
+use super::spill::{self, Spill};
 use crate::opt::ir::{BlockId, Function, Op, Value};
 
 /// What is in slots.
@@ -14,7 +14,7 @@ struct InSlots<'f> {
 
 impl InSlots<'_> {
     fn is_spilled(&self, value: Value) -> bool {
-        self.spills[value.0 as usize] != Spill::No && self.function[value].op != Op::Reload
+        spill::is_spilled(self.function, self.spills, value)
     }
 
     /// What a node reads from slots for those that are part of it.

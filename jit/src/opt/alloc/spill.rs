@@ -21,6 +21,11 @@ pub(super) enum Spill {
     PerUse,
 }
 
+/// Whether a value is in a slot. Reloads never are, however far they are taken apart.
+pub(super) fn is_spilled(function: &Function, spills: &[Spill], value: Value) -> bool {
+    spills[value.0 as usize] != Spill::No && function[value].op != Op::Reload
+}
+
 /// Everything that may be spilled.
 pub(super) fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
     let in_block = function
@@ -52,17 +57,10 @@ pub(super) fn rewrite(
     newly
         .iter()
         .for_each(|value| is_new[value.0 as usize] = true);
-    let mut home = vec![BlockId(u32::MAX); function.nodes.len()];
-    for block in function.block_ids() {
-        let data = &function[block];
-        for value in data.params.iter().chain(&data.nodes) {
-            home[value.0 as usize] = block;
-        }
-    }
     let mut rewriter = Rewriter {
         block: BlockId(0),
         loops,
-        home,
+        home: function.definitions(),
         in_loops: HashMap::new(),
         sunk,
         spills,
@@ -191,14 +189,9 @@ impl Rewriter<'_> {
         if !has_place(function[b].op) || self.current.contains_key(&a) {
             return;
         }
-        let swapped = match data.op {
-            Op::Alu(op, _) if op.commutes() => data.op,
-            Op::Float(op, _) if op.commutes() => data.op,
-            Op::Compare(cond, width) => Op::Compare(cond.swap(), width),
-            _ => return,
-        };
-        function[node].op = swapped;
-        function[node].args[..2].copy_from_slice(&[b, a]);
+        if let Some(swapped) = data.swapped() {
+            function[node] = swapped;
+        }
     }
 
     fn operand(&mut self, function: &mut Function, value: Value) -> Value {
@@ -248,15 +241,8 @@ impl Rewriter<'_> {
             Op::Reload => function[value].args[0],
             _ => value,
         };
-        let reload = function.add(
-            Node {
-                op: Op::Reload,
-                ty: function[origin].ty,
-                args: [origin, Value::NONE, Value::NONE],
-                imm: 0,
-            },
-            0,
-        );
+        let node = Node::new(Op::Reload, function[origin].ty, &[origin], 0);
+        let reload = function.add(node, 0);
         self.sunk.push(is_sunk);
         self.is_new.push(false);
         self.spills.push(Spill::No);

@@ -129,12 +129,7 @@ impl<'m> Builder<'m> {
     fn new(env: Env<'m>, local_types: Vec<ValType>, assigned: Assigned) -> Builder<'m> {
         let mut function = Function::default();
         let block = function.add_block(0);
-        let pinned = |op| Node {
-            op,
-            ty: Ty::I64,
-            args: [Value::NONE; 3],
-            imm: 0,
-        };
+        let pinned = |op| Node::new(op, Ty::I64, &[], 0);
         let context = function.add(pinned(Op::Context), 0);
         let memory_base = function.add(pinned(Op::MemoryBase), 0);
         Builder {
@@ -185,14 +180,7 @@ impl<'m> Builder<'m> {
 
     /// Adds a node at the end of the current block.
     fn emit(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
-        let mut operands = [Value::NONE; 3];
-        operands[..args.len()].copy_from_slice(args);
-        let node = Node {
-            op,
-            ty,
-            args: operands,
-            imm,
-        };
+        let node = Node::new(op, ty, args, imm);
         let value = self.function.add(node, self.module_offset);
         let block = self.block;
         self.function[block].nodes.push(value);
@@ -200,12 +188,8 @@ impl<'m> Builder<'m> {
     }
 
     fn param(&mut self, block: BlockId, ty: ValType) -> Value {
-        let node = Node {
-            op: Op::Param,
-            ty: Ty::of(ty),
-            args: [Value::NONE; 3],
-            imm: self.function[block].params.len() as u64,
-        };
+        let index = self.function[block].params.len() as u64;
+        let node = Node::new(Op::Param, Ty::of(ty), &[], index);
         let value = self.function.add(node, self.module_offset);
         self.function[block].params.push(value);
         value
@@ -213,15 +197,10 @@ impl<'m> Builder<'m> {
 
     fn constant(&mut self, ty: Ty, bits: u64) -> Value {
         let function = &mut self.function;
-        *self.constants.entry((ty, bits)).or_insert_with(|| {
-            let node = Node {
-                op: Op::Const,
-                ty,
-                args: [Value::NONE; 3],
-                imm: bits,
-            };
-            function.add(node, 0)
-        })
+        *self
+            .constants
+            .entry((ty, bits))
+            .or_insert_with(|| function.add(Node::constant(ty, bits), 0))
     }
 
     /// The number of these bytes in [`Function::vectors`].
@@ -239,13 +218,7 @@ impl<'m> Builder<'m> {
         let function = &mut self.function;
         let entry = self.vectors.get_mut(&[low, high]).expect("numbered above");
         *entry.1.get_or_insert_with(|| {
-            let node = Node {
-                op: Op::VectorConst,
-                ty: Ty::V128,
-                args: [Value::NONE; 3],
-                imm: number,
-            };
-            function.add(node, 0)
+            function.add(Node::new(Op::VectorConst, Ty::V128, &[], number), 0)
         })
     }
 

@@ -4,8 +4,7 @@ use super::Builder;
 use crate::masm::FloatWidth::{F32, F64};
 use crate::masm::Width::{W32, W64};
 use crate::masm::{
-    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FloatWidth, FromInt, IntUnary, MulHigh,
-    ToInt, Width,
+    AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FromInt, IntUnary, MulHigh, ToInt, Width,
 };
 use crate::opt::ir::{Op, Ty};
 use crate::vector::{Extract, Lanes, VecBinary, VecShift, VecTernary, VecTest, VecUnary};
@@ -115,14 +114,14 @@ impl Builder<'_> {
 /// Operators without immediates: operation, result and number of operands.
 fn scalar(op: &Operator<'_>) -> Option<(Op, Ty, usize)> {
     use Operator as O;
-    let alu = |op, width: Width| (Op::Alu(op, width), int(width), 2);
-    let div = |op, width: Width| (Op::Div(op, width), int(width), 2);
-    let unary = |op, width: Width| (Op::IntUnary(op, width), int(width), 1);
+    let alu = |op, width: Width| (Op::Alu(op, width), Ty::int(width), 2);
+    let div = |op, width: Width| (Op::Div(op, width), Ty::int(width), 2);
+    let unary = |op, width: Width| (Op::IntUnary(op, width), Ty::int(width), 1);
     let compare = |cond, width| (Op::Compare(cond, width), Ty::I32, 2);
-    let float = |op, width| (Op::Float(op, width), float_ty(width), 2);
-    let float_unary = |op, width| (Op::FloatUnary(op, width), float_ty(width), 1);
+    let float = |op, width| (Op::Float(op, width), Ty::float(width), 2);
+    let float_unary = |op, width| (Op::FloatUnary(op, width), Ty::float(width), 1);
     let float_compare = |cond, width| (Op::FloatCompare(cond, width), Ty::I32, 2);
-    let from_int = |from, width| (Op::FromInt(from, width), float_ty(width), 1);
+    let from_int = |from, width| (Op::FromInt(from, width), Ty::float(width), 1);
     let truncate = |to, width| (Op::Truncate(to, width), to_ty(to), 1);
     let saturate = |to, width| (Op::TruncateSaturating(to, width), to_ty(to), 1);
     Some(match op {
@@ -291,20 +290,6 @@ fn lane(op: &Operator<'_>) -> Option<(Op, Ty, usize)> {
         O::F64x2ReplaceLane { lane } => (Op::FloatReplaceLane(F64, lane), Ty::V128, 2),
         _ => return None,
     })
-}
-
-fn int(width: Width) -> Ty {
-    match width {
-        W32 => Ty::I32,
-        W64 => Ty::I64,
-    }
-}
-
-fn float_ty(width: FloatWidth) -> Ty {
-    match width {
-        F32 => Ty::F32,
-        F64 => Ty::F64,
-    }
 }
 
 fn to_ty(to: ToInt) -> Ty {

@@ -3,15 +3,13 @@
 use super::{Cold, Emitter};
 use crate::abi::{Abi, Place};
 use crate::baseline::helpers;
-use crate::masm::{Cond, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::calls;
+use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::opt::alloc::Home;
 use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value};
 use crate::opt::moves::{self, Move, Source, Target};
+use zwasm_core::ValType;
 use zwasm_core::vmctx::{context, func_ref, limits};
-use zwasm_core::{FuncType, ValType};
-
-/// Bytes of one function entry in the runtime's array.
-const ENTRY_BYTES: i64 = 16;
 
 /// The most slots that the operands or results of one helper take.
 pub(super) fn helper_slots(function: &Function) -> u32 {
@@ -34,17 +32,17 @@ impl<M: Masm> Emitter<'_, M> {
             self.call_helper(call, site, entry, immediates);
             return;
         }
-        let abi = Abi::of(&signature(site), M::FILE);
+        let abi = Abi::of(&site.signature(), M::FILE);
         self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
         self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
         match site.callee {
             Callee::Reference if self.callees_return_here => self.call_reference(),
             callee => {
-                let entry = self.enter_callee(callee);
+                let entry = calls::enter_callee(&mut self.masm, convention(callee));
                 self.masm.call(entry);
                 self.site(self.masm.offset(), None);
                 if !(self.callees_return_here && matches!(callee, Callee::Defined(_))) {
-                    self.restore_context();
+                    calls::restore_context(&mut self.masm);
                 }
             }
         }
@@ -83,19 +81,11 @@ impl<M: Masm> Emitter<'_, M> {
 
     /// The same for a reference of another instance.
     pub(super) fn call_elsewhere(&mut self, back: M::Label) {
-        let entry = self.enter_callee(Callee::Reference);
+        let entry = calls::enter_callee(&mut self.masm, calls::Callee::Reference);
         self.masm.call(entry);
         self.site(self.masm.offset(), None);
-        self.restore_context();
+        calls::restore_context(&mut self.masm);
         self.masm.jump(back);
-    }
-
-    /// Puts the pinned registers back after a call that may have changed them.
-    fn restore_context(&mut self) {
-        let context = M::FILE.context;
-        self.masm
-            .load(LoadOp::U64, context, Mem::at(M::FILE.frame, -8));
-        self.load_memory_base();
     }
 
     /// The arguments, and the function reference if the callee is one.
@@ -106,38 +96,6 @@ impl<M: Masm> Emitter<'_, M> {
             self.pass(&site.args, &places, area);
         } else {
             self.pass(&site.args, &abi.params, area);
-        }
-    }
-
-    fn load_memory_base(&mut self) {
-        let mem = Self::context_mem(context::offset::memory0_base);
-        self.masm.load(LoadOp::U64, M::FILE.memory_base, mem);
-    }
-
-    /// Puts the callee's entry into the callee register, and its context and memory base into
-    /// theirs when they may differ. Returns where the code address lies.
-    fn enter_callee(&mut self, callee: Callee) -> Mem {
-        let (context, target): (Gpr, Gpr) = (M::FILE.context, M::FILE.callee);
-        match callee {
-            Callee::Defined(index) => {
-                let entries = Self::context_mem(context::offset::entries);
-                self.masm.load(LoadOp::U64, target, entries);
-                let offset = i32::try_from(i64::from(index) * ENTRY_BYTES);
-                let offset = offset.expect("fewer than 2^27 functions");
-                // The first call of a function finds its entry there.
-                self.masm.address(target, Mem::at(target, offset));
-                Mem::at(target, 0)
-            }
-            Callee::Reference | Callee::Imported => {
-                let field = |offset: u32| Mem::at(target, offset as i32);
-                self.masm
-                    .load(LoadOp::U64, context, field(func_ref::offset::context));
-                self.load_memory_base();
-                self.masm
-                    .load(LoadOp::U64, target, field(func_ref::offset::entry));
-                Mem::at(target, 0)
-            }
-            Callee::Helper(..) => unreachable!("helpers are called in their own way"),
         }
     }
 
@@ -253,18 +211,22 @@ impl<M: Masm> Emitter<'_, M> {
     pub(super) fn tail_call(&mut self, call: u32) {
         let function = self.function;
         let site = &function.calls[call as usize];
-        let abi = Abi::of(&signature(site), M::FILE);
+        let abi = Abi::of(&site.signature(), M::FILE);
         debug_assert!(
             abi.stack_bytes <= self.abi.stack_bytes,
             "left to the baseline compiler"
         );
         self.pass_call(site, &abi, Mem::at(M::FILE.frame, 16));
-        let entry = self.enter_callee(site.callee);
+        let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
         self.restore_saved();
         self.masm.leave_to(entry);
     }
 }
 
-fn signature(site: &CallSite) -> FuncType {
-    FuncType::new(site.params.clone(), site.results.clone())
+fn convention(callee: Callee) -> calls::Callee {
+    match callee {
+        Callee::Defined(index) => calls::Callee::Defined(index),
+        Callee::Reference | Callee::Imported => calls::Callee::Reference,
+        Callee::Helper(..) => unreachable!("helpers are called in their own way"),
+    }
 }

@@ -402,12 +402,7 @@ impl<M: Masm> Emitter<'_, M> {
                 self.store_param(&mut moves, param, self.source(arg));
             }
         }
-        moves.retain(|m| match (m.to, m.from) {
-            (Target::Gpr(a), Source::Gpr(b)) => a != b,
-            (Target::Fpr(a), Source::Fpr(b)) => a != b,
-            (Target::Memory(a), Source::Memory(b)) => a != b,
-            _ => true,
-        });
+        moves.retain(|m| !m.is_nothing());
         moves
     }
 

@@ -10,7 +10,7 @@
 //! Sources: Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994;
 //! Warren, Hacker's Delight, chapter 10.
 
-use super::{Maker, Simpler, bits, int, node, ones, range};
+use super::{Maker, Simpler, bits, node, ones, range};
 use crate::masm::{AluOp, Cond, DivOp, IntUnary, MulHigh, Width};
 use crate::opt::ir::{Node, Op, Ty, Value};
 
@@ -87,7 +87,7 @@ impl Division<'_, '_> {
             return Simpler::Value(a);
         }
         if divisor > self.most {
-            return self.maker.simpler_constant(int(width), 0);
+            return self.maker.simpler_constant(Ty::int(width), 0);
         }
         if divisor.is_power_of_two() {
             let count = u64::from(divisor.trailing_zeros());
@@ -95,7 +95,7 @@ impl Division<'_, '_> {
         }
         if self.most / 2 < divisor {
             // The quotient is 0 or 1.
-            let divisor = self.maker.constant(int(width), divisor);
+            let divisor = self.maker.constant(Ty::int(width), divisor);
             let op = Op::Compare(Cond::GeU, width);
             if width == Width::W32 {
                 return Simpler::Node(node(op, Ty::I32, &[a, divisor]));
@@ -169,7 +169,7 @@ impl Division<'_, '_> {
                 return self.maker.simpler_alu(AluOp::ShrS, width, sum, count);
             }
             let quotient = self.maker.alu_constant(AluOp::ShrS, width, sum, count);
-            let zero = self.maker.constant(int(width), 0);
+            let zero = self.maker.constant(Ty::int(width), 0);
             return self.difference(zero, quotient);
         }
         // Of dividends down to this.
@@ -207,7 +207,7 @@ impl Division<'_, '_> {
     fn signed_remainder(&mut self, magnitude: u64) -> Simpler {
         let (width, a) = (self.width, self.a);
         if magnitude == 1 {
-            return self.maker.simpler_constant(int(width), 0);
+            return self.maker.simpler_constant(Ty::int(width), 0);
         }
         if magnitude.is_power_of_two() {
             let sum = self.rounded(magnitude.trailing_zeros());
@@ -220,7 +220,7 @@ impl Division<'_, '_> {
 
     /// What is left of the dividend, with the quotient as a node like others: it may be there.
     fn remainder(&mut self, op: DivOp, divisor: u64) -> Simpler {
-        let (width, ty) = (self.width, int(self.width));
+        let (width, ty) = (self.width, Ty::int(self.width));
         let constant = self.maker.constant(ty, divisor);
         let quotient = self.maker.node(Op::Div(op, width), ty, &[self.a, constant]);
         let multiple = self.maker.alu(AluOp::Mul, width, quotient, constant);
@@ -244,7 +244,7 @@ impl Division<'_, '_> {
 
     fn difference(&mut self, a: Value, b: Value) -> Simpler {
         let op = Op::Alu(AluOp::Sub, self.width);
-        Simpler::Node(node(op, int(self.width), &[a, b]))
+        Simpler::Node(node(op, Ty::int(self.width), &[a, b]))
     }
 
     /// The dividend in 64 bits.

@@ -7,11 +7,7 @@ use crate::opt::ir::{Function, Node, Op, Ty};
 /// An arithmetic operation; not both operands are constants.
 pub(super) fn alu(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width) -> Simpler {
     let [a, b, _] = given.args;
-    let commutes = matches!(
-        op,
-        AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul
-    );
-    if commutes && maker.function.constant(a).is_some() {
+    if op.commutes() && maker.function.constant(a).is_some() {
         // Constants stand on the right, where instructions hold them.
         return Simpler::Node(node(given.op, given.ty, &[b, a]));
     }
@@ -58,10 +54,9 @@ pub(super) fn alu(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width) 
 fn joined(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width, constant: u64) -> Simpler {
     let inner = maker.function[given.args[0]];
     let first = || maker.function.constant(inner.args[1]);
-    if matches!(
-        op,
-        AluOp::Add | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul
-    ) && inner.op == given.op
+    // Those that commute are associative, too.
+    if op.commutes()
+        && inner.op == given.op
         && let Some(first) = first()
     {
         let constant = evaluate::alu(op, width, first, constant);
@@ -216,11 +211,11 @@ pub(super) fn compare(maker: &mut Maker<'_>, given: &Node, cond: Cond, width: Wi
     }
     match (cond, constant) {
         (Cond::GtU, 0) | (Cond::GeU, 1) => {
-            let zero = maker.constant(super::int(width), 0);
+            let zero = maker.constant(Ty::int(width), 0);
             return comparison(Cond::Ne, width, [a, zero]);
         }
         (Cond::LeU, 0) | (Cond::LtU, 1) => {
-            let zero = maker.constant(super::int(width), 0);
+            let zero = maker.constant(Ty::int(width), 0);
             return comparison(Cond::Eq, width, [a, zero]);
         }
         _ => {}

@@ -41,15 +41,10 @@ pub(super) struct Maker<'p> {
 impl Maker<'_> {
     fn constant(&mut self, ty: Ty, bits: u64) -> Value {
         let function = &mut *self.function;
-        *self.constants.entry((ty, bits)).or_insert_with(|| {
-            let node = Node {
-                op: Op::Const,
-                ty,
-                args: [Value::NONE; 3],
-                imm: bits,
-            };
-            function.add(node, 0)
-        })
+        *self
+            .constants
+            .entry((ty, bits))
+            .or_insert_with(|| function.add(Node::constant(ty, bits), 0))
     }
 
     fn node(&mut self, op: Op, ty: Ty, args: &[Value]) -> Value {
@@ -59,19 +54,19 @@ impl Maker<'_> {
     }
 
     fn alu(&mut self, op: AluOp, width: Width, a: Value, b: Value) -> Value {
-        self.node(Op::Alu(op, width), int(width), &[a, b])
+        self.node(Op::Alu(op, width), Ty::int(width), &[a, b])
     }
 
     /// `a op constant`.
     fn alu_constant(&mut self, op: AluOp, width: Width, a: Value, constant: u64) -> Value {
-        let constant = self.constant(int(width), constant);
+        let constant = self.constant(Ty::int(width), constant);
         self.alu(op, width, a, constant)
     }
 
     /// The node `a op constant`, for the one that is simplified.
     fn simpler_alu(&mut self, op: AluOp, width: Width, a: Value, constant: u64) -> Simpler {
-        let constant = self.constant(int(width), constant);
-        Simpler::Node(node(Op::Alu(op, width), int(width), &[a, constant]))
+        let constant = self.constant(Ty::int(width), constant);
+        Simpler::Node(node(Op::Alu(op, width), Ty::int(width), &[a, constant]))
     }
 
     fn simpler_constant(&mut self, ty: Ty, bits: u64) -> Simpler {
@@ -80,21 +75,7 @@ impl Maker<'_> {
 }
 
 fn node(op: Op, ty: Ty, args: &[Value]) -> Node {
-    let mut operands = [Value::NONE; 3];
-    operands[..args.len()].copy_from_slice(args);
-    Node {
-        op,
-        ty,
-        args: operands,
-        imm: 0,
-    }
-}
-
-fn int(width: Width) -> Ty {
-    match width {
-        Width::W32 => Ty::I32,
-        Width::W64 => Ty::I64,
-    }
+    Node::new(op, ty, args, 0)
 }
 
 const fn bits(width: Width) -> u32 {

@@ -137,7 +137,7 @@ fn edges(width: Width) -> Vec<u64> {
 fn divisions_by_constants() {
     let mut numbers = Numbers(1);
     for width in WIDTHS {
-        let ty = super::int(width);
+        let ty = Ty::int(width);
         let mut divisors = edges(width);
         divisors.extend(20..300);
         divisors.extend([641, 1000, 10_000, 86_400, 1_000_000_007, 6_700_417]);
@@ -186,31 +186,6 @@ fn divisions_by_constants() {
 
 /// A random operation on values that are there; none that traps.
 fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers) -> Value {
-    const ALU: [AluOp; 11] = [
-        AluOp::Add,
-        AluOp::Sub,
-        AluOp::And,
-        AluOp::Or,
-        AluOp::Xor,
-        AluOp::Mul,
-        AluOp::Shl,
-        AluOp::ShrS,
-        AluOp::ShrU,
-        AluOp::Rotl,
-        AluOp::Rotr,
-    ];
-    const CONDS: [Cond; 10] = [
-        Cond::Eq,
-        Cond::Ne,
-        Cond::LtS,
-        Cond::LtU,
-        Cond::GtS,
-        Cond::GtU,
-        Cond::LeS,
-        Cond::LeU,
-        Cond::GeS,
-        Cond::GeU,
-    ];
     const UNARY: [IntUnary; 6] = [
         IntUnary::Clz,
         IntUnary::Ctz,
@@ -220,7 +195,7 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
         IntUnary::Extend32S,
     ];
     let width = WIDTHS[numbers.below(2)];
-    let ty = super::int(width);
+    let ty = Ty::int(width);
     let operand = |function: &mut Function, numbers: &mut Numbers, ty: Ty| {
         let fitting: Vec<Value> = values
             .iter()
@@ -252,7 +227,7 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
     let (narrow, wide) = (of(function, Ty::I32), of(function, Ty::I64));
     match numbers.below(12) {
         0..4 => {
-            let op = ALU[numbers.below(ALU.len())];
+            let op = AluOp::ALL[numbers.below(AluOp::ALL.len())];
             add(function, Op::Alu(op, width), ty, &[a, b], 0)
         }
         4..6 => {
@@ -262,7 +237,7 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
             add(function, Op::Alu(op, width), ty, &[a, count], 0)
         }
         6..8 => {
-            let cond = CONDS[numbers.below(CONDS.len())];
+            let cond = Cond::ALL[numbers.below(Cond::ALL.len())];
             add(function, Op::Compare(cond, width), Ty::I32, &[a, b], 0)
         }
         8 => {
