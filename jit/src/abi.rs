@@ -8,7 +8,11 @@
 //! dead by then. The context is pinned and no argument.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
+use smallvec::SmallVec;
 use zwasm_core::{FuncType, ValType};
+
+/// The places of a list of values.
+pub type Places = SmallVec<[Place; 8]>;
 
 /// Where a value travels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,9 +29,9 @@ pub enum Place {
 #[derive(Clone, Debug)]
 pub struct Abi {
     /// Of the parameters.
-    pub params: Vec<Place>,
+    pub params: Places,
     /// Of the results.
-    pub results: Vec<Place>,
+    pub results: Places,
     /// Size of the outgoing area in bytes.
     pub stack_bytes: u32,
 }
@@ -42,7 +46,7 @@ impl Abi {
     /// Classifies a signature.
     #[must_use]
     pub fn of(ty: &FuncType, file: &RegisterFile) -> Abi {
-        let assign = |types: &[ValType], gprs: &[Gpr], fprs: &[Fpr]| -> (Vec<Place>, u32) {
+        let assign = |types: &[ValType], gprs: &[Gpr], fprs: &[Fpr]| -> (Places, u32) {
             let mut stack_bytes = 0;
             let (mut gprs, mut fprs) = (gprs.iter(), fprs.iter());
             let places = types.iter().map(|&ty| {

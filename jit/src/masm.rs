@@ -444,6 +444,9 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// Whether an operation can shift its second operand.
     fn folds_shift(op: AluOp, count: u64) -> bool;
 
+    /// Makes room for this many bytes of code, so that the buffer need not grow; a guess.
+    fn reserve(&mut self, bytes: usize);
+
     /// The lowering allocates the rare registers, too: operations leave them alone but for
     /// [`Masm::clobbers`], and use both scratch registers, which then are operands of moves,
     /// additions and bitwise operations only.

@@ -5,6 +5,8 @@ use super::{CatchClause, CatchRange, Compiler, Next, VALIDATED};
 use crate::abi::{Abi, Place, is_float};
 use crate::calls::{self, Callee};
 use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::moves::{self, Moves};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, Catch, Operator, TryTable};
@@ -131,50 +133,19 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    /// Control operators; false for all others.
+    /// The rarer control operators; false for all others.
     pub(super) fn control_operator(&mut self, op: &Operator<'_>) -> bool {
         match op {
-            Operator::Nop => {}
             Operator::Unreachable => {
                 let label = self.trap_label(TrapCode::Unreachable);
                 self.masm.jump(label);
                 self.reachable = false;
             }
-            Operator::LocalGet { local_index } => self.local_get(*local_index),
-            Operator::LocalSet { local_index } => self.local_set(*local_index),
-            Operator::LocalTee { local_index } => {
-                self.local_set(*local_index);
-                self.local_get(*local_index);
-            }
-            Operator::Drop => {
-                let value = self.pop();
-                self.discard(value);
-            }
-            Operator::Select => {
-                let ty = self.stack[self.stack.len() - 2].ty;
-                self.select(ty);
-            }
             Operator::TypedSelect { ty } => {
                 let ty = (self.env.val_type)(*ty, self.env.info);
                 self.select(ty);
             }
-            Operator::Block { blockty } => self.block(*blockty),
-            Operator::Loop { blockty } => self.loop_(*blockty),
-            Operator::If { blockty } => self.if_(*blockty),
-            Operator::Else => self.else_(),
             Operator::TryTable { try_table } => self.try_table(try_table),
-            Operator::End => self.end(),
-            Operator::Br { relative_depth } => {
-                self.branch(*relative_depth);
-                self.reachable = false;
-            }
-            Operator::BrIf { relative_depth } => {
-                let cond = self.pop();
-                self.branch_to(*relative_depth, |this, negated, label| {
-                    this.branch_on(cond, negated, label);
-                });
-            }
-            Operator::BrTable { targets } => self.br_table(targets),
             Operator::BrOnNull { relative_depth } => {
                 let value = self.pop();
                 let held = self.hold(value);
@@ -218,19 +189,6 @@ impl<M: Masm> Compiler<'_, M> {
                     .branch_if(Cond::Eq, Width::W64, held.reg, Operand::Imm(0), null);
                 self.push_held(value.ty, held);
             }
-            Operator::Return => {
-                self.return_();
-                self.reachable = false;
-            }
-            Operator::Call { function_index } => self.call(*function_index),
-            Operator::CallIndirect {
-                type_index,
-                table_index,
-            } => {
-                let ty = self.env.types[*type_index as usize].clone();
-                self.indirect_callee(*type_index, *table_index);
-                self.emit_call(&ty, Callee::Reference);
-            }
             Operator::CallRef { type_index } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.reference_callee();
@@ -255,6 +213,11 @@ impl<M: Masm> Compiler<'_, M> {
         true
     }
 
+    pub(super) fn drop_value(&mut self) {
+        let value = self.pop();
+        self.discard(value);
+    }
+
     /// Pushes a value that was held; it keeps its register when it owns one.
     pub(super) fn push_held(&mut self, ty: ValType, held: Held) {
         if held.is_owned() {
@@ -275,14 +238,14 @@ impl<M: Masm> Compiler<'_, M> {
         params
     }
 
-    fn block(&mut self, ty: BlockType) {
+    pub(super) fn block(&mut self, ty: BlockType) {
         let signature = self.block_signature(ty);
         let params = self.begin_block(&signature);
         let label = self.masm.label();
         self.push_frame(Kind::Block, signature, params, label);
     }
 
-    fn loop_(&mut self, ty: BlockType) {
+    pub(super) fn loop_(&mut self, ty: BlockType) {
         let signature = self.block_signature(ty);
         let params = self.begin_block(&signature);
         let label = self.masm.label();
@@ -290,7 +253,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push_frame(Kind::Loop, signature, params, label);
     }
 
-    fn if_(&mut self, ty: BlockType) {
+    pub(super) fn if_(&mut self, ty: BlockType) {
         let signature = self.block_signature(ty);
         let cond = self.pop();
         let params = self.begin_block(&signature);
@@ -479,7 +442,19 @@ impl<M: Masm> Compiler<'_, M> {
         self.masm.bind(skip);
     }
 
-    fn br_table(&mut self, targets: &BrTable<'_>) {
+    pub(super) fn br(&mut self, depth: u32) {
+        self.branch(depth);
+        self.reachable = false;
+    }
+
+    pub(super) fn br_if(&mut self, depth: u32) {
+        let cond = self.pop();
+        self.branch_to(depth, |this, negated, label| {
+            this.branch_on(cond, negated, label);
+        });
+    }
+
+    pub(super) fn br_table(&mut self, targets: &BrTable<'_>) {
         let index = self.pop_gpr();
         let depths: Vec<u32> = targets
             .targets()
@@ -520,6 +495,11 @@ impl<M: Masm> Compiler<'_, M> {
             self.masm.bind(label);
             self.branch(depth);
         }
+        self.reachable = false;
+    }
+
+    pub(super) fn return_operator(&mut self) {
+        self.return_();
         self.reachable = false;
     }
 
@@ -630,9 +610,15 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn call(&mut self, func: u32) {
+    pub(super) fn call(&mut self, func: u32) {
         let (ty, callee) = self.direct_callee(func);
         self.emit_call(&ty, callee);
+    }
+
+    pub(super) fn call_indirect(&mut self, type_index: u32, table_index: u32) {
+        let ty = self.env.types[type_index as usize].clone();
+        self.indirect_callee(type_index, table_index);
+        self.emit_call(&ty, Callee::Reference);
     }
 
     fn return_call(&mut self, func: u32) {
@@ -711,16 +697,16 @@ impl<M: Masm> Compiler<'_, M> {
     /// its stack arguments begin.
     pub(super) fn pass_arguments(&mut self, abi: &Abi, count: usize, area: Mem) {
         let first = self.stack.len() - count;
-        let values: Vec<Value> = self.stack[first..].to_vec();
+        let values: SmallVec<[Value; 8]> = self.stack[first..].iter().copied().collect();
         for (value, place) in values.iter().zip(&abi.params) {
             if let Place::Stack(at) = *place {
                 let mem = Mem::at(area.base, area.displacement + at as i32);
                 self.copy_to_memory(*value, mem);
             }
         }
-        let mut gprs = Vec::new();
-        let mut fprs = Vec::new();
-        let mut loads = Vec::new();
+        let mut gprs = Moves::new();
+        let mut fprs = Moves::new();
+        let mut loads: SmallVec<[(Value, Place); 8]> = SmallVec::new();
         for (value, place) in values.iter().zip(&abi.params) {
             match (*place, self.register_of(*value)) {
                 (Place::Gpr(dst), Some(Place::Gpr(src))) => gprs.push((dst, src)),
@@ -730,10 +716,10 @@ impl<M: Masm> Compiler<'_, M> {
             }
         }
         let masm = &mut self.masm;
-        crate::moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
+        moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
             masm.mov(Width::W64, dst, src)
         });
-        crate::moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
+        moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
             masm.float_mov(FloatPart::V128, dst, src);
         });
         for (value, place) in loads {
@@ -797,6 +783,11 @@ impl<M: Masm> Compiler<'_, M> {
 
     // --- select ---
 
+    pub(super) fn untyped_select(&mut self) {
+        let ty = self.stack[self.stack.len() - 2].ty;
+        self.select(ty);
+    }
+
     fn select(&mut self, ty: ValType) {
         let cond = self.pop();
         if is_float(ty) {
@@ -806,11 +797,10 @@ impl<M: Masm> Compiler<'_, M> {
         let (when, width, a, b) = self.select_condition(cond);
         let y = self.pop_gpr();
         let x = self.pop_gpr();
-        let mut operands = vec![x, y, a];
-        if let HeldOperand::Reg(held) = b {
-            operands.push(held);
-        }
-        let dst = self.result_gpr(Next::Other, &operands);
+        let dst = match b {
+            HeldOperand::Reg(held) => self.result_gpr(Next::Other, &[x, y, a, held]),
+            HeldOperand::Imm(_) => self.result_gpr(Next::Other, &[x, y, a]),
+        };
         self.masm
             .select(when, width, a.reg, b.operand(), dst, x.reg, y.reg);
         self.push(ty, Loc::Gpr(dst));

@@ -10,42 +10,10 @@ use zwasm_core::{RefType, TrapCode, ValType};
 impl<M: Masm> Compiler<'_, M> {
     /// These operators; false for all others.
     pub(super) fn memory_operator(&mut self, op: &Operator<'_>, next: Next) -> bool {
-        use LoadOp as L;
-        use StoreOp as S;
         match op {
-            Operator::I32Load { memarg } => self.load(L::U32, ValType::I32, memarg, next),
-            Operator::I32Load8U { memarg } => self.load(L::U8, ValType::I32, memarg, next),
-            Operator::I32Load16U { memarg } => self.load(L::U16, ValType::I32, memarg, next),
-            Operator::I32Load8S { memarg } => self.load(L::S8To32, ValType::I32, memarg, next),
-            Operator::I32Load16S { memarg } => self.load(L::S16To32, ValType::I32, memarg, next),
-            Operator::I64Load { memarg } => self.load(L::U64, ValType::I64, memarg, next),
-            Operator::I64Load8U { memarg } => self.load(L::U8, ValType::I64, memarg, next),
-            Operator::I64Load16U { memarg } => self.load(L::U16, ValType::I64, memarg, next),
-            Operator::I64Load32U { memarg } => self.load(L::U32, ValType::I64, memarg, next),
-            Operator::I64Load8S { memarg } => self.load(L::S8To64, ValType::I64, memarg, next),
-            Operator::I64Load16S { memarg } => self.load(L::S16To64, ValType::I64, memarg, next),
-            Operator::I64Load32S { memarg } => self.load(L::S32To64, ValType::I64, memarg, next),
-            Operator::F32Load { memarg } => self.float_load(ValType::F32, memarg, next),
-            Operator::F64Load { memarg } => self.float_load(ValType::F64, memarg, next),
             Operator::V128Load { memarg } => self.float_load(ValType::V128, memarg, next),
-            Operator::I32Store { memarg } | Operator::I64Store32 { memarg } => {
-                self.store(S::B4, memarg);
-            }
-            Operator::I64Store { memarg } => self.store(S::B8, memarg),
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
-                self.store(S::B1, memarg);
-            }
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
-                self.store(S::B2, memarg);
-            }
-            Operator::F32Store { memarg } => self.float_store(FloatPart::F32, memarg),
-            Operator::F64Store { memarg } => self.float_store(FloatPart::F64, memarg),
             Operator::V128Store { memarg } => self.float_store(FloatPart::V128, memarg),
-            Operator::GlobalGet { global_index } => self.global_get(*global_index, next),
-            Operator::GlobalSet { global_index } => self.global_set(*global_index),
-            Operator::MemorySize { mem } => self.memory_size(*mem, next),
             Operator::TableSize { table } => self.table_size(*table, next),
-            Operator::RefFunc { function_index } => self.ref_func(*function_index, next),
             _ => return false,
         }
         true
@@ -167,14 +135,13 @@ impl<M: Masm> Compiler<'_, M> {
 
     pub(super) fn load(&mut self, op: LoadOp, ty: ValType, memarg: &MemArg, next: Next) {
         let (mem, held) = self.operand_address(memarg, load_size(op));
-        let operands: Vec<Held> = held.into_iter().collect();
-        let dst = self.result_gpr(next, &operands);
+        let dst = self.result_gpr(next, held.as_slice());
         self.masm.load(op, dst, mem);
         self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.push(ty, Loc::Gpr(dst));
     }
 
-    fn float_load(&mut self, ty: ValType, memarg: &MemArg, next: Next) {
+    pub(super) fn float_load(&mut self, ty: ValType, memarg: &MemArg, next: Next) {
         let (mem, held) = self.operand_address(memarg, float_size(part_of(ty)));
         let dst = self.result_fpr(next, &[]);
         self.masm.float_load(part_of(ty), dst, mem);
@@ -192,7 +159,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.release_address(held);
     }
 
-    fn float_store(&mut self, part: FloatPart, memarg: &MemArg) {
+    pub(super) fn float_store(&mut self, part: FloatPart, memarg: &MemArg) {
         let value = self.pop_fpr();
         let (mem, held) = self.operand_address(memarg, float_size(part));
         self.masm.float_store(part, value.reg, mem);
@@ -217,7 +184,7 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn global_get(&mut self, global: u32, next: Next) {
+    pub(super) fn global_get(&mut self, global: u32, next: Next) {
         let ty = self.env.info.globals[global as usize].ty.content;
         let mem = self.global_mem(global);
         if crate::abi::is_float(ty) {
@@ -231,7 +198,7 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn global_set(&mut self, global: u32) {
+    pub(super) fn global_set(&mut self, global: u32) {
         let ty = self.env.info.globals[global as usize].ty.content;
         if crate::abi::is_float(ty) {
             let value = self.pop_fpr();
@@ -248,7 +215,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     // --- sizes and references ---
 
-    fn memory_size(&mut self, index: u32, next: Next) {
+    pub(super) fn memory_size(&mut self, index: u32, next: Next) {
         let ty = self.env.info.memories[index as usize];
         let dst = self.result_gpr(next, &[]);
         let def = Self::context_mem(self.env.info.offsets.memories + index * 8);
@@ -273,7 +240,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.push(index_type(ty.table64), Loc::Gpr(dst));
     }
 
-    fn ref_func(&mut self, func: u32, next: Next) {
+    pub(super) fn ref_func(&mut self, func: u32, next: Next) {
         let info = self.env.info;
         let ty = ValType::Ref(RefType {
             nullable: false,

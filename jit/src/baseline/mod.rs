@@ -2,7 +2,7 @@
 //!
 //! The operand stack is abstract: a value is a constant, lies in a register, is a local that has
 //! not been assigned since, or lies in the canonical frame slot of its height. The most used
-//! locals of a function (weighted by loop depth, counted in a scan before) live in registers all
+//! locals of a function (weighted by loop depth, counted during validation) live in registers all
 //! through it; the others in frame slots. Where control flow joins, values lie in canonical slots,
 //! so labels need no state.
 //!
@@ -25,14 +25,17 @@ mod tail;
 pub(crate) mod truncate;
 mod values;
 mod vector;
+mod visit;
 
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
+pub use scan::{Scanner, Usage, Usages};
 pub use stress::Stress;
 
 pub(crate) use values::{part_of, width_of};
 
 use crate::abi::{Abi, Place};
 use crate::masm::{Charge, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::moves::{self, Moves};
 use control::ControlFrame;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
@@ -53,6 +56,8 @@ pub struct Env<'m> {
     pub guarded: bool,
     /// How many bytes of code a function may have, at most [`MAX_CODE_BYTES`].
     pub max_code_bytes: u32,
+    /// What validation found in the body.
+    pub usage: Usage<'m>,
     /// Whether code charges for its operators.
     pub consume_fuel: bool,
     /// Detours, for tests.
@@ -120,11 +125,11 @@ const VALIDATED: &str = "the body was validated when the module was loaded";
 ///
 /// # Errors
 /// When the code or the frame would be too large; the body is valid nevertheless.
-pub fn compile<M: Masm>(
-    env: Env<'_>,
+pub fn compile<'m, M: Masm>(
+    env: Env<'m>,
     features: M::Features,
     func: u32,
-    body: &FunctionBody<'_>,
+    body: &FunctionBody<'m>,
 ) -> Result<Compiled, CompileError> {
     let attempt = |masm: M| {
         let mut compiler = Compiler::new(env, masm, func, body);
@@ -172,6 +177,8 @@ struct Compiler<'m, M: Masm> {
     reachable: bool,
     skipped_blocks: u32,
     module_offset: u32,
+    /// The body from behind the first byte of the operator that is visited.
+    behind_opcode: &'m [u8],
     sites: Vec<Site>,
     operators: Vec<(u32, u32)>,
     trap_exits: Vec<TrapExit<M::Label>>,
@@ -197,9 +204,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
             let ty = (env.val_type)(ty, env.info);
             types.extend((0..count).map(|_| ty));
         }
-        let scan = scan::Scan::of(body, types.len());
         let (locals, registers, saved, slots) =
-            values::place_locals::<M>(&types, &scan, env.stress);
+            values::place_locals::<M>(&types, env.usage, env.stress);
         let volatile_locals = values::volatile_locals::<M>(&locals);
         Compiler {
             env,
@@ -223,6 +229,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             reachable: true,
             skipped_blocks: 0,
             module_offset: 0,
+            behind_opcode: &[],
             sites: Vec::new(),
             operators: Vec::new(),
             trap_exits: Vec::new(),
@@ -236,26 +243,25 @@ impl<'m, M: Masm> Compiler<'m, M> {
         }
     }
 
-    fn run(&mut self, body: &FunctionBody<'_>) -> Result<(), CompileError> {
+    fn run(&mut self, body: &FunctionBody<'m>) -> Result<(), CompileError> {
+        // Code is about as long as the body, or twice that.
+        self.masm.reserve(64 + 2 * body.as_bytes().len());
         self.prologue();
         self.push_function_frame();
-        let mut reader: OperatorsReader<'_> = body.get_operators_reader().expect(VALIDATED);
+        let mut reader = body.get_operators_reader().expect(VALIDATED);
         let (bytes, start) = (body.as_bytes(), body.range().start);
         while !reader.eof() {
-            self.module_offset = reader.original_position() as u32;
+            let position = reader.original_position();
+            self.module_offset = position as u32;
             if self.env.record_operators {
                 self.operators
                     .push((self.masm.offset(), self.module_offset));
             }
-            // In its place: moving an operator that was written just now waits for the writing.
-            let op = reader.read();
-            let op = op.as_ref().expect(VALIDATED);
             if self.reachable {
-                self.take_fuel(op);
-                let next = (reader.original_position() - start) as usize;
-                self.operator(op, &bytes[next..]);
+                self.reachable_operator(&mut reader, &bytes[(position - start) as usize..]);
             } else {
-                self.skip(op);
+                let op = reader.read();
+                self.skip(op.as_ref().expect(VALIDATED));
             }
             self.check_size()?;
         }
@@ -266,16 +272,35 @@ impl<'m, M: Masm> Compiler<'m, M> {
         Ok(())
     }
 
-    /// `rest` are the bytes from the next operator on.
-    fn operator(&mut self, op: &Operator<'_>, rest: &[u8]) {
-        let next = if self.env.stress.no_fold {
-            Next::Other
+    /// Compiles the operator that `bytes` begin with and reads it.
+    fn reachable_operator(&mut self, reader: &mut OperatorsReader<'m>, bytes: &'m [u8]) {
+        const FIRST_PREFIX: u8 = 0xfb;
+        if self.env.consume_fuel {
+            let op = reader.get_binary_reader().peek_operator(reader);
+            self.take_fuel(op.as_ref().expect(VALIDATED));
+        }
+        if bytes[0] < FIRST_PREFIX {
+            self.behind_opcode = &bytes[1..];
+            let visited = reader.visit_operator(self);
+            visited.expect(VALIDATED);
         } else {
-            Next::of(rest)
-        };
-        let known = self.control_operator(op)
+            let start = reader.original_position();
+            // In its place: moving an operator that was written just now waits for the writing.
+            let op = reader.read();
+            let length = (reader.original_position() - start) as usize;
+            let next = self.next(&bytes[length..]);
+            self.operator(op.as_ref().expect(VALIDATED), next);
+        }
+        if self.env.stress != Stress::default() {
+            self.take_detours();
+        }
+    }
+
+    /// Compiles an operator that [`visit`] has no method for.
+    fn operator(&mut self, op: &Operator<'_>, next: Next) {
+        let known = self.constant_operator(op)
+            || self.control_operator(op)
             || self.memory_operator(op, next)
-            || self.numeric_operator(op, next)
             || self.truncation(op, next)
             || self.vector_operator(op, next)
             || self.helper_operator(op);
@@ -283,8 +308,14 @@ impl<'m, M: Masm> Compiler<'m, M> {
             known,
             "validation with the engine's features rejects {op:?}"
         );
-        if self.env.stress != Stress::default() {
-            self.take_detours();
+    }
+
+    /// What the operator that `rest` begins with does with the result of the one before.
+    fn next(&self, rest: &[u8]) -> Next {
+        if self.env.stress.no_fold {
+            Next::Other
+        } else {
+            Next::of(rest)
         }
     }
 
@@ -345,8 +376,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
     fn receive_parameters(&mut self) {
         let params = self.abi.params.clone();
-        let mut gprs = Vec::new();
-        let mut fprs = Vec::new();
+        let mut gprs = Moves::new();
+        let mut fprs = Moves::new();
         for (i, place) in params.iter().enumerate() {
             let LocalState { ty, home, slot, .. } = self.locals[i];
             match (*place, home) {
@@ -362,10 +393,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
             }
         }
         let masm = &mut self.masm;
-        crate::moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
+        moves::parallel(gprs, M::FILE.scratch[0], |dst, src| {
             masm.mov(Width::W64, dst, src)
         });
-        crate::moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
+        moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
             masm.float_mov(crate::masm::FloatPart::V128, dst, src);
         });
         for (i, place) in params.iter().enumerate() {

@@ -3,7 +3,7 @@
 //! Ownership: a temporary register belongs to exactly one value of the stack, or to the operator
 //! being compiled (a [`Held`] one). Registers of locals are nobody's temporaries.
 
-use super::scan::Scan;
+use super::scan::Usage;
 use super::{Compiler, Next, Stress, immediate};
 use crate::abi::is_float;
 use crate::masm::{
@@ -164,7 +164,7 @@ const RESERVED_FPRS: usize = 6;
 /// and the number of slots that locals take.
 pub(super) fn place_locals<M: Masm>(
     types: &[ValType],
-    scan: &Scan,
+    usage: Usage<'_>,
     stress: Stress,
 ) -> (Vec<LocalState>, Registers, Vec<Gpr>, u32) {
     let file = M::FILE;
@@ -190,27 +190,23 @@ pub(super) fn place_locals<M: Masm>(
     let mut all_gprs = set(temporary.map(|r| r.0));
     let mut all_fprs = set(file.float_temporary.iter().map(|r| r.0));
     let mut saved = Vec::new();
-    if scan.has_try {
+    if usage.has_try {
         // A handler resumes with the registers of nobody: the function restores its caller's.
         saved.extend_from_slice(file.saved);
     } else if !stress.spill {
         let spare = &file.temporary[RESERVED_GPRS..];
-        let spare = if scan.has_calls { &[] } else { spare };
-        let mut gprs = file.saved.iter().chain(spare).copied();
-        let mut fprs = file.float_temporary[RESERVED_FPRS..].iter().copied();
-        let mut order: Vec<usize> = (0..types.len()).filter(|&i| scan.weights[i] > 0).collect();
-        order.sort_by_key(|&i| core::cmp::Reverse(scan.weights[i]));
-        for i in order {
-            if is_float(types[i]) {
-                let Some(fpr) = fprs.next() else { continue };
-                locals[i].home = Home::Fpr(fpr);
-                all_fprs &= !(1 << fpr.0);
-            } else if let Some(gpr) = gprs.next() {
-                locals[i].home = Home::Gpr(gpr);
-                all_gprs &= !(1 << gpr.0);
-                if file.saved.contains(&gpr) {
-                    saved.push(gpr);
-                }
+        let spare = if usage.has_calls { &[] } else { spare };
+        let gprs = file.saved.iter().chain(spare).copied();
+        let fprs = file.float_temporary[RESERVED_FPRS..].iter().copied();
+        for (&local, fpr) in usage.floats.iter().zip(fprs) {
+            locals[usize::from(local)].home = Home::Fpr(fpr);
+            all_fprs &= !(1 << fpr.0);
+        }
+        for (&local, gpr) in usage.integers.iter().zip(gprs) {
+            locals[usize::from(local)].home = Home::Gpr(gpr);
+            all_gprs &= !(1 << gpr.0);
+            if file.saved.contains(&gpr) {
+                saved.push(gpr);
             }
         }
     }

@@ -116,6 +116,7 @@ pub(crate) fn compile<M: Masm>(
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
         guarded: config.memory_reservation_bytes.is_none(),
         max_code_bytes: config.max_function_code_bytes,
+        usage: module.found.usage(defined),
         consume_fuel: config.consume_fuel,
         stress: config.stress,
         record_operators,

@@ -278,6 +278,10 @@ impl Masm for A64Masm {
         shifts && count < 32
     }
 
+    fn reserve(&mut self, bytes: usize) {
+        self.asm.reserve_ops(bytes);
+    }
+
     fn allocate_rare(&mut self) {}
 
     fn clobbers(_features: Self::Features, _operation: FixedRoles) -> &'static [Clobber] {

@@ -227,106 +227,170 @@ fn short(value: i32) -> Option<i8> {
     i8::try_from(value).ok()
 }
 
+/// An instruction without immediates, put together before it goes to the buffer: asking the buffer
+/// for room once per byte takes several times as long.
+#[derive(Default)]
+struct Bytes {
+    /// The first byte lowest.
+    bytes: u128,
+    length: u32,
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn push(&mut self, byte: u8) {
+        self.bytes |= u128::from(byte) << (8 * self.length);
+        self.length += 1;
+    }
+
+    /// Prefixes and opcode. `extensions` are the bits of the REX prefix for the operand.
+    #[inline(always)]
+    fn opcode(&mut self, op: Op, field: Field, extensions: u8, needs_rex: bool) {
+        if op.prefix != 0 {
+            self.push(op.prefix);
+        }
+        let rex = 0x40 | u8::from(field.wide) << 3 | (field.reg >> 3) << 2 | extensions;
+        // Without a REX prefix, byte registers 4 to 7 would be ah, ch, dh and bh.
+        if rex != 0x40 || needs_rex || field.byte && field.reg >= 4 {
+            self.push(rex);
+        }
+        match op.map {
+            Map::Primary => {}
+            Map::Secondary => self.push(0x0f),
+            Map::Three8 => {
+                self.push(0x0f);
+                self.push(0x38);
+            }
+            Map::ThreeA => {
+                self.push(0x0f);
+                self.push(0x3a);
+            }
+        }
+        self.push(op.code);
+    }
+
+    /// ModRM byte, index byte and displacement of an operand in memory.
+    #[inline(always)]
+    fn push_address(&mut self, reg: u8, base: Gpr, index: Option<(Gpr, u8)>, displacement: i32) {
+        // Mode 0 with base 5 (rbp, r13) means something else.
+        let mode = match short(displacement) {
+            Some(0) if base.0 & 7 != 5 => 0,
+            Some(_) => 1,
+            None => 2,
+        };
+        match index {
+            Some((index, log2)) => {
+                assert!(index != RSP, "the stack pointer cannot be an index");
+                self.push(modrm(mode, reg, 4));
+                self.push(modrm(log2, index.0, base.0));
+            }
+            // Base 4 (rsp, r12) takes an index byte; index 4 is none.
+            None if base.0 & 7 == 4 => {
+                self.push(modrm(mode, reg, 4));
+                self.push(modrm(0, 4, base.0));
+            }
+            None => self.push(modrm(mode, reg, base.0)),
+        }
+        if mode != 0 {
+            let length = if mode == 1 { 1 } else { 4 };
+            let displacement = displacement as u32 & (u32::MAX >> (32 - 8 * length));
+            self.bytes |= u128::from(displacement) << (8 * self.length);
+            self.length += length;
+        }
+    }
+}
+
+/// The register operand.
+#[derive(Clone, Copy)]
+struct Field {
+    reg: u8,
+    /// Whether the operation is on 64 bits.
+    wide: bool,
+    /// Whether it is the low byte of the register.
+    byte: bool,
+}
+
+const fn modrm(mode: u8, reg: u8, rm: u8) -> u8 {
+    mode << 6 | (reg & 7) << 3 | rm & 7
+}
+
 impl X64Masm {
     /// Emits `op`, with `reg` in the register field.
+    #[inline(always)]
     pub(super) fn emit(&mut self, op: Op, width: Width, reg: u8, rm: impl Into<Rm>) {
-        self.emit_checked(op, is_wide(width), false, reg, rm.into());
+        let (wide, byte) = (is_wide(width), false);
+        self.emit_field(op, Field { reg, wide, byte }, rm.into());
     }
 
     /// As `emit`, the register field being the low byte of a register.
     pub(super) fn emit_byte(&mut self, op: Op, reg: u8, rm: Rm) {
-        self.emit_checked(op, false, true, reg, rm);
+        let (wide, byte) = (false, true);
+        self.emit_field(op, Field { reg, wide, byte }, rm);
     }
 
-    fn emit_checked(&mut self, op: Op, wide: bool, byte: bool, reg: u8, rm: Rm) {
-        let rm = match rm {
-            Rm::Mem(mem) => Rm::Mem(cheaper_base(mem)),
-            rm @ (Rm::Reg(_) | Rm::Byte(_) | Rm::Scaled { .. } | Rm::Constant(_)) => rm,
-        };
-        // Without a REX prefix, byte registers 4 to 7 would be ah, ch, dh and bh.
-        let mut needs_rex = byte && reg >= 4;
-        let mut rex = 0x40 | u8::from(wide) << 3 | (reg >> 3) << 2;
+    /// Inlined, and operands in memory taken apart, so that none is put together just to be read.
+    #[inline(always)]
+    fn emit_field(&mut self, op: Op, field: Field, rm: Rm) {
         match rm {
-            Rm::Reg(register) => rex |= register >> 3,
-            Rm::Byte(register) => {
-                rex |= register >> 3;
-                needs_rex |= register >= 4;
-            }
-            Rm::Mem(mem) => {
-                rex |= mem.base.0 >> 3;
-                rex |= mem.index.map_or(0, |index| (index.0 >> 3) << 1);
-            }
-            Rm::Scaled { base, index, .. } => rex |= base.0 >> 3 | (index.0 >> 3) << 1,
-            Rm::Constant(_) => {}
-        }
-        if op.prefix != 0 {
-            self.asm.push(op.prefix);
-        }
-        if rex != 0x40 || needs_rex {
-            self.asm.push(rex);
-        }
-        match op.map {
-            Map::Primary => {}
-            Map::Secondary => self.asm.push(0x0f),
-            Map::Three8 => {
-                self.asm.push(0x0f);
-                self.asm.push(0x38);
-            }
-            Map::ThreeA => {
-                self.asm.push(0x0f);
-                self.asm.push(0x3a);
-            }
-        }
-        self.asm.push(op.code);
-        match rm {
-            Rm::Reg(register) | Rm::Byte(register) => self.modrm(3, reg, register),
-            Rm::Mem(mem) => self.memory(reg, mem),
+            Rm::Reg(register) => self.emit_register(op, field, register, false),
+            Rm::Byte(register) => self.emit_register(op, field, register, register >= 4),
+            Rm::Mem(Mem {
+                base,
+                index,
+                displacement,
+            }) => match index {
+                Some(index) => self.emit_indexed(op, field, base, index, displacement),
+                None => self.emit_based(op, field, base, displacement),
+            },
             Rm::Scaled { base, index, log2 } => {
-                assert!(index != RSP, "the stack pointer cannot be an index");
-                // Mode 0 with base 5 (rbp, r13) means something else.
-                let mode = u8::from(base.0 & 7 == 5);
-                self.modrm(mode, reg, 4);
-                self.modrm(log2, index.0, base.0);
-                if mode == 1 {
-                    self.asm.push_i8(0);
-                }
+                let mut bytes = Bytes::default();
+                bytes.opcode(op, field, base.0 >> 3 | (index.0 >> 3) << 1, false);
+                bytes.push_address(field.reg, base, Some((index, log2)), 0);
+                self.append(&bytes);
             }
             Rm::Constant(label) => {
-                self.modrm(0, reg, 5);
+                let mut bytes = Bytes::default();
+                bytes.opcode(op, field, 0, false);
+                bytes.push(modrm(0, field.reg, 5));
+                self.append(&bytes);
                 self.relocation_32(label);
             }
         }
     }
 
-    fn modrm(&mut self, mode: u8, reg: u8, rm: u8) {
-        self.asm.push(mode << 6 | (reg & 7) << 3 | rm & 7);
+    fn emit_register(&mut self, op: Op, field: Field, register: u8, needs_rex: bool) {
+        let mut bytes = Bytes::default();
+        bytes.opcode(op, field, register >> 3, needs_rex);
+        bytes.push(modrm(3, field.reg, register));
+        self.append(&bytes);
     }
 
-    fn memory(&mut self, reg: u8, mem: Mem) {
-        let base = mem.base.0;
-        // Mode 0 with base 5 (rbp, r13) means something else.
-        let mode = match short(mem.displacement) {
-            Some(0) if base & 7 != 5 => 0,
-            Some(_) => 1,
-            None => 2,
-        };
-        match mem.index {
-            Some(index) => {
-                assert!(index != RSP, "the stack pointer cannot be an index");
-                self.modrm(mode, reg, 4);
-                self.modrm(0, index.0, base);
-            }
-            // Base 4 (rsp, r12) takes an index byte; index 4 is none.
-            None if base & 7 == 4 => {
-                self.modrm(mode, reg, 4);
-                self.modrm(0, 4, base);
-            }
-            None => self.modrm(mode, reg, base),
-        }
-        match mode {
-            0 => {}
-            1 => self.asm.push_i8(mem.displacement as i8),
-            _ => self.asm.push_i32(mem.displacement),
+    fn emit_based(&mut self, op: Op, field: Field, base: Gpr, displacement: i32) {
+        let mut bytes = Bytes::default();
+        bytes.opcode(op, field, base.0 >> 3, false);
+        bytes.push_address(field.reg, base, None, displacement);
+        self.append(&bytes);
+    }
+
+    fn emit_indexed(&mut self, op: Op, field: Field, base: Gpr, index: Gpr, displacement: i32) {
+        let (base, index) = cheaper_base(base, index, displacement);
+        let mut bytes = Bytes::default();
+        bytes.opcode(op, field, base.0 >> 3 | (index.0 >> 3) << 1, false);
+        bytes.push_address(field.reg, base, Some((index, 0)), displacement);
+        self.append(&bytes);
+    }
+
+    /// Copies of lengths that the compiler knows are a store or two.
+    fn append(&mut self, bytes: &Bytes) {
+        let all = bytes.bytes.to_le_bytes();
+        match bytes.length {
+            2 => self.asm.extend(&all[..2]),
+            3 => self.asm.extend(&all[..3]),
+            4 => self.asm.extend(&all[..4]),
+            5 => self.asm.extend(&all[..5]),
+            7 => self.asm.extend(&all[..7]),
+            8 => self.asm.extend(&all[..8]),
+            length => self.asm.extend(&all[..length as usize]),
         }
     }
 
@@ -338,7 +402,7 @@ impl X64Masm {
         let wide = u8::from(is_wide(width)) << 7;
         self.asm.push(wide | (!third & 15) << 3 | op.prefix);
         self.asm.push(op.code);
-        self.modrm(3, reg.0, rm.0);
+        self.asm.push(modrm(3, reg.0, rm.0));
     }
 
     /// `dst op= src`, or a comparison.
@@ -465,14 +529,11 @@ impl X64Masm {
     }
 }
 
-/// The same address without the displacement byte that base 5 (rbp, r13) costs, if possible.
-fn cheaper_base(mem: Mem) -> Mem {
-    match mem.index {
-        Some(index) if mem.displacement == 0 && mem.base.0 & 7 == 5 && index.0 & 7 != 5 => Mem {
-            base: index,
-            index: Some(mem.base),
-            displacement: 0,
-        },
-        Some(_) | None => mem,
+/// The same sum without the displacement byte that base 5 (rbp, r13) costs, if possible.
+fn cheaper_base(base: Gpr, index: Gpr, displacement: i32) -> (Gpr, Gpr) {
+    if displacement == 0 && base.0 & 7 == 5 && index.0 & 7 != 5 {
+        (index, base)
+    } else {
+        (base, index)
     }
 }

@@ -207,6 +207,10 @@ impl Masm for X64Masm {
         op == AluOp::Add && matches!(count, 1..=3)
     }
 
+    fn reserve(&mut self, bytes: usize) {
+        self.asm.reserve_ops(bytes);
+    }
+
     fn allocate_rare(&mut self) {
         self.private = FILE.scratch;
     }

@@ -2,16 +2,14 @@
 //! are validated on all cores.
 
 use super::ModuleInner;
+use super::validate::{Body, Found, validate_bodies};
 use crate::engine::{Engine, SELF_SIG};
 use crate::error::{Error, Result};
 use crate::interp::code::ModuleCode;
-use crate::parallel;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
-    FuncToValidate, FuncValidator, FuncValidatorAllocations, FunctionBody, Parser, Payload,
-    TypeRef, ValidPayload, Validator, ValidatorResources, WasmFeatures,
+    Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
 use zwasm_core::module::{
     ConstExpr, ConstOp, DataSegment, ElementItems, ElementSegment, ExternIndex, GlobalDecl, Import,
@@ -21,9 +19,6 @@ use zwasm_core::vmctx::{VmCounts, VmOffsets};
 use zwasm_core::{
     FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId, TableType, ValType,
 };
-
-/// Below this many bytes of code, one thread validates faster than two start.
-const PARALLEL_THRESHOLD_BYTES: usize = 128 << 10;
 
 /// What zwasm does not have yet, in the words of error messages.
 const MISSING: &[(WasmFeatures, &str)] = &[
@@ -45,7 +40,7 @@ const MISSING: &[(WasmFeatures, &str)] = &[
 /// Validates and decodes.
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     match Decoder::new(engine).run(&bytes) {
-        Ok((info, types)) => {
+        Ok((info, types, found)) => {
             let code = ModuleCode::new(info.bodies.len());
             #[cfg(zwasm_native)]
             if let Some(native) = engine.native() {
@@ -55,6 +50,7 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
                 engine: engine.clone(),
                 info,
                 types,
+                found,
                 bytes,
                 code,
                 names: OnceLock::new(),
@@ -93,8 +89,6 @@ impl From<BinaryReaderError> for DecodeError {
     }
 }
 
-type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
-
 struct Decoder<'e> {
     engine: &'e Engine,
     info: ModuleInfo,
@@ -113,7 +107,7 @@ impl<'e> Decoder<'e> {
         }
     }
 
-    fn run(mut self, bytes: &[u8]) -> Result<(ModuleInfo, Vec<Arc<FuncType>>), DecodeError> {
+    fn run(mut self, bytes: &[u8]) -> Result<(ModuleInfo, Vec<Arc<FuncType>>, Found), DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -140,10 +134,10 @@ impl<'e> Decoder<'e> {
             self.section(payload)?;
         }
         let threads = self.engine.config().validation_threads;
-        self.info.leaves_by_tail_call =
-            validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
+        let found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
+        self.info.leaves_by_tail_call = found.leaves_by_tail_call;
         self.finish();
-        Ok((self.info, self.types))
+        Ok((self.info, self.types, found))
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), DecodeError> {
@@ -490,100 +484,4 @@ fn extern_index(kind: ExternalKind, index: u32) -> ExternIndex {
         ExternalKind::Global => ExternIndex::Global(index),
         ExternalKind::Tag => ExternIndex::Tag(index),
     }
-}
-
-/// Validates function bodies, on all cores when there is enough of them. Of several errors, the
-/// one at the lowest offset is reported, so the outcome does not depend on timing. Returns whether a
-/// function may leave the instance by a tail call.
-fn validate_bodies(
-    bodies: Vec<Body<'_>>,
-    threads: Option<usize>,
-    features: WasmFeatures,
-    imported_funcs: u32,
-) -> Result<bool, BinaryReaderError> {
-    let total: usize = bodies
-        .iter()
-        .map(|(_, body)| body.get_binary_reader().bytes_remaining())
-        .sum();
-    let threads = parallel::threads(threads).min(1 + total / PARALLEL_THRESHOLD_BYTES);
-    if threads <= 1 {
-        let mut allocations = FuncValidatorAllocations::default();
-        let mut leaves = false;
-        for (func, body) in bodies {
-            let mut validator = func.into_validator(allocations);
-            leaves |= validate_body(&mut validator, &body, features, imported_funcs)?;
-            allocations = validator.into_allocations();
-        }
-        return Ok(leaves);
-    }
-    // Chunks are claimed in order, so threads stay busy though bodies differ in size.
-    const CHUNK: usize = 64;
-    let chunks: Vec<Mutex<Vec<Body<'_>>>> = {
-        let mut bodies = bodies.into_iter().peekable();
-        let mut chunks = Vec::new();
-        while bodies.peek().is_some() {
-            chunks.push(Mutex::new(bodies.by_ref().take(CHUNK).collect()));
-        }
-        chunks
-    };
-    let next = AtomicUsize::new(0);
-    let any_leaves = AtomicBool::new(false);
-    let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
-    parallel::run(threads, || {
-        let mut allocations = FuncValidatorAllocations::default();
-        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let chunk = core::mem::take(&mut *chunk.lock().expect("no panic while locked"));
-            for (func, body) in chunk {
-                let mut validator = func.into_validator(core::mem::take(&mut allocations));
-                match validate_body(&mut validator, &body, features, imported_funcs) {
-                    Ok(false) => {}
-                    Ok(true) => any_leaves.store(true, Ordering::Relaxed),
-                    Err(error) => {
-                        let mut first = first_error.lock().expect("no panic while locked");
-                        if first.as_ref().is_none_or(|f| error.offset() < f.offset()) {
-                            *first = Some(error);
-                        }
-                        break;
-                    }
-                }
-                allocations = validator.into_allocations();
-            }
-        }
-    });
-    match first_error.into_inner().expect("no panic while locked") {
-        Some(error) => Err(error),
-        None => Ok(any_leaves.into_inner()),
-    }
-}
-
-/// Validates a function body. Returns whether it may leave the instance by a tail call: through a
-/// table or a reference, or of an import.
-fn validate_body(
-    validator: &mut FuncValidator<ValidatorResources>,
-    body: &FunctionBody<'_>,
-    features: WasmFeatures,
-    imported_funcs: u32,
-) -> Result<bool, BinaryReaderError> {
-    const RETURN_CALL: u8 = 0x12;
-    const RETURN_CALL_INDIRECT: u8 = 0x13;
-    const RETURN_CALL_REF: u8 = 0x15;
-    let mut reader = body.get_binary_reader();
-    validator.read_locals(&mut reader)?;
-    reader.set_features(features);
-    let (bytes, start) = (body.as_bytes(), body.range().start);
-    let mut leaves = false;
-    while !reader.eof() {
-        match bytes[to_usize(reader.original_position() - start)] {
-            RETURN_CALL => {
-                let mut index = reader.clone();
-                index.read_u8()?;
-                leaves |= index.read_var_u32()? < imported_funcs;
-            }
-            RETURN_CALL_INDIRECT | RETURN_CALL_REF => leaves = true,
-            _ => {}
-        }
-        reader.visit_operator(&mut validator.visitor(reader.original_position()))??;
-    }
-    reader.finish_expression(&validator.visitor(reader.original_position()))?;
-    Ok(leaves)
 }

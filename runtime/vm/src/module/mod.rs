@@ -2,6 +2,7 @@
 
 mod decode;
 mod names;
+mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
 
@@ -12,6 +13,7 @@ use crate::interp::code::ModuleCode;
 use names::FunctionNames;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use validate::Found;
 use zwasm_core::FuncType;
 use zwasm_core::module::{ExternIndex, ModuleInfo};
 
@@ -26,6 +28,8 @@ pub(crate) struct ModuleInner {
     pub(crate) info: ModuleInfo,
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
+    /// What validation found in the bodies.
+    pub(crate) found: Found,
     pub(crate) bytes: Vec<u8>,
     pub(crate) code: ModuleCode,
     names: OnceLock<FunctionNames>,
