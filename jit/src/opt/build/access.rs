@@ -9,9 +9,9 @@ use zwasm_core::TrapCode;
 use zwasm_core::vmctx::{func_ref, memory, table};
 
 /// Where an access goes: base, index and displacement.
-struct Place {
-    args: [Value; 2],
-    displacement: u64,
+pub(super) struct Place {
+    pub(super) args: [Value; 2],
+    pub(super) displacement: u64,
 }
 
 impl Builder<'_> {
@@ -76,23 +76,28 @@ impl Builder<'_> {
 
     // --- linear memories ---
 
-    /// Takes the index of an access of `size` bytes; explicit checks where there is no guard region.
+    /// Takes the index of an access of `size` bytes.
     fn place(&mut self, memarg: &MemArg, size: u64) -> Place {
         let MemArgTarget::Memory(memory) = memarg.target else {
             unreachable!("validation rejects other targets");
         };
         let index = self.pop();
+        self.place_in(memory, index, memarg.offset, size)
+    }
+
+    /// Where an access of `size` bytes goes; explicit checks where there is no guard region.
+    pub(super) fn place_in(&mut self, memory: u32, index: Value, offset: u64, size: u64) -> Place {
         let ty = self.env.info.memories[memory as usize];
         let is_guarded = self.env.guarded && memory == 0 && !ty.memory64 && ty.page_size_log2 == 16;
         if is_guarded {
-            if i32::try_from(memarg.offset).is_ok() {
+            if i32::try_from(offset).is_ok() {
                 return Place {
                     args: [self.memory_base, index],
-                    displacement: memarg.offset,
+                    displacement: offset,
                 };
             }
             let wide = self.extend(index);
-            let sum = self.add64(wide, memarg.offset);
+            let sum = self.add64(wide, offset);
             return Place {
                 args: [self.memory_base, sum],
                 displacement: 0,
@@ -108,7 +113,7 @@ impl Builder<'_> {
         // Nothing wraps: with the size subtracted from the length, and the offset from what is left.
         // Memories never shrink below what they are declared with.
         let least = u128::from(ty.minimum) << ty.page_size_log2;
-        let last = memarg.offset.checked_add(size);
+        let last = offset.checked_add(size);
         match last {
             Some(last) => {
                 let is_there = u128::from(last) <= least;
@@ -127,20 +132,20 @@ impl Builder<'_> {
             }
         }
         let base = self.field(def, memory::offset::base, Alias::Fixed);
-        if i32::try_from(memarg.offset).is_ok() {
+        if i32::try_from(offset).is_ok() {
             return Place {
                 args: [base, index],
-                displacement: memarg.offset,
+                displacement: offset,
             };
         }
-        let sum = self.add64(index, memarg.offset);
+        let sum = self.add64(index, offset);
         Place {
             args: [base, sum],
             displacement: 0,
         }
     }
 
-    fn extend(&mut self, value: Value) -> Value {
+    pub(super) fn extend(&mut self, value: Value) -> Value {
         self.emit(Op::ExtendU, Ty::I64, &[value], 0)
     }
 

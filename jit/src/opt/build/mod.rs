@@ -6,6 +6,7 @@
 //! leave nothing.
 
 mod access;
+mod bulk;
 mod calls;
 mod numeric;
 mod scan;
@@ -262,6 +263,7 @@ impl<'m> Builder<'m> {
         if self.control_operator(op)?
             || self.access_operator(op)?
             || self.numeric_operator(op)
+            || self.short_bulk_operator(op)
             || self.call_operator(op)
         {
             return Ok(());

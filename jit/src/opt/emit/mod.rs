@@ -388,7 +388,10 @@ impl<M: Masm> Emitter<'_, M> {
     }
 
     fn record_operator(&mut self) {
-        if let Some(operators) = &mut self.operators {
+        // Constants and reloads are no operator's.
+        if self.module_offset != 0
+            && let Some(operators) = &mut self.operators
+        {
             operators.push((self.masm.offset(), self.module_offset));
         }
     }

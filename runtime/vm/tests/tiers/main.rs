@@ -1,6 +1,7 @@
 //! What every tier must do alike, with and without guard regions: places where compilers go wrong.
 
 mod boundaries;
+mod bulk;
 mod fuel;
 mod limits;
 mod memory_state;
