@@ -437,6 +437,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// Whether the features have vectors: without them, values are moved, loaded and stored only,
     /// and floats are not rounded to integral values.
     fn has_vectors(&self) -> bool;
+    /// Whether instructions overwrite their first operand with the result.
+    const TWO_ADDRESS: bool;
     /// Whether operations with an operand in memory do better than a load before them.
     const FOLDS_LOADS: bool;
     /// Whether a constant can be stored as it is.

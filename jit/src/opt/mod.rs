@@ -97,6 +97,7 @@ fn optimise<M: Masm>(
         file: M::FILE,
         clobbers: &|operation| M::clobbers(features, operation),
         params: &Abi::of(&signature, M::FILE).params,
+        two_address: M::TWO_ADDRESS,
         folds_loads: M::FOLDS_LOADS,
     };
     let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits)

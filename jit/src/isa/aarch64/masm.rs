@@ -264,6 +264,7 @@ impl Masm for A64Masm {
         true
     }
 
+    const TWO_ADDRESS: bool = false;
     const FOLDS_LOADS: bool = false;
 
     fn stores_constant(_op: StoreOp, value: i32) -> bool {

@@ -196,6 +196,7 @@ impl Masm for X64Masm {
         self.features.sse42
     }
 
+    const TWO_ADDRESS: bool = true;
     const FOLDS_LOADS: bool = true;
 
     fn stores_constant(op: StoreOp, _value: i32) -> bool {

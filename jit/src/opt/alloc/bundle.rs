@@ -19,9 +19,10 @@ pub(super) struct Bundle {
 
 /// Puts every value that has a range into a bundle, those of which `stays_alone` is true into their
 /// own. Ascending by the lowest member.
-pub(super) fn bundles(
+pub(super) fn bundles<'f>(
     function: &Function,
     ranges: &[Ranges],
+    in_place: impl Fn(Value) -> &'f [Value],
     stays_alone: impl Fn(Value) -> bool,
 ) -> Vec<Bundle> {
     let mut union = Union {
@@ -29,7 +30,7 @@ pub(super) fn bundles(
         joined: vec![None; function.nodes.len()],
         ranges,
     };
-    for (param, arg) in pairs(function) {
+    for (param, arg) in pairs(function, ranges, in_place) {
         let joins = |value: Value| !ranges[value.0 as usize].is_empty() && !stays_alone(value);
         if joins(param) && joins(arg) && function[param].ty == function[arg].ty {
             union.join(param, arg);
@@ -55,8 +56,13 @@ pub(super) fn bundles(
     bundles
 }
 
-/// Parameters with their arguments, those of the deepest loops first.
-fn pairs(function: &Function) -> Vec<(Value, Value)> {
+/// Parameters with their arguments, and results with operands in whose place they come to be; those
+/// of the deepest loops first.
+fn pairs<'f>(
+    function: &Function,
+    ranges: &[Ranges],
+    in_place: impl Fn(Value) -> &'f [Value],
+) -> Vec<(Value, Value)> {
     let mut pairs: Vec<(u32, Value, Value)> = Vec::new();
     for block in &function.blocks {
         for edge in block.exit.edges() {
@@ -65,11 +71,26 @@ fn pairs(function: &Function) -> Vec<(Value, Value)> {
             pairs.extend(params.iter().zip(&edge.args).map(|(&p, &a)| (depth, p, a)));
         }
     }
+    for block in &function.blocks {
+        for &node in &block.nodes {
+            for &operand in in_place(node) {
+                if follows(ranges, operand, node) {
+                    pairs.push((block.loop_depth, node, operand));
+                }
+            }
+        }
+    }
     pairs.sort_by_key(|pair| core::cmp::Reverse(pair.0));
     pairs
         .into_iter()
         .map(|(_, param, arg)| (param, arg))
         .collect()
+}
+
+/// Whether one value lives until the other comes to be, both without a break.
+fn follows(ranges: &[Ranges], first: Value, second: Value) -> bool {
+    let of = |value: Value| &ranges[value.0 as usize][..];
+    matches!((of(first), of(second)), ([(_, end)], [(start, _)]) if end == start)
 }
 
 struct Union<'r> {

@@ -17,9 +17,9 @@ mod loops;
 mod slots;
 mod spill;
 
-use super::ir::{BlockId, Function, Op, Ty, Value};
+use super::ir::{BlockId, Function, Node, Op, Ty, Value};
 use crate::abi::Place;
-use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
+use crate::masm::{AluOp, Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
 use bundle::Bundle;
 use core::cmp::{Ordering, Reverse};
 use fixed::Clobbered;
@@ -56,6 +56,8 @@ pub(crate) struct Machine<'m> {
     pub(crate) file: &'m RegisterFile,
     /// What operations do to rare registers.
     pub(crate) clobbers: &'m dyn Fn(FixedRoles) -> &'static [Clobber],
+    /// Whether results take the place of an operand.
+    pub(crate) two_address: bool,
     /// Whether operands in memory are as good as registers.
     pub(crate) folds_loads: bool,
     /// Where the function's parameters arrive.
@@ -116,8 +118,9 @@ pub(crate) fn allocate(
         for &value in &failed {
             let spill = &mut spills[value.0 as usize];
             *spill = match (*spill, function[value].op) {
-                (Spill::No, Op::Reload) => Spill::PerUse,
+                (Spill::No, Op::Reload) => Spill::PerWindow,
                 (Spill::No, _) => Spill::PerStretch,
+                (Spill::PerStretch, _) => Spill::PerWindow,
                 _ => Spill::PerUse,
             };
         }
@@ -207,6 +210,7 @@ struct Round<'r> {
     /// Registers that values would like.
     wishes: Vec<Vec<Home>>,
     weights: Vec<f32>,
+    two_address: bool,
 }
 
 impl<'r> Round<'r> {
@@ -250,6 +254,7 @@ impl<'r> Round<'r> {
             hints: hints(function),
             wishes: fixed::wishes(function, machine),
             weights: Vec::new(),
+            two_address: machine.two_address,
         }
     }
 
@@ -258,10 +263,23 @@ impl<'r> Round<'r> {
         self.weights = weights(function, sunk);
         // What must find a register does not depend on others.
         let stays_alone = |value: Value| spills[value.0 as usize] == Spill::PerUse;
-        let mut waiting: BinaryHeap<Waiting> = bundle::bundles(function, self.ranges, stays_alone)
-            .into_iter()
-            .map(|bundle| self.waiting(function, spills, bundle))
-            .collect();
+        let in_place = |node: Value| {
+            let data = &function[node];
+            // A sum with a constant gets to the register that it should be in from anywhere.
+            let is_offset = matches!(data.op, Op::Alu(AluOp::Add, _))
+                && function.constant(data.args[1]).is_some();
+            let moves_freely = is_offset && !self.wishes[node.0 as usize].is_empty();
+            if self.two_address && !moves_freely {
+                in_place(data)
+            } else {
+                &[]
+            }
+        };
+        let mut waiting: BinaryHeap<Waiting> =
+            bundle::bundles(function, self.ranges, in_place, stays_alone)
+                .into_iter()
+                .map(|bundle| self.waiting(function, spills, bundle))
+                .collect();
         let mut failed = Vec::new();
         while let Some(Waiting { bundle, .. }) = waiting.pop() {
             if self.place(function, &bundle) {
@@ -372,6 +390,22 @@ fn hints(function: &Function) -> Vec<Vec<Value>> {
         }
     }
     hints
+}
+
+/// The operands whose register the instruction for a node overwrites with the result, or may, as
+/// they can be swapped.
+fn in_place(node: &Node) -> &[Value] {
+    match node.op {
+        Op::Alu(op, _) if op.commutes() => &node.args[..2],
+        Op::Float(op, _) if op.commutes() => &node.args[..2],
+        Op::Alu(..)
+        | Op::Float(..)
+        | Op::VecBinary(_)
+        | Op::VecShift(_)
+        | Op::ReplaceLane(..)
+        | Op::FloatReplaceLane(..) => &node.args[..1],
+        _ => &[],
+    }
 }
 
 /// A bundle and how urgently it wants a register.

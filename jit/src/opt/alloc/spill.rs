@@ -17,9 +17,14 @@ pub(super) enum Spill {
     No,
     /// One per loop without calls, and per block and stretch without calls elsewhere.
     PerStretch,
+    /// One for uses that are close together.
+    PerWindow,
     /// One per use.
     PerUse,
 }
+
+/// Uses with no more nodes between them than this are close together.
+const WINDOW_NODES: usize = 8;
 
 /// Whether a value is in a slot. Reloads never are, however far they are taken apart.
 pub(super) fn is_spilled(function: &Function, spills: &[Spill], value: Value) -> bool {
@@ -96,8 +101,9 @@ struct Rewriter<'s> {
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
     folds_loads: bool,
-    /// What holds a spilled value in a register since the last call.
-    current: HashMap<Value, Value>,
+    /// What holds a spilled value in a register since the last call, and the number of nodes before
+    /// its last use.
+    current: HashMap<Value, (Value, usize)>,
     /// The block's nodes so far.
     nodes: Vec<Value>,
 }
@@ -120,9 +126,14 @@ impl Rewriter<'_> {
             self.nodes.push(node);
             if function[node].op == Op::Call {
                 self.current.clear();
-            } else if self.is_new(node) && self.spills[node.0 as usize] == Spill::PerStretch {
+            } else if self.is_new(node)
+                && matches!(
+                    self.spills[node.0 as usize],
+                    Spill::PerStretch | Spill::PerWindow
+                )
+            {
                 // Until the next call it is where it was defined.
-                self.current.insert(node, node);
+                self.current.insert(node, (node, self.nodes.len()));
             }
         }
         if let Some(cond) = function[block].exit.condition() {
@@ -168,7 +179,7 @@ impl Rewriter<'_> {
         let op = function[node].op;
         let held = match function[arg].op {
             Op::Reload => None,
-            _ => self.current.get(&arg),
+            _ => self.held(arg, self.spills[arg.0 as usize]),
         };
         self.folds_loads
             && self.is_new(arg)
@@ -186,7 +197,7 @@ impl Rewriter<'_> {
         if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
             return;
         }
-        if !has_place(function[b].op) || self.current.contains_key(&a) {
+        if !has_place(function[b].op) || self.held(a, self.spills[a.0 as usize]).is_some() {
             return;
         }
         if let Some(swapped) = data.swapped() {
@@ -199,14 +210,16 @@ impl Rewriter<'_> {
             return value;
         }
         // A reload that is taken apart is of the value that it reloads.
-        let (origin, per_use) = match function[value].op {
-            Op::Reload => (function[value].args[0], true),
-            _ => (value, self.spills[value.0 as usize] == Spill::PerUse),
+        let spill = self.spills[value.0 as usize];
+        let origin = match function[value].op {
+            Op::Reload => function[value].args[0],
+            _ => value,
         };
-        if !per_use && let Some(&held) = self.current.get(&origin) {
+        if let Some(held) = self.held(origin, spill) {
+            self.current.insert(origin, (held, self.nodes.len()));
             return held;
         }
-        if !per_use && let Some(around) = self.loop_for(function, value) {
+        if let Some(around) = self.loop_for(function, value) {
             if let Some(&held) = self.in_loops.get(&(around, origin)) {
                 return held;
             }
@@ -216,12 +229,23 @@ impl Rewriter<'_> {
             return reload;
         }
         let reload = self.reload(function, origin, false);
-        if per_use {
-            self.spills[reload.0 as usize] = Spill::PerUse;
-        } else {
-            self.current.insert(origin, reload);
+        if spill != Spill::PerStretch {
+            self.spills[reload.0 as usize] = spill;
+        }
+        if spill != Spill::PerUse {
+            self.current.insert(origin, (reload, self.nodes.len()));
         }
         reload
+    }
+
+    /// What holds a spilled value here, if its uses share reloads.
+    fn held(&self, origin: Value, spill: Spill) -> Option<Value> {
+        let &(held, last_use) = self.current.get(&origin)?;
+        match spill {
+            Spill::No | Spill::PerStretch => Some(held),
+            Spill::PerWindow => (self.nodes.len() - last_use <= WINDOW_NODES).then_some(held),
+            Spill::PerUse => None,
+        }
     }
 
     /// The loop that one reload of a value serves.
