@@ -278,6 +278,18 @@ impl Cond {
         }
     }
 
+    /// The same comparison of numbers that are not negative.
+    #[must_use]
+    pub const fn unsigned(self) -> Cond {
+        match self {
+            Cond::LtS => Cond::LtU,
+            Cond::GtS => Cond::GtU,
+            Cond::LeS => Cond::LeU,
+            Cond::GeS => Cond::GeU,
+            Cond::Eq | Cond::Ne | Cond::LtU | Cond::GtU | Cond::LeU | Cond::GeU => self,
+        }
+    }
+
     /// The comparison of the swapped operands.
     #[must_use]
     pub const fn swap(self) -> Cond {
@@ -582,10 +594,22 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 
     /// Goes to a label.
     fn jump(&mut self, target: Self::Label);
+    /// Goes to a label when a comparison of memory, read by `load`, with a constant holds. `load` is
+    /// one of four or eight bytes, or of one without sign, and `b` is not negative then.
+    fn branch_if_memory(
+        &mut self,
+        cond: Cond,
+        load: LoadOp,
+        a: Mem,
+        b: i32,
+        target: Self::Label,
+    );
     /// Goes to the target that `index` selects; it is in range. Clobbers the scratch registers.
     fn jump_table(&mut self, index: Gpr, targets: &[Self::Label]);
     /// An instruction that faults.
     fn trap(&mut self, code: TrapCode);
+    /// Calls a place in this function's code: its start.
+    fn call_label(&mut self, target: Self::Label);
     /// Calls the address stored at `mem`.
     fn call(&mut self, mem: Mem);
     /// Goes to the address stored at `mem`.

@@ -57,8 +57,8 @@ macro_rules! helpers {
 
 helpers! {
     MemoryGrow, "`memory.grow`; immediate 0: memory.";
-    MemoryFill, "`memory.fill`; immediate 0: memory.";
-    MemoryCopy, "`memory.copy`; immediates: destination, source.";
+    MemoryFill, "`memory.fill`; immediate 0: memory, by [`memory_word`].";
+    MemoryCopy, "`memory.copy`; immediates: destination, source, by [`memory_word`].";
     MemoryInit, "`memory.init`; immediates: segment, memory.";
     DataDrop, "`data.drop`; immediate 0: segment.";
     ElemDrop, "`elem.drop`; immediate 0: segment.";
@@ -326,6 +326,12 @@ pub(crate) struct RuntimeCall {
     pub(crate) results: Results,
 }
 
+/// A memory for helpers: where in the context the pointer to its definition is, and in bit 0 whether
+/// its indices have 64 bits.
+fn memory_word(info: &ModuleInfo, memory: u32) -> u32 {
+    info.offsets.memories + memory * 8 + u32::from(info.memories[memory as usize].memory64)
+}
+
 /// Whether a helper never returns to its caller: it throws.
 pub(crate) fn ends_activation(entry: u32) -> bool {
     entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry()
@@ -352,9 +358,16 @@ pub(crate) fn runtime_call(
             let is_64 = info.memories[mem as usize].memory64;
             (Helper::MemoryGrow, 1, mem, 0, size(is_64))
         }
-        Operator::MemoryFill { mem } => (Helper::MemoryFill, 3, mem, 0, Results::None),
+        Operator::MemoryFill { mem } => (
+            Helper::MemoryFill,
+            3,
+            memory_word(info, mem),
+            0,
+            Results::None,
+        ),
         Operator::MemoryCopy { dst_mem, src_mem } => {
-            (Helper::MemoryCopy, 3, dst_mem, src_mem, Results::None)
+            let (to, from) = (memory_word(info, dst_mem), memory_word(info, src_mem));
+            (Helper::MemoryCopy, 3, to, from, Results::None)
         }
         Operator::MemoryInit { data_index, mem } => {
             (Helper::MemoryInit, 3, data_index, mem, Results::None)

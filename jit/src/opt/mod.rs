@@ -118,6 +118,7 @@ fn optimise<M: Masm>(
             emit::Options {
                 record_operators: env.record_operators,
                 callees_return_here: !env.info.leaves_by_tail_call,
+                own: func - env.info.imported_funcs,
             },
         )
     };

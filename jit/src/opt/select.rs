@@ -224,6 +224,9 @@ impl Selection {
             let cond = function[node].args[0];
             if cond != Value::NONE && self.sunk[cond.0 as usize] {
                 self.second_operand::<M>(function, block, cond);
+                if matches!(function[node].op, Op::TrapIf(_)) {
+                    self.compared_memory::<M>(function, block, cond);
+                }
             }
             match function[node].op.effect() {
                 Effect::Pure | Effect::Reads(_) => {}
@@ -239,7 +242,41 @@ impl Selection {
             && self.sunk[cond.0 as usize]
         {
             self.second_operand::<M>(function, block, cond);
+            self.compared_memory::<M>(function, block, cond);
         }
+    }
+
+    /// Sinks a load that a branch compares with a constant, which becomes the first operand.
+    fn compared_memory<M: Masm>(&mut self, function: &mut Function, block: BlockId, cond: Value) {
+        let data = function[cond];
+        let [a, b, _] = data.args;
+        let (Op::Compare(..), Some(constant)) = (data.op, function.constant(b)) else {
+            return;
+        };
+        let is_byte = matches!(function[a].op, Op::Load(LoadOp::U8, _));
+        let sinks = if is_byte {
+            constant <= u64::from(u8::MAX) && self.sinks_byte::<M>(function, block, a)
+        } else {
+            self.sinks::<M>(function, block, data.op, a)
+        };
+        if sinks && let Some(swapped) = data.swapped() {
+            self.sunk[a.0 as usize] = true;
+            function[cond] = swapped;
+        }
+    }
+
+    /// Whether a load of a byte can be part of a comparison.
+    fn sinks_byte<M: Masm>(&self, function: &Function, block: BlockId, arg: Value) -> bool {
+        let Op::Load(_, alias) = function[arg].op else {
+            return false;
+        };
+        M::FOLDS_LOADS && self.is_movable(block, arg) && self.stays(arg, alias)
+    }
+
+    /// Whether a node is in this block for one use only, and not part of another yet.
+    fn is_movable(&self, block: BlockId, arg: Value) -> bool {
+        let at = arg.0 as usize;
+        self.uses[at] == 1 && self.home[at] == Some(block) && !self.sunk[at]
     }
 
     /// Sinks what feeds a node as its second operand, or as its first if these can be swapped.
@@ -267,8 +304,7 @@ impl Selection {
     }
 
     fn sinks<M: Masm>(&self, function: &Function, block: BlockId, into: Op, arg: Value) -> bool {
-        let at = arg.0 as usize;
-        if self.uses[at] != 1 || self.home[at] != Some(block) || self.sunk[at] {
+        if !self.is_movable(block, arg) {
             return false;
         }
         let data = &function[arg];

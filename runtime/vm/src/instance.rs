@@ -11,6 +11,7 @@ use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
 use crate::vmctx::{FuncRef, VmContext, VmContextBox};
+use core::ops::Range;
 use core::ptr::NonNull;
 use zwasm_core::module::{
     ConstExpr, ConstOp, ElementItems, ExternIndex, ModuleInfo, NO_FUNC_REF, SegmentMode,
@@ -30,7 +31,8 @@ pub(crate) struct InstanceData {
     pub(crate) globals: Vec<NonNull<GlobalInst>>,
     pub(crate) tags: Vec<NonNull<TagInst>>,
     pub(crate) dropped_elements: Vec<bool>,
-    pub(crate) dropped_data: Vec<bool>,
+    /// Where in the module the bytes of each data segment are; nowhere once it is dropped.
+    data: Vec<Range<usize>>,
 }
 
 /// An instance of a store.
@@ -257,6 +259,11 @@ impl InstanceData {
         Ok(())
     }
 
+    /// `data.drop`.
+    pub(crate) fn drop_data(&mut self, segment: u32) {
+        self.data[segment as usize] = 0..0;
+    }
+
     /// `memory.init`: copies bytes of a segment into a memory.
     pub(crate) fn memory_init(
         &mut self,
@@ -266,13 +273,7 @@ impl InstanceData {
         src: u64,
         len: u64,
     ) -> Result<(), TrapCode> {
-        let inner = self.module.inner();
-        let bytes = &inner.bytes[inner.info.data[segment as usize].bytes.clone()];
-        let bytes = if self.dropped_data[segment as usize] {
-            &[]
-        } else {
-            bytes
-        };
+        let bytes = &self.module.inner().bytes[self.data[segment as usize].clone()];
         let range =
             checked_range(src, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the memory lives in this instance's store, which is running this instruction.
@@ -331,7 +332,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
         globals: Vec::with_capacity(info.globals.len()),
         tags: Vec::with_capacity(info.tags.len()),
         dropped_elements: vec![false; info.elements.len()],
-        dropped_data: vec![false; info.data.len()],
+        data: info.data.iter().map(|data| data.bytes.clone()).collect(),
     };
     let mut imported_funcs = Vec::with_capacity(info.imported_funcs as usize);
     for (import, item) in info.imports.iter().zip(imports) {
@@ -474,7 +475,7 @@ fn run_segments(data: &mut InstanceData) -> Result<()> {
                 info.memories[*index as usize].memory64,
             );
             data.memory_init(i as u32, *index, offset, 0, segment.bytes.len() as u64)?;
-            data.dropped_data[i] = true;
+            data.drop_data(i as u32);
         }
     }
     Ok(())

@@ -375,6 +375,11 @@ impl A64Masm {
         self.relocated(0x1400_0000, target, FAR);
     }
 
+    /// Calls a label.
+    pub(super) fn call_near(&mut self, target: DynamicLabel) {
+        self.relocated(0x9400_0000, target, FAR);
+    }
+
     /// Branches to a label. Conditional branches reach 1 MiB; with `far_branches`, those to places
     /// not known to be nearer go around an unconditional one, which reaches 128 MiB.
     pub(super) fn branch_when(&mut self, test: Test, target: DynamicLabel) {

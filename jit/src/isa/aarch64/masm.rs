@@ -578,6 +578,23 @@ impl Masm for A64Masm {
         self.branch_when(test, target);
     }
 
+    fn branch_if_memory(
+        &mut self,
+        cond: Cond,
+        load: LoadOp,
+        a: Mem,
+        b: i32,
+        target: DynamicLabel,
+    ) {
+        let width = match load {
+            LoadOp::U64 => Width::W64,
+            _ => Width::W32,
+        };
+        self.load(load, PRIVATE, a);
+        let test = self.test(cond, width, PRIVATE, Operand::Imm(b));
+        self.branch_when(test, target);
+    }
+
     fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
         let cc = self.flags(cond, width, a, b);
         self.csel(cc, dst, x, y);
@@ -669,6 +686,10 @@ impl Masm for A64Masm {
     fn trap(&mut self, code: TrapCode) {
         // brk; the handler finds the code in the side table, the operand is for debuggers.
         self.word(0xd420_0000 | (code as u32) << 5);
+    }
+
+    fn call_label(&mut self, target: DynamicLabel) {
+        self.call_near(target);
     }
 
     fn call(&mut self, mem: Mem) {

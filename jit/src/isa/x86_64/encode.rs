@@ -408,6 +408,16 @@ impl X64Masm {
     /// `dst op= src`, or a comparison.
     pub(super) fn group(&mut self, group: Group, width: Width, dst: Gpr, src: Gpr) {
         self.emit(Op::one((group as u8) << 3 | 1), width, src.0, dst);
+        self.note_zero_flag(group, width, dst);
+    }
+
+    fn note_zero_flag(&mut self, group: Group, width: Width, dst: Gpr) {
+        match group {
+            Group::Cmp => {}
+            Group::Add | Group::Or | Group::And | Group::Sub | Group::Xor => {
+                self.sets_zero_flag(dst, width);
+            }
+        }
     }
 
     /// `dst op= value`, or a comparison.
@@ -415,17 +425,18 @@ impl X64Masm {
         if let Some(value) = short(value) {
             self.emit(Op::one(0x83), width, group as u8, dst);
             self.asm.push_i8(value);
-            return;
-        }
-        if dst == RAX {
-            if is_wide(width) {
-                self.asm.push(0x48);
-            }
-            self.asm.push((group as u8) << 3 | 5);
         } else {
-            self.emit(Op::one(0x81), width, group as u8, dst);
+            if dst == RAX {
+                if is_wide(width) {
+                    self.asm.push(0x48);
+                }
+                self.asm.push((group as u8) << 3 | 5);
+            } else {
+                self.emit(Op::one(0x81), width, group as u8, dst);
+            }
+            self.asm.push_i32(value);
         }
-        self.asm.push_i32(value);
+        self.note_zero_flag(group, width, dst);
     }
 
     /// Sets the flags of `a & a`, which are those of a comparison with 0.
@@ -516,7 +527,7 @@ impl X64Masm {
         self.relocation_8(target);
     }
 
-    fn relocation_32(&mut self, target: DynamicLabel) {
+    pub(super) fn relocation_32(&mut self, target: DynamicLabel) {
         self.asm.push_i32(0);
         let kind = X64Relocation::from_size(RelocationKind::Relative, RelocationSize::DWord);
         self.asm.dynamic_relocation(target, 0, 4, 0, kind);

@@ -5,7 +5,7 @@
 //! Sequences that need a second register use `xmm14`, which is never an operand. Masks are made
 //! from all ones by shifting rather than loaded.
 
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+use dynasmrt::{DynamicLabel, DynasmApi};
 
 use super::encode::{Cc, Group, Op, Rm, Shift};
 use super::masm::{X64Masm, scalar};
@@ -207,12 +207,12 @@ impl X64Masm {
         self.jump_short(Cc::Parity, unordered);
         self.bitwise(when_equal, target, other);
         self.jump_always_short(done);
-        self.asm.dynamic_label(unordered);
+        self.bind_here(unordered);
         self.scalar_op(ADD, width, target, other);
         self.jump_always_short(done);
-        self.asm.dynamic_label(differ);
+        self.bind_here(differ);
         self.scalar_op(code, width, target, other);
-        self.asm.dynamic_label(done);
+        self.bind_here(done);
     }
 
     /// `dst = op a`.
@@ -314,7 +314,7 @@ impl X64Masm {
                 self.unordered_compare(width, a, b);
                 self.jump_short(Cc::Parity, unordered);
                 self.jump_near_or_far(Some(Cc::Equal), target);
-                self.asm.dynamic_label(unordered);
+                self.bind_here(unordered);
             }
             (Comparison::Equal, true) | (Comparison::NotEqual, false) => {
                 self.unordered_compare(width, a, b);
@@ -346,7 +346,7 @@ impl X64Masm {
                 self.jump_short(Cc::Sign, large);
                 self.emit(convert, Width::W64, dst.0, src);
                 self.jump_always_short(done);
-                self.asm.dynamic_label(large);
+                self.bind_here(large);
                 // Half of it, odd if a bit got lost, rounds as the whole would; doubling is exact.
                 let [half, lost] = self.private;
                 self.mov_always(Width::W64, half, src);
@@ -356,7 +356,7 @@ impl X64Masm {
                 self.group(Group::Or, Width::W64, half, lost);
                 self.emit(convert, Width::W64, dst.0, half);
                 self.scalar_op(ADD, width, dst, dst);
-                self.asm.dynamic_label(done);
+                self.bind_here(done);
             }
         }
     }

@@ -5,12 +5,14 @@
 //! Moves between the instruction that sets flags and the one that reads them use `mov`, which
 //! leaves flags alone, never `imm`, which may be an `xor`.
 
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+use dynasmrt::{DynamicLabel, DynasmApi};
 
 use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
 use super::regs::{RAX, RCX, RDX};
-use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, Mem, MulHigh, Operand, Width};
+use crate::masm::{
+    AluOp, Cond, DivOp, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, Width,
+};
 
 const fn width_bits(width: Width) -> u8 {
     match width {
@@ -115,6 +117,9 @@ impl X64Masm {
         };
         self.accesses_here();
         self.emit(code, width, dst.0, Rm::Mem(b));
+        if op != AluOp::Mul {
+            self.sets_zero_flag(dst, width);
+        }
     }
 
     fn commutative(&mut self, group: Group, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
@@ -310,7 +315,7 @@ impl X64Masm {
                 self.mov_always(width, negated, a);
                 self.unary(Unary::Neg, width, negated);
                 self.jump_near_or_far(Some(Cc::Overflow), overflow);
-                self.asm.dynamic_label(ordinary);
+                self.bind_here(ordinary);
             }
             DivOp::RemS => {
                 // The processor would fault on the least value; the result is 0 for all.
@@ -318,9 +323,9 @@ impl X64Masm {
                 self.jump_short(Cc::NotEqual, ordinary);
                 self.zero(dst);
                 self.jump_always_short(done);
-                self.asm.dynamic_label(ordinary);
+                self.bind_here(ordinary);
             }
-            DivOp::DivU | DivOp::RemU => self.asm.dynamic_label(ordinary),
+            DivOp::DivU | DivOp::RemU => self.bind_here(ordinary),
         }
         let divisor = if b == RAX {
             self.mov_always(width, RCX, RAX);
@@ -348,7 +353,7 @@ impl X64Masm {
             DivOp::RemS | DivOp::RemU => RDX,
         };
         self.mov(width, dst, result);
-        self.asm.dynamic_label(done);
+        self.bind_here(done);
     }
 
     /// `dst = op a`.
@@ -438,13 +443,45 @@ impl X64Masm {
     pub(super) fn flags(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Cc {
         match b {
             Operand::Reg(b) => self.group(Group::Cmp, width, a, b),
-            Operand::Imm(0) => self.test(width, a),
+            Operand::Imm(0) => {
+                let is_known = matches!(cond, Cond::Eq | Cond::Ne) && self.has_zero_flag(a, width);
+                if !is_known {
+                    self.test(width, a);
+                }
+            }
             Operand::Imm(b) => self.group_imm(Group::Cmp, width, a, b),
             Operand::Mem(b) => {
                 self.accesses_here();
                 self.emit(group_from_memory(Group::Cmp), width, a.0, Rm::Mem(b));
             }
             Operand::Shl(..) => unreachable!("comparisons do not shift"),
+        }
+        condition(cond)
+    }
+
+    /// Sets the flags of `[a] - b` and says which condition is `cond`.
+    pub(super) fn memory_flags(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32) -> Cc {
+        const CMP: u8 = Group::Cmp as u8;
+        self.accesses_here();
+        let width = match load {
+            LoadOp::U8 => {
+                self.emit(Op::one(0x80), Width::W32, CMP, Rm::Mem(a));
+                self.asm.push(b as u8);
+                // Of bytes that are not negative.
+                return condition(cond.unsigned());
+            }
+            LoadOp::U64 => Width::W64,
+            _ => Width::W32,
+        };
+        match i8::try_from(b) {
+            Ok(short) => {
+                self.emit(Op::one(0x83), width, CMP, Rm::Mem(a));
+                self.asm.push_i8(short);
+            }
+            Err(_) => {
+                self.emit(Op::one(0x81), width, CMP, Rm::Mem(a));
+                self.asm.push_i32(b);
+            }
         }
         condition(cond)
     }

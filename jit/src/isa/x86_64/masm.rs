@@ -68,6 +68,8 @@ pub struct X64Masm {
     constant_labels: HashMap<Constant, DynamicLabel>,
     tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
     last_access: u32,
+    /// Behind which instruction the zero flag is that of which register.
+    zero_flag: Option<(u32, Gpr, Width)>,
 }
 
 /// The prefix of the scalar instructions of a precision.
@@ -121,6 +123,22 @@ impl X64Masm {
         self.constants.push((constant, label));
         self.constant_labels.insert(constant, label);
         label
+    }
+
+    /// Binds a label: what comes here may come from elsewhere.
+    pub(super) fn bind_here(&mut self, label: DynamicLabel) {
+        self.zero_flag = None;
+        self.asm.dynamic_label(label);
+    }
+
+    /// The instruction just emitted sets the zero flag by its result in a register.
+    pub(super) fn sets_zero_flag(&mut self, register: Gpr, width: Width) {
+        self.zero_flag = Some((self.offset(), register, width));
+    }
+
+    /// Whether the zero flag says if a register is zero.
+    pub(super) fn has_zero_flag(&self, register: Gpr, width: Width) -> bool {
+        self.zero_flag == Some((self.offset(), register, width))
     }
 
     /// The next instruction is the one that accesses memory.
@@ -185,6 +203,7 @@ impl Masm for X64Masm {
             constant_labels: HashMap::new(),
             tables: Vec::new(),
             last_access: 0,
+            zero_flag: None,
         }
     }
 
@@ -246,7 +265,7 @@ impl Masm for X64Masm {
     }
 
     fn bind(&mut self, label: DynamicLabel) {
-        self.asm.dynamic_label(label);
+        self.bind_here(label);
     }
 
     fn offset(&self) -> u32 {
@@ -513,6 +532,18 @@ impl Masm for X64Masm {
         self.jump_near_or_far(Some(cc), target);
     }
 
+    fn branch_if_memory(
+        &mut self,
+        cond: Cond,
+        load: LoadOp,
+        a: Mem,
+        b: i32,
+        target: DynamicLabel,
+    ) {
+        let cc = self.memory_flags(cond, load, a, b);
+        self.jump_near_or_far(Some(cc), target);
+    }
+
     fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
         let cc = self.flags(cond, width, a, b);
         self.select_by_flags(cc, [dst, x, y]);
@@ -599,6 +630,11 @@ impl Masm for X64Masm {
     fn trap(&mut self, _code: TrapCode) {
         // Which trap it is comes from the side table of trap sites.
         self.asm.extend([0x0f, 0x0b]);
+    }
+
+    fn call_label(&mut self, target: DynamicLabel) {
+        self.asm.push(0xe8);
+        self.relocation_32(target);
     }
 
     fn call(&mut self, mem: Mem) {

@@ -398,6 +398,7 @@ fn in_place(node: &Node) -> &[Value] {
     match node.op {
         Op::Alu(op, _) if op.commutes() => &node.args[..2],
         Op::Float(op, _) if op.commutes() => &node.args[..2],
+        Op::Select => &node.args[1..],
         Op::Alu(..)
         | Op::Float(..)
         | Op::VecBinary(_)

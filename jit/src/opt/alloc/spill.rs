@@ -121,7 +121,7 @@ impl Rewriter<'_> {
             if !self.sunk[node.0 as usize]
                 && !matches!(function[node].op, Op::Call | Op::CallResult | Op::Reload)
             {
-                self.operands(function, node);
+                self.operands(function, node, false);
             }
             self.nodes.push(node);
             if function[node].op == Op::Call {
@@ -138,7 +138,7 @@ impl Rewriter<'_> {
         }
         if let Some(cond) = function[block].exit.condition() {
             if self.sunk[cond.0 as usize] {
-                self.operands(function, cond);
+                self.operands(function, cond, true);
             } else {
                 let replaced = self.operand(function, cond);
                 function[block].exit.set_condition(replaced);
@@ -152,9 +152,10 @@ impl Rewriter<'_> {
         self.is_new.get(value.0 as usize).copied().unwrap_or(false)
     }
 
-    fn operands(&mut self, function: &mut Function, node: Value) {
+    /// `is_branch` says that the node is a comparison that a branch makes.
+    fn operands(&mut self, function: &mut Function, node: Value, is_branch: bool) {
         if self.folds_loads {
-            self.prefer_second(function, node);
+            self.prefer_second(function, node, is_branch);
         }
         for i in 0..3 {
             let arg = function[node].args[i];
@@ -164,7 +165,8 @@ impl Rewriter<'_> {
             if self.sunk[arg.0 as usize] {
                 // A reload of an earlier round reads the slot, however often its value fails.
                 if function[arg].op != Op::Reload {
-                    self.operands(function, arg);
+                    let is_branch = matches!(function[node].op, Op::TrapIf(_));
+                    self.operands(function, arg, is_branch);
                 }
             } else if i == 1 && self.folds(function, node, arg) {
                 function[node].args[i] = self.reload(function, arg, true);
@@ -190,14 +192,16 @@ impl Rewriter<'_> {
     }
 
     /// Swaps operands if only the first is spilled.
-    fn prefer_second(&self, function: &mut Function, node: Value) {
+    fn prefer_second(&self, function: &mut Function, node: Value, is_branch: bool) {
         let data = function[node];
         let [a, b, _] = data.args;
         let is_second = |arg: Value| arg != Value::NONE && self.is_new(arg);
         if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
             return;
         }
-        if !has_place(function[b].op) || self.held(a, self.spills[a.0 as usize]).is_some() {
+        // Branches compare memory with constants, too.
+        let may_come_first = has_place(function[b].op) || is_branch;
+        if !may_come_first || self.held(a, self.spills[a.0 as usize]).is_some() {
             return;
         }
         if let Some(swapped) = data.swapped() {

@@ -38,8 +38,13 @@ impl<M: Masm> Emitter<'_, M> {
         match site.callee {
             Callee::Reference if self.callees_return_here => self.call_reference(),
             callee => {
-                let entry = calls::enter_callee(&mut self.masm, convention(callee));
-                self.masm.call(entry);
+                if callee == Callee::Defined(self.own) {
+                    // What runs is the compiled function.
+                    self.masm.call_label(self.entry);
+                } else {
+                    let entry = calls::enter_callee(&mut self.masm, convention(callee));
+                    self.masm.call(entry);
+                }
                 self.site(self.masm.offset(), None);
                 if !(self.callees_return_here && matches!(callee, Callee::Defined(_))) {
                     calls::restore_context(&mut self.masm);

@@ -46,6 +46,8 @@ pub(super) struct Options {
     pub(super) record_operators: bool,
     /// No function of the module leaves its instance by a tail call.
     pub(super) callees_return_here: bool,
+    /// The function's index among the defined ones.
+    pub(super) own: u32,
 }
 
 pub(super) struct Emitter<'f, M: Masm> {
@@ -54,6 +56,9 @@ pub(super) struct Emitter<'f, M: Masm> {
     allocation: &'f Allocation,
     masm: M,
     abi: Abi,
+    own: u32,
+    /// Where the function begins.
+    entry: M::Label,
     labels: Vec<M::Label>,
     cold: Vec<Cold<M::Label>>,
     sites: Vec<Site>,
@@ -83,6 +88,7 @@ pub(super) fn emit<M: Masm>(
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
     let uses = select::uses(function);
+    let entry = masm.label();
     let helper_slots = calls::helper_slots(function);
     let emitter = Emitter {
         function,
@@ -101,6 +107,8 @@ pub(super) fn emit<M: Masm>(
         prologue_bytes: 0,
         operators: options.record_operators.then(Vec::new),
         callees_return_here: options.callees_return_here,
+        own: options.own,
+        entry,
         uses,
     };
     emitter.run()
@@ -151,6 +159,7 @@ impl<M: Masm> Emitter<'_, M> {
 
     fn prologue(&mut self) -> M::Label {
         let file = M::FILE;
+        self.masm.bind(self.entry);
         self.frame_size = self.masm.enter();
         let overflow = self.masm.label();
         self.masm.check_stack(
@@ -457,8 +466,17 @@ impl<M: Masm> Emitter<'_, M> {
             match node.op {
                 Op::Compare(cond, width) => {
                     let cond = if negated { cond.negate() } else { cond };
-                    let (a, b) = (self.gpr(a), self.operand(b));
-                    self.masm.branch_if(cond, width, a, b, label);
+                    match self.function.constant(a) {
+                        // Memory comes second as long as it is a node.
+                        Some(constant) => {
+                            let (cond, constant) = (cond.swap(), constant as i32);
+                            self.branch_if_constant(cond, width, b, constant, label);
+                        }
+                        None => {
+                            let (a, b) = (self.gpr(a), self.operand(b));
+                            self.masm.branch_if(cond, width, a, b, label);
+                        }
+                    }
                     self.sunk_fault(cond_value);
                 }
                 Op::FloatCompare(cond, width) => {
@@ -473,6 +491,28 @@ impl<M: Masm> Emitter<'_, M> {
         let register = self.gpr(cond);
         self.masm
             .branch_if(when, Width::W32, register, Operand::Imm(0), label);
+    }
+
+    /// Goes to a label when a comparison with a constant holds.
+    fn branch_if_constant(
+        &mut self,
+        cond: Cond,
+        width: Width,
+        a: Value,
+        b: i32,
+        label: M::Label,
+    ) {
+        if !self.sunk[a.0 as usize] {
+            let a = self.gpr(a);
+            return self.masm.branch_if(cond, width, a, Operand::Imm(b), label);
+        }
+        let load = match (self.function[a].op, width) {
+            (Op::Load(op, _), _) => op,
+            (_, Width::W32) => LoadOp::U32,
+            (_, Width::W64) => LoadOp::U64,
+        };
+        let mem = self.sunk_mem(a);
+        self.masm.branch_if_memory(cond, load, mem, b, label);
     }
 
     fn table(&mut self, index: Value, edges: &[Edge]) {

@@ -267,13 +267,22 @@ impl<M: Masm> Emitter<'_, M> {
             return;
         }
         // By a branch around a move. The comparison is read before the result is written.
+        let done = self.masm.label();
+        let home = self.allocation.homes[value.0 as usize];
+        let is_in = |other: Value| self.allocation.homes[other.0 as usize] == home;
+        let (is_in_x, is_in_y) = (is_in(x), is_in(y));
         let (source_x, source_y) = (self.in_register(x), self.in_register(y));
-        let (take_x, done) = (self.masm.label(), self.masm.label());
-        self.branch_if(cond, false, take_x);
-        self.define(value, source_y);
-        self.masm.jump(done);
-        self.masm.bind(take_x);
-        self.define(value, source_x);
+        if is_in_x || is_in_y {
+            self.branch_if(cond, is_in_y, done);
+            self.define(value, if is_in_y { source_x } else { source_y });
+        } else {
+            let take_x = self.masm.label();
+            self.branch_if(cond, false, take_x);
+            self.define(value, source_y);
+            self.masm.jump(done);
+            self.masm.bind(take_x);
+            self.define(value, source_x);
+        }
         self.masm.bind(done);
     }
 

@@ -9,7 +9,7 @@ use crate::interp::handlers::bulk::in_chunks;
 use crate::interp::handlers::ops::{self, Binary, Unary};
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::store::StoreOpaque;
-use crate::vmctx::VmContext;
+use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, TrapCode};
 use zwasm_jit::baseline::helpers::{Helper, numeric_groups};
@@ -359,16 +359,26 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
     OK
 }
 
+/// A memory's definition, and whether its indices have 64 bits, from an immediate that is
+/// [`zwasm_jit::baseline::helpers`]' word for it.
+///
+/// # Safety
+/// The immediate is what the compiler passes for a memory of the module of `cx`.
+unsafe fn memory_of<'a>(cx: *mut VmContext, word: u64) -> (&'a MemoryDef, bool) {
+    // SAFETY: forwarded.
+    let def = unsafe { &*VmContext::memory(cx, word as u32 & !1) };
+    (def, word & 1 != 0)
+}
+
 unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
     // SAFETY: the running code's own context and operands.
     unsafe {
-        let memory = instance(cx).memories[memory as usize].as_ref();
-        let is_64 = memory.ty.memory64;
+        let (def, is_64) = memory_of(cx, memory);
         let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
-        let Some(range) = checked_range(start, count, memory.def.length_bytes as u64) else {
+        let Some(range) = checked_range(start, count, def.length_bytes as u64) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        let (base, value) = (memory.def.base.add(range.start), *p.add(1) as u8);
+        let (base, value) = (def.base.add(range.start), *p.add(1) as u8);
         status_of_chunks(in_chunks(cx, range.len(), false, |at, n| {
             base.add(at).write_bytes(value, n);
         }))
@@ -378,18 +388,15 @@ unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _
 unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
     // SAFETY: the running code's own context and operands.
     unsafe {
-        let memories = &instance(cx).memories;
-        let to = memories[dst as usize].as_ref();
-        let from = memories[src as usize].as_ref();
-        let (to_64, from_64) = (to.ty.memory64, from.ty.memory64);
+        let ((to, to_64), (from, from_64)) = (memory_of(cx, dst), memory_of(cx, src));
         let count = index(p, 0, to_64 && from_64);
-        let target = checked_range(index(p, 2, to_64), count, to.def.length_bytes as u64);
-        let source = checked_range(index(p, 1, from_64), count, from.def.length_bytes as u64);
+        let target = checked_range(index(p, 2, to_64), count, to.length_bytes as u64);
+        let source = checked_range(index(p, 1, from_64), count, from.length_bytes as u64);
         let (Some(target), Some(source)) = (target, source) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        let from = from.def.base.add(source.start);
-        let to = to.def.base.add(target.start);
+        let from = from.base.add(source.start);
+        let to = to.base.add(target.start);
         status_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
             core::ptr::copy(from.add(at), to.add(at), n);
         }))
@@ -416,7 +423,7 @@ unsafe extern "C" fn memory_init(
 
 unsafe extern "C" fn data_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> u64 {
     // SAFETY: the running code's own context.
-    unsafe { instance(cx) }.dropped_data[segment as usize] = true;
+    unsafe { instance(cx) }.drop_data(segment as u32);
     OK
 }
 

@@ -172,7 +172,7 @@ handler! {
     /// `data.drop`; operands: segment.
     fn data_drop(ip, fp, cx, mem, len, acc, a32, a64) {
         let instance = &mut *(*cx).instance;
-        instance.dropped_data[*ip.add(H) as usize] = true;
+        instance.drop_data(*ip.add(H));
         dispatch!(ip.add(H + 1), fp, cx, mem, len, acc, a32, a64)
     }
 }
