@@ -596,14 +596,7 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn jump(&mut self, target: Self::Label);
     /// Goes to a label when a comparison of memory, read by `load`, with a constant holds. `load` is
     /// one of four or eight bytes, or of one without sign, and `b` is not negative then.
-    fn branch_if_memory(
-        &mut self,
-        cond: Cond,
-        load: LoadOp,
-        a: Mem,
-        b: i32,
-        target: Self::Label,
-    );
+    fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: Self::Label);
     /// Goes to the target that `index` selects; it is in range. Clobbers the scratch registers.
     fn jump_table(&mut self, index: Gpr, targets: &[Self::Label]);
     /// An instruction that faults.

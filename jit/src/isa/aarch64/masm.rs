@@ -578,14 +578,7 @@ impl Masm for A64Masm {
         self.branch_when(test, target);
     }
 
-    fn branch_if_memory(
-        &mut self,
-        cond: Cond,
-        load: LoadOp,
-        a: Mem,
-        b: i32,
-        target: DynamicLabel,
-    ) {
+    fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {
         let width = match load {
             LoadOp::U64 => Width::W64,
             _ => Width::W32,

@@ -10,9 +10,7 @@ use dynasmrt::{DynamicLabel, DynasmApi};
 use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
 use super::masm::X64Masm;
 use super::regs::{RAX, RCX, RDX};
-use crate::masm::{
-    AluOp, Cond, DivOp, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, Width,
-};
+use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, Width};
 
 const fn width_bits(width: Width) -> u8 {
     match width {

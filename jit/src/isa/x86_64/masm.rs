@@ -532,14 +532,7 @@ impl Masm for X64Masm {
         self.jump_near_or_far(Some(cc), target);
     }
 
-    fn branch_if_memory(
-        &mut self,
-        cond: Cond,
-        load: LoadOp,
-        a: Mem,
-        b: i32,
-        target: DynamicLabel,
-    ) {
+    fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {
         let cc = self.memory_flags(cond, load, a, b);
         self.jump_near_or_far(Some(cc), target);
     }

@@ -494,14 +494,7 @@ impl<M: Masm> Emitter<'_, M> {
     }
 
     /// Goes to a label when a comparison with a constant holds.
-    fn branch_if_constant(
-        &mut self,
-        cond: Cond,
-        width: Width,
-        a: Value,
-        b: i32,
-        label: M::Label,
-    ) {
+    fn branch_if_constant(&mut self, cond: Cond, width: Width, a: Value, b: i32, label: M::Label) {
         if !self.sunk[a.0 as usize] {
             let a = self.gpr(a);
             return self.masm.branch_if(cond, width, a, Operand::Imm(b), label);
