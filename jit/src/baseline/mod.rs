@@ -20,6 +20,7 @@ mod limits;
 mod memory;
 mod numeric;
 mod scan;
+mod scope;
 mod stress;
 mod tail;
 pub(crate) mod truncate;
@@ -29,6 +30,7 @@ mod visit;
 
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
 pub use scan::{Scanner, Usage, Usages};
+pub use scope::{InlinedCall, Scope};
 pub use stress::Stress;
 
 pub(crate) use values::{part_of, width_of};
@@ -39,7 +41,7 @@ use crate::moves::{self, Moves};
 use control::ControlFrame;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
-use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader, WasmFeatures};
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
 
@@ -48,6 +50,10 @@ use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
 pub struct Env<'m> {
     /// The decoded module.
     pub info: &'m ModuleInfo,
+    /// Its bytes, with the bodies of its functions.
+    pub bytes: &'m [u8],
+    /// The features that its bodies were validated with.
+    pub features: WasmFeatures,
     /// Its types by type index.
     pub types: &'m [Arc<FuncType>],
     /// Converts a value type of a body to a canonical one.
@@ -75,6 +81,8 @@ pub struct Site {
     pub trap: Option<TrapCode>,
     /// Offset of the operator in the module, in bytes.
     pub module_offset: u32,
+    /// Whose operator it is.
+    pub scope: Scope,
 }
 
 /// The handlers of a `try_table`, in code offsets.
@@ -114,8 +122,11 @@ pub struct Compiled {
     pub frame_bytes: u32,
     /// Bytes of code before the frame is in place and the parameters are where they stay.
     pub prologue_bytes: u32,
-    /// Offsets of the operators' code and of the operators in the module, when asked for.
+    /// Offsets of the operators' code and of the operators in the module, when asked for. The code
+    /// of an inlined callee is its call's.
     pub operators: Vec<(u32, u32)>,
+    /// The calls that code of their callees replaces, by the number of its scope.
+    pub inlined: Vec<InlinedCall>,
 }
 
 /// Why reading a body cannot fail.
@@ -501,6 +512,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             offset: self.masm.offset(),
             trap: Some(code),
             module_offset: self.module_offset,
+            scope: Scope::FUNCTION,
         });
     }
 
@@ -510,6 +522,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             offset: self.masm.last_access(),
             trap: Some(code),
             module_offset: self.module_offset,
+            scope: Scope::FUNCTION,
         });
     }
 
@@ -519,6 +532,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             offset: self.masm.offset(),
             trap: None,
             module_offset: self.module_offset,
+            scope: Scope::FUNCTION,
         });
     }
 
@@ -537,6 +551,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
                 offset: self.masm.offset(),
                 trap: Some(exit.code),
                 module_offset: exit.module_offset,
+                scope: Scope::FUNCTION,
             });
             self.masm.trap(exit.code);
         }
@@ -553,6 +568,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
             operators: self.operators,
+            inlined: Vec::new(),
         })
     }
 
@@ -595,6 +611,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             offset: self.masm.offset(),
             trap: None,
             module_offset: self.module_offset,
+            scope: Scope::FUNCTION,
         });
         self.masm.here(M::FILE.callee);
     }

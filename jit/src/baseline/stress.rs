@@ -20,6 +20,8 @@ pub struct Stress {
     pub frame_padding_bytes: u32,
     /// Branches of the longest reach, as in functions of more than a megabyte.
     pub far_branches: bool,
+    /// Callees stand in place of calls wherever that is possible, within generous bounds.
+    pub inline: bool,
 }
 
 impl<M: Masm> Compiler<'_, M> {

@@ -245,7 +245,7 @@ impl Pass {
                 return false;
             }
             let mut maker = Maker {
-                offset: function.offsets[value.0 as usize],
+                origin: function.origins[value.0 as usize],
                 function,
                 constants: &mut self.constants,
                 made: &mut made,

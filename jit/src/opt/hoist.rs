@@ -11,7 +11,7 @@
 //! harm that the loop might not have come to them. Loops with calls are left alone: what is kept
 //! over a call is kept in memory.
 
-use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
+use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
 use super::legalise::{Target, is_immediate};
 use super::loops::{Loops, Writes};
 use super::memory::class;
@@ -220,7 +220,7 @@ impl Pass {
             return constant;
         }
         *given += 1;
-        let made = function.add(node, 0);
+        let made = function.add(node, Origin::default());
         function[before].nodes.push(made);
         self.defined.push(before);
         self.hoisted.push(false);

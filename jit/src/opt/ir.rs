@@ -7,6 +7,7 @@
 //! Width invariant: a value of type [`Ty::I32`] has a clear upper half wherever it is held, so
 //! that `i64.extend_i32_u` and addresses cost nothing.
 
+use crate::baseline::{InlinedCall, Scope};
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, FromInt, IntUnary,
     LoadOp, MulHigh, StoreOp, ToInt, Width,
@@ -27,6 +28,14 @@ impl Value {
 /// A basic block.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(crate) struct BlockId(pub(crate) u32);
+
+/// The operator that something was made for.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Origin {
+    /// Its offset in the module.
+    pub(crate) offset: u32,
+    pub(crate) scope: Scope,
+}
 
 /// What a value is, as far as code cares.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -395,8 +404,8 @@ pub(crate) struct Block {
     /// In order of execution; constants are in none.
     pub(crate) nodes: Vec<Value>,
     pub(crate) exit: Exit,
-    /// Offset in the module of the operator that ends it.
-    pub(crate) exit_offset: u32,
+    /// The operator that ends it.
+    pub(crate) exit_origin: Origin,
     /// How many loops it is in.
     pub(crate) loop_depth: u32,
     pub(crate) is_loop_header: bool,
@@ -406,12 +415,14 @@ pub(crate) struct Block {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Function {
     pub(crate) nodes: Vec<Node>,
-    /// Offset in the module of the operator that each node came from.
-    pub(crate) offsets: Vec<u32>,
+    /// The operator that each node came from; nobody asks for that of nodes that cannot trap.
+    pub(crate) origins: Vec<Origin>,
     /// In the order of the source: each comes after those that dominate it, loops are in one piece.
     pub(crate) blocks: Vec<Block>,
     pub(crate) calls: Vec<CallSite>,
     pub(crate) vectors: Vec<[u64; 2]>,
+    /// The calls in whose place their callees are, by the number of their scope.
+    pub(crate) inlined: Vec<InlinedCall>,
 }
 
 impl Index<Value> for Function {
@@ -442,10 +453,10 @@ impl IndexMut<BlockId> for Function {
 
 impl Function {
     /// Adds a node that is in no block yet.
-    pub(crate) fn add(&mut self, node: Node, offset: u32) -> Value {
+    pub(crate) fn add(&mut self, node: Node, origin: Origin) -> Value {
         let value = Value(self.nodes.len() as u32);
         self.nodes.push(node);
-        self.offsets.push(offset);
+        self.origins.push(origin);
         value
     }
 
@@ -455,7 +466,7 @@ impl Function {
             params: Vec::new(),
             nodes: Vec::new(),
             exit: Exit::Open,
-            exit_offset: 0,
+            exit_origin: Origin::default(),
             loop_depth,
             is_loop_header: false,
         });
@@ -464,6 +475,22 @@ impl Function {
 
     pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.blocks.len() as u32).map(BlockId)
+    }
+
+    /// The operator of the function itself: an inlined callee's belong to its call.
+    pub(crate) fn outermost(&self, mut origin: Origin) -> Origin {
+        while let Some(number) = origin.scope.number() {
+            let InlinedCall {
+                call_offset,
+                caller,
+                ..
+            } = self.inlined[number];
+            origin = Origin {
+                offset: call_offset,
+                scope: caller,
+            };
+        }
+        origin
     }
 
     /// The block of each value; constants, which are everywhere, are said to be in the entry.

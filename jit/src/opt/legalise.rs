@@ -1,7 +1,7 @@
 //! Gives instructions operands that they can have: constants that no instruction holds get
 //! registers.
 
-use super::ir::{Function, Node, Op, Ty, Value};
+use super::ir::{Function, Node, Op, Origin, Ty, Value};
 use crate::masm::{Masm, StoreOp};
 use foldhash::{HashMap, HashMapExt};
 
@@ -66,7 +66,7 @@ impl Pass {
             return value;
         }
         let node = Node::new(Op::Materialize, function[constant].ty, &[constant], 0);
-        let value = function.add(node, 0);
+        let value = function.add(node, Origin::default());
         self.nodes.push(value);
         self.made.insert(constant, value);
         value

@@ -48,7 +48,9 @@ pub fn compile<M: Masm>(
     func: u32,
     body: &FunctionBody<'_>,
 ) -> Result<Compiled, CompileError> {
-    match optimise::<M>(env, features, func, body) {
+    let optimised = |may_inline| optimise::<M>(env, features, func, body, may_inline);
+    // What is not supported may be in a callee.
+    match optimised(true).or_else(|_| optimised(false)) {
         Ok(compiled) => Ok(compiled),
         Err(_) => baseline::compile::<M>(env, features, func, body),
     }
@@ -59,12 +61,13 @@ fn optimise<M: Masm>(
     features: M::Features,
     func: u32,
     body: &FunctionBody<'_>,
+    may_inline: bool,
 ) -> Result<Compiled, Unsupported> {
     if env.consume_fuel || !M::with_features(features).has_vectors() {
         return Err(Unsupported::Operator);
     }
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
-    let mut function = build::build(env, func, body)?;
+    let mut function = build::build(env, func, body, may_inline)?;
     verified(&function, "construction");
     tail_calls_fit::<M>(&function, &signature)?;
     if !M::with_features(features).has_fused() && fuses(&function) {

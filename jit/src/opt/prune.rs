@@ -47,7 +47,7 @@ fn join(function: &mut Function, reached: &[bool]) {
             let params = core::mem::take(&mut next.params);
             let nodes = core::mem::take(&mut next.nodes);
             let exit = core::mem::replace(&mut next.exit, Exit::Open);
-            let offset = next.exit_offset;
+            let origin = next.exit_origin;
             for (param, arg) in params.into_iter().zip(edge.args) {
                 replaced[param.0 as usize] = arg;
                 any = true;
@@ -55,7 +55,7 @@ fn join(function: &mut Function, reached: &[bool]) {
             let data = &mut function[block];
             data.nodes.extend(nodes);
             data.exit = exit;
-            data.exit_offset = offset;
+            data.exit_origin = origin;
         }
     }
     if any {

@@ -144,7 +144,7 @@ impl Selection {
 
     /// The same node once more, to be done in another place.
     fn copy(&mut self, function: &mut Function, value: Value) -> Value {
-        let copy = function.add(function[value], function.offsets[value.0 as usize]);
+        let copy = function.add(function[value], function.origins[value.0 as usize]);
         self.sunk.push(true);
         self.uses.push(1);
         self.uses[value.0 as usize] -= 1;

@@ -62,11 +62,21 @@ pub const STRESSES: &[Stress] = &[
         ..NONE
     },
     Stress {
+        inline: true,
+        ..NONE
+    },
+    Stress {
+        few_registers: true,
+        inline: true,
+        ..NONE
+    },
+    Stress {
         spill: true,
         few_registers: true,
         no_fold: true,
         frame_padding_bytes: 4_080,
         far_branches: true,
+        inline: true,
     },
 ];
 
@@ -76,6 +86,7 @@ const NONE: Stress = Stress {
     no_fold: false,
     frame_padding_bytes: 0,
     far_branches: false,
+    inline: false,
 };
 
 impl Setup {

@@ -112,6 +112,8 @@ pub(crate) fn compile<M: Masm>(
     let config = module.engine.config();
     let env = Env {
         info: &module.info,
+        bytes: &module.bytes,
+        features,
         types: &module.types,
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
         guarded: config.memory_reservation_bytes.is_none(),

@@ -138,6 +138,13 @@ const STRESSES: &[(&str, Stress)] = &[
             ..PLAIN
         },
     ),
+    (
+        "inlining",
+        Stress {
+            inline: true,
+            ..PLAIN
+        },
+    ),
 ];
 
 const PLAIN: Stress = Stress {
@@ -146,6 +153,7 @@ const PLAIN: Stress = Stress {
     no_fold: false,
     frame_padding_bytes: 0,
     far_branches: false,
+    inline: false,
 };
 
 /// For guests with large frames.

@@ -7,7 +7,7 @@
 use super::Machine;
 use super::live::has_place;
 use super::loops::{Loop, Loops};
-use crate::opt::ir::{BlockId, Function, Node, Op, Ty, Value};
+use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
 use std::collections::HashMap;
 
@@ -270,7 +270,7 @@ impl Rewriter<'_> {
             _ => value,
         };
         let node = Node::new(Op::Reload, function[origin].ty, &[origin], 0);
-        let reload = function.add(node, 0);
+        let reload = function.add(node, Origin::default());
         self.sunk.push(is_sunk);
         self.is_new.push(false);
         self.spills.push(Spill::No);

@@ -1,6 +1,6 @@
 //! Calls: of functions, through tables and references, and of the runtime.
 
-use super::Builder;
+use super::{Builder, Unsupported};
 use crate::baseline::helpers;
 use crate::masm::{Cond, LoadOp, Width};
 use crate::opt::ir::{Alias, CallSite, Callee, Exit, Op, Ty, Value};
@@ -10,9 +10,12 @@ use zwasm_core::vmctx::func_ref;
 use zwasm_core::{FuncType, TrapCode, ValType};
 
 impl Builder<'_> {
-    pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> bool {
+    pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool, Unsupported> {
         match *op {
             Operator::Call { function_index } => {
+                if self.inline(function_index)? {
+                    return Ok(true);
+                }
                 let (ty, callee, reference) = self.direct(function_index);
                 self.call(callee, reference, &ty);
             }
@@ -46,9 +49,9 @@ impl Builder<'_> {
                 let reference = self.callee_reference();
                 self.tail_call(Callee::Reference, Some(reference), &ty);
             }
-            _ => return self.helper_operator(op),
+            _ => return Ok(self.helper_operator(op)),
         }
-        true
+        Ok(true)
     }
 
     fn direct(&mut self, func: u32) -> (Arc<FuncType>, Callee, Option<Value>) {

@@ -8,14 +8,16 @@
 mod access;
 mod bulk;
 mod calls;
+mod inline;
 mod numeric;
 mod scan;
 
-use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Ty, Value};
+use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value};
 use crate::baseline::Env;
 use crate::masm::{Cond, Width};
 use foldhash::{HashMap, HashMapExt};
-use scan::Assigned;
+use inline::Inlining;
+use scan::{Assigned, NO_CONSTRUCT};
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
 use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
@@ -75,12 +77,10 @@ pub(super) struct Builder<'m> {
     vectors: HashMap<[u64; 2], (u64, Option<Value>)>,
     context: Value,
     memory_base: Value,
-    local_types: Vec<ValType>,
-    locals: Vec<Value>,
+    body: Body,
+    inlining: Inlining,
     stack: Vec<Value>,
     control: Vec<Frame>,
-    assigned: Assigned,
-    next_construct: usize,
     /// The block that nodes are added to.
     block: BlockId,
     /// All blocks in the order of the source: each after those that dominate it, loops in one
@@ -89,50 +89,75 @@ pub(super) struct Builder<'m> {
     loop_depth: u32,
     reachable: bool,
     skipped_blocks: u32,
-    module_offset: u32,
+    /// The operator that is being read.
+    origin: Origin,
     /// Of all edges so far.
     edge_args: usize,
+}
+
+/// The body that is being read: the function's, or that of a callee in place of a call.
+struct Body {
+    local_types: Vec<ValType>,
+    locals: Vec<Value>,
+    assigned: Assigned,
+    next_construct: usize,
+    /// Its outermost frame in [`Builder::control`].
+    frame: usize,
+}
+
+impl Body {
+    /// One whose parameters have these values.
+    fn new(local_types: Vec<ValType>, locals: Vec<Value>, assigned: Assigned) -> Body {
+        Body {
+            local_types,
+            locals,
+            assigned,
+            next_construct: 0,
+            frame: 0,
+        }
+    }
 }
 
 /// Edges may have this many arguments in all: valid functions could have billions.
 const EDGE_ARGS_MAX: usize = 1 << 22;
 
-/// Builds the intermediate form of a function.
+/// Builds the intermediate form of a function; callees stand in place of calls where that is
+/// allowed and seems to pay.
 pub(crate) fn build(
     env: Env<'_>,
     func: u32,
     body: &FunctionBody<'_>,
+    may_inline: bool,
 ) -> Result<Function, Unsupported> {
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
-    let mut local_types: Vec<ValType> = signature.params().to_vec();
-    for group in body.get_locals_reader().expect(VALIDATED) {
-        let (count, ty) = group.expect(VALIDATED);
-        let ty = (env.val_type)(ty, env.info);
-        local_types.extend((0..count).map(|_| ty));
-    }
+    let local_types = local_types(env, &signature, body);
     let assigned = scan::scan(body.get_operators_reader().expect(VALIDATED))?;
-    let mut builder = Builder::new(env, local_types, assigned);
+    let inlining = Inlining::new(env, func, body, may_inline);
+    let own = Body::new(local_types, Vec::new(), assigned);
+    let mut builder = Builder::new(env, own, inlining);
     builder.enter(&signature);
-    let mut reader = body.get_operators_reader().expect(VALIDATED);
-    while !reader.eof() {
-        builder.module_offset = reader.original_position() as u32;
-        let op = reader.read().expect(VALIDATED);
-        if builder.reachable {
-            builder.operator(&op)?;
-        } else {
-            builder.skip(&op);
-        }
-    }
+    builder.operators(body)?;
     Ok(builder.finish())
 }
 
+/// The types of parameters and other locals.
+fn local_types(env: Env<'_>, signature: &FuncType, body: &FunctionBody<'_>) -> Vec<ValType> {
+    let mut types = signature.params().to_vec();
+    for group in body.get_locals_reader().expect(VALIDATED) {
+        let (count, ty) = group.expect(VALIDATED);
+        let ty = (env.val_type)(ty, env.info);
+        types.extend((0..count).map(|_| ty));
+    }
+    types
+}
+
 impl<'m> Builder<'m> {
-    fn new(env: Env<'m>, local_types: Vec<ValType>, assigned: Assigned) -> Builder<'m> {
+    fn new(env: Env<'m>, body: Body, inlining: Inlining) -> Builder<'m> {
         let mut function = Function::default();
         let block = function.add_block(0);
         let pinned = |op| Node::new(op, Ty::I64, &[], 0);
-        let context = function.add(pinned(Op::Context), 0);
-        let memory_base = function.add(pinned(Op::MemoryBase), 0);
+        let context = function.add(pinned(Op::Context), Origin::default());
+        let memory_base = function.add(pinned(Op::MemoryBase), Origin::default());
         Builder {
             env,
             function,
@@ -140,41 +165,57 @@ impl<'m> Builder<'m> {
             vectors: HashMap::new(),
             context,
             memory_base,
-            local_types,
-            locals: Vec::new(),
+            body,
+            inlining,
             stack: Vec::new(),
             control: Vec::new(),
-            assigned,
-            next_construct: 0,
             block,
             order: vec![block],
             loop_depth: 0,
             reachable: true,
             skipped_blocks: 0,
-            module_offset: 0,
+            origin: Origin::default(),
             edge_args: 0,
         }
     }
 
     fn enter(&mut self, signature: &Arc<FuncType>) {
-        for index in 0..self.local_types.len() {
-            let ty = self.local_types[index];
-            let value = if index < signature.params().len() {
-                self.param(self.block, ty)
-            } else {
-                self.zero(ty)
-            };
-            self.locals.push(value);
-        }
+        let params = signature.params().iter();
+        let params = params.map(|&ty| self.param(self.block, ty)).collect();
+        self.body.locals = params;
+        self.zero_locals();
         self.control.push(Frame {
             kind: Kind::Function,
             signature: BlockSignature::Func(signature.clone()),
             height: 0,
-            construct: usize::MAX,
+            construct: NO_CONSTRUCT,
             target: self.block,
             to_else: None,
             used: false,
         });
+    }
+
+    /// Gives the locals that are no parameters their first values.
+    fn zero_locals(&mut self) {
+        for index in self.body.locals.len()..self.body.local_types.len() {
+            let zero = self.zero(self.body.local_types[index]);
+            self.body.locals.push(zero);
+        }
+    }
+
+    /// Reads a body, whose outermost frame is open.
+    fn operators(&mut self, body: &FunctionBody<'_>) -> Result<(), Unsupported> {
+        let mut reader = body.get_operators_reader().expect(VALIDATED);
+        while !reader.eof() {
+            self.origin.offset = reader.original_position() as u32;
+            let op = reader.read().expect(VALIDATED);
+            if self.reachable {
+                self.operator(&op)?;
+            } else {
+                self.skip(&op);
+            }
+        }
+        Ok(())
     }
 
     // --- nodes ---
@@ -182,7 +223,7 @@ impl<'m> Builder<'m> {
     /// Adds a node at the end of the current block.
     fn emit(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
         let node = Node::new(op, ty, args, imm);
-        let value = self.function.add(node, self.module_offset);
+        let value = self.function.add(node, self.origin);
         let block = self.block;
         self.function[block].nodes.push(value);
         value
@@ -191,7 +232,7 @@ impl<'m> Builder<'m> {
     fn param(&mut self, block: BlockId, ty: ValType) -> Value {
         let index = self.function[block].params.len() as u64;
         let node = Node::new(Op::Param, Ty::of(ty), &[], index);
-        let value = self.function.add(node, self.module_offset);
+        let value = self.function.add(node, self.origin);
         self.function[block].params.push(value);
         value
     }
@@ -201,7 +242,7 @@ impl<'m> Builder<'m> {
         *self
             .constants
             .entry((ty, bits))
-            .or_insert_with(|| function.add(Node::constant(ty, bits), 0))
+            .or_insert_with(|| function.add(Node::constant(ty, bits), Origin::default()))
     }
 
     /// The number of these bytes in [`Function::vectors`].
@@ -219,7 +260,8 @@ impl<'m> Builder<'m> {
         let function = &mut self.function;
         let entry = self.vectors.get_mut(&[low, high]).expect("numbered above");
         *entry.1.get_or_insert_with(|| {
-            function.add(Node::new(Op::VectorConst, Ty::V128, &[], number), 0)
+            let node = Node::new(Op::VectorConst, Ty::V128, &[], number);
+            function.add(node, Origin::default())
         })
     }
 
@@ -264,7 +306,7 @@ impl<'m> Builder<'m> {
             || self.access_operator(op)?
             || self.numeric_operator(op)
             || self.short_bulk_operator(op)
-            || self.call_operator(op)
+            || self.call_operator(op)?
         {
             return Ok(());
         }
@@ -275,7 +317,7 @@ impl<'m> Builder<'m> {
     fn skip(&mut self, op: &Operator<'_>) {
         match op {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
-                self.next_construct += 1;
+                self.body.next_construct += 1;
                 self.skipped_blocks += 1;
             }
             Operator::End if self.skipped_blocks > 0 => self.skipped_blocks -= 1,
@@ -290,13 +332,13 @@ impl<'m> Builder<'m> {
             Operator::Nop => {}
             Operator::Unreachable => self.close(Exit::Trap(TrapCode::Unreachable)),
             Operator::LocalGet { local_index } => {
-                self.stack.push(self.locals[local_index as usize]);
+                self.stack.push(self.body.locals[local_index as usize]);
             }
             Operator::LocalSet { local_index } => {
-                self.locals[local_index as usize] = self.pop();
+                self.body.locals[local_index as usize] = self.pop();
             }
             Operator::LocalTee { local_index } => {
-                self.locals[local_index as usize] = *self.stack.last().expect(VALIDATED);
+                self.body.locals[local_index as usize] = *self.stack.last().expect(VALIDATED);
             }
             Operator::Drop => {
                 self.pop();
@@ -351,7 +393,8 @@ impl<'m> Builder<'m> {
                 self.trap_if_null(reference, TrapCode::NullReference);
             }
             Operator::Return => {
-                let exit = self.return_exit();
+                let depth = self.control.len() - 1 - self.body.frame;
+                let exit = self.branch_exit(depth as u32);
                 self.close(exit);
             }
             _ => return Ok(false),
@@ -386,7 +429,7 @@ impl<'m> Builder<'m> {
     fn way(&mut self, exit: Exit) -> BlockId {
         let way = self.function.add_block(self.loop_depth);
         self.function[way].exit = exit;
-        self.function[way].exit_offset = self.module_offset;
+        self.function[way].exit_origin = self.origin;
         self.order.push(way);
         way
     }
@@ -415,11 +458,11 @@ impl<'m> Builder<'m> {
     }
 
     fn finish_block(&mut self, exit: Exit) {
-        let (block, offset) = (self.block, self.module_offset);
+        let (block, origin) = (self.block, self.origin);
         let block = &mut self.function[block];
         debug_assert!(matches!(block.exit, Exit::Open), "a block ends once");
         block.exit = exit;
-        block.exit_offset = offset;
+        block.exit_origin = origin;
     }
 
     fn signature(&self, ty: BlockType) -> BlockSignature {
@@ -438,20 +481,20 @@ impl<'m> Builder<'m> {
             kind,
             signature,
             height,
-            construct: self.next_construct,
+            construct: self.body.next_construct,
             target,
             to_else: None,
             used: false,
         });
-        self.next_construct += 1;
+        self.body.next_construct += 1;
     }
 
     /// The values of the locals that a construct assigns.
     fn assigned_values(&self, construct: usize) -> Vec<Value> {
-        let assigned = self.assigned.of(construct);
+        let assigned = self.body.assigned.of(construct);
         assigned
             .iter()
-            .map(|&local| self.locals[local as usize])
+            .map(|&local| self.body.locals[local as usize])
             .collect()
     }
 
@@ -462,9 +505,9 @@ impl<'m> Builder<'m> {
             let value = self.param(block, ty);
             self.stack.push(value);
         }
-        for at in 0..self.assigned.of(construct).len() {
-            let local = self.assigned.of(construct)[at] as usize;
-            self.locals[local] = self.param(block, self.local_types[local]);
+        for at in 0..self.body.assigned.of(construct).len() {
+            let local = self.body.assigned.of(construct)[at] as usize;
+            self.body.locals[local] = self.param(block, self.body.local_types[local]);
         }
     }
 
@@ -476,7 +519,7 @@ impl<'m> Builder<'m> {
 
     fn loop_(&mut self, ty: BlockType) {
         let signature = self.signature(ty);
-        let construct = self.next_construct;
+        let construct = self.body.next_construct;
         self.loop_depth += 1;
         let header = self.function.add_block(self.loop_depth);
         self.function[header].is_loop_header = true;
@@ -492,7 +535,7 @@ impl<'m> Builder<'m> {
     fn if_(&mut self, ty: BlockType) {
         let signature = self.signature(ty);
         let cond = self.pop();
-        let construct = self.next_construct;
+        let construct = self.body.next_construct;
         let then = self.function.add_block(self.loop_depth);
         let other = self.function.add_block(self.loop_depth);
         let target = self.function.add_block(self.loop_depth);
@@ -527,8 +570,8 @@ impl<'m> Builder<'m> {
 
     fn restore(&mut self, construct: usize, values: &[Value]) {
         for (at, &value) in values.iter().enumerate() {
-            let local = self.assigned.of(construct)[at] as usize;
-            self.locals[local] = value;
+            let local = self.body.assigned.of(construct)[at] as usize;
+            self.body.locals[local] = value;
         }
     }
 

@@ -80,7 +80,7 @@ impl<M: Masm> Emitter<'_, M> {
         self.cold.push(Cold::Elsewhere {
             start: elsewhere,
             back,
-            offset: self.module_offset,
+            origin: self.origin,
         });
     }
 
@@ -169,8 +169,8 @@ impl<M: Masm> Emitter<'_, M> {
         self.masm.call(Mem::at(file.callee, entry as i32 * 8));
         self.site(self.masm.offset(), None);
         let start = self.masm.label();
-        let offset = self.module_offset;
-        self.cold.push(Cold::Raise { start, offset });
+        let origin = self.origin;
+        self.cold.push(Cold::Raise { start, origin });
         self.masm
             .branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), start);
         let mut slot = first;

@@ -11,7 +11,7 @@ mod calls;
 mod nodes;
 
 use super::alloc::{Allocation, Home};
-use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Ty, Value};
+use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
 use super::moves::{self, Move, Source, Target};
 use super::select;
 use crate::abi::{Abi, Place};
@@ -29,14 +29,14 @@ enum Cold<L> {
     Trap {
         start: L,
         code: TrapCode,
-        offset: u32,
+        origin: Origin,
     },
     /// What the fast path of a truncation leaves.
     Truncation(Slow<L>),
     /// A reference is of another instance.
-    Elsewhere { start: L, back: L, offset: u32 },
+    Elsewhere { start: L, back: L, origin: Origin },
     /// A helper failed.
-    Raise { start: L, offset: u32 },
+    Raise { start: L, origin: Origin },
 }
 
 /// What else there is to know.
@@ -67,7 +67,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     helper_slots: u32,
     spares: u32,
     outgoing_bytes: u32,
-    module_offset: u32,
+    /// The operator whose code is being made.
+    origin: Origin,
     prologue_bytes: u32,
     callees_return_here: bool,
     /// Offsets of code and of the operators that it came from, when asked for.
@@ -103,7 +104,7 @@ pub(super) fn emit<M: Masm>(
         helper_slots,
         spares: 0,
         outgoing_bytes: 0,
-        module_offset: 0,
+        origin: Origin::default(),
         prologue_bytes: 0,
         operators: options.record_operators.then(Vec::new),
         callees_return_here: options.callees_return_here,
@@ -134,6 +135,7 @@ impl<M: Masm> Emitter<'_, M> {
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
             operators: self.operators.unwrap_or_default(),
+            inlined: self.function.inlined.clone(),
         })
     }
 
@@ -272,11 +274,8 @@ impl<M: Masm> Emitter<'_, M> {
         if let Op::Load(_, Alias::Heap) | Op::FloatLoad(_, Alias::Heap) = function[second].op {
             let offset = self.masm.last_access();
             let trap = Some(TrapCode::MemoryOutOfBounds);
-            self.sites.push(Site {
-                offset,
-                trap,
-                module_offset: function.offsets[second.0 as usize],
-            });
+            let origin = function.origins[second.0 as usize];
+            self.sites.push(site(offset, trap, origin));
         }
     }
 
@@ -349,21 +348,17 @@ impl<M: Masm> Emitter<'_, M> {
 
     fn trap_label(&mut self, code: TrapCode) -> M::Label {
         let start = self.masm.label();
-        let offset = self.module_offset;
+        let origin = self.origin;
         self.cold.push(Cold::Trap {
             start,
             code,
-            offset,
+            origin,
         });
         start
     }
 
     fn site(&mut self, offset: u32, trap: Option<TrapCode>) {
-        self.sites.push(Site {
-            offset,
-            trap,
-            module_offset: self.module_offset,
-        });
+        self.sites.push(site(offset, trap, self.origin));
     }
 
     // --- blocks ---
@@ -374,12 +369,12 @@ impl<M: Masm> Emitter<'_, M> {
         let function = self.function;
         for &node in &function[block].nodes {
             if !self.sunk[node.0 as usize] {
-                self.module_offset = function.offsets[node.0 as usize];
+                self.origin = function.origins[node.0 as usize];
                 self.record_operator();
                 self.node(node);
             }
         }
-        self.module_offset = function[block].exit_offset;
+        self.origin = function[block].exit_origin;
         self.record_operator();
         let next = BlockId(block.0 + 1);
         match &function[block].exit {
@@ -398,10 +393,11 @@ impl<M: Masm> Emitter<'_, M> {
 
     fn record_operator(&mut self) {
         // Constants and reloads are no operator's.
-        if self.module_offset != 0
+        if self.origin.offset != 0
             && let Some(operators) = &mut self.operators
         {
-            operators.push((self.masm.offset(), self.module_offset));
+            let origin = self.function.outermost(self.origin);
+            operators.push((self.masm.offset(), origin.offset));
         }
     }
 
@@ -556,7 +552,7 @@ impl<M: Masm> Emitter<'_, M> {
                 Cold::Trap {
                     start: overflow,
                     code: TrapCode::StackOverflow,
-                    offset: 0,
+                    origin: Origin::default(),
                 },
             );
             next += 1;
@@ -570,10 +566,10 @@ impl<M: Masm> Emitter<'_, M> {
                 Cold::Trap {
                     start,
                     code,
-                    offset,
+                    origin,
                 } => {
                     self.masm.bind(start);
-                    self.module_offset = offset;
+                    self.origin = origin;
                     self.site(self.masm.offset(), Some(code));
                     self.masm.trap(code);
                 }
@@ -581,21 +577,32 @@ impl<M: Masm> Emitter<'_, M> {
                 Cold::Elsewhere {
                     start,
                     back,
-                    offset,
+                    origin,
                 } => {
                     self.masm.bind(start);
-                    self.module_offset = offset;
+                    self.origin = origin;
                     self.call_elsewhere(back);
                 }
-                Cold::Raise { start, offset } => {
+                Cold::Raise { start, origin } => {
                     self.masm.bind(start);
-                    self.module_offset = offset;
+                    self.origin = origin;
                     self.raise();
                 }
             }
         }
         self.masm.bind(overflow);
+        // No callee has begun yet.
+        self.origin = self.function.outermost(self.origin);
         self.site(self.masm.offset(), Some(TrapCode::StackOverflow));
         self.masm.trap(TrapCode::StackOverflow);
+    }
+}
+
+fn site(offset: u32, trap: Option<TrapCode>, origin: Origin) -> Site {
+    Site {
+        offset,
+        trap,
+        module_offset: origin.offset,
+        scope: origin.scope,
     }
 }

@@ -13,7 +13,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 
-use super::ir::{Function, Node, Op, Ty, Value};
+use super::ir::{Function, Node, Op, Origin, Ty, Value};
 use crate::masm::{AluOp, Cond, Width};
 use foldhash::HashMap;
 
@@ -34,8 +34,8 @@ pub(super) struct Maker<'p> {
     pub(super) constants: &'p mut HashMap<(Ty, u64), Value>,
     /// What was made, in order.
     pub(super) made: &'p mut Vec<Value>,
-    /// The offset in the module of the node that is simplified.
-    pub(super) offset: u32,
+    /// That of the node that is simplified.
+    pub(super) origin: Origin,
 }
 
 impl Maker<'_> {
@@ -44,11 +44,11 @@ impl Maker<'_> {
         *self
             .constants
             .entry((ty, bits))
-            .or_insert_with(|| function.add(Node::constant(ty, bits), 0))
+            .or_insert_with(|| function.add(Node::constant(ty, bits), Origin::default()))
     }
 
     fn node(&mut self, op: Op, ty: Ty, args: &[Value]) -> Value {
-        let value = self.function.add(node(op, ty, args), self.offset);
+        let value = self.function.add(node(op, ty, args), self.origin);
         self.made.push(value);
         value
     }

@@ -3,7 +3,7 @@
 use super::evaluate;
 use crate::masm::{AluOp, Cond, DivOp, IntUnary, Width};
 use crate::opt::gvn;
-use crate::opt::ir::{Exit, Function, Node, Op, Ty, Value};
+use crate::opt::ir::{Exit, Function, Node, Op, Origin, Ty, Value};
 use zwasm_core::num;
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
@@ -24,7 +24,7 @@ fn add(function: &mut Function, op: Op, ty: Ty, args: &[Value], imm: u64) -> Val
         imm,
         ..super::node(op, ty, args)
     };
-    let value = function.add(node, 0);
+    let value = function.add(node, Origin::default());
     if !matches!(op, Op::Const | Op::Param) {
         let block = super::super::ir::BlockId(0);
         function[block].nodes.push(value);

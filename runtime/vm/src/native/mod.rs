@@ -196,6 +196,7 @@ pub(crate) fn publish(
         module: core::ptr::from_ref(module),
         sites: compiled.sites,
         catches: compiled.catches,
+        inlined: compiled.inlined,
         frame_bytes: compiled.frame_bytes,
         prologue_bytes: compiled.prologue_bytes,
     });

@@ -8,7 +8,7 @@ use crate::module::ModuleInner;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use zwasm_core::TrapCode;
-use zwasm_jit::baseline::{CatchRange, Site};
+use zwasm_jit::baseline::{CatchRange, InlinedCall, Scope, Site};
 
 /// The code of one function.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct NativeCode {
     pub(crate) module: *const ModuleInner,
     pub(crate) sites: Vec<Site>,
     pub(crate) catches: Vec<CatchRange>,
+    /// Calls that code of their callees replaces.
+    pub(crate) inlined: Vec<InlinedCall>,
     pub(crate) frame_bytes: u32,
     pub(crate) prologue_bytes: u32,
 }
@@ -45,8 +47,28 @@ impl NativeCode {
             .find_map(|site| site.trap)
     }
 
-    /// The module offset of the operator that `pc`, or the call before it, belongs to.
-    pub(crate) fn module_offset(&self, pc: usize) -> Option<usize> {
+    /// The wasm frames of an activation that stands at `pc`, or at the call before it, innermost
+    /// first: functions with the module offset of the operator, where it is known.
+    pub(crate) fn frames(&self, pc: usize) -> impl Iterator<Item = (u32, Option<usize>)> + '_ {
+        let site = self.site(pc);
+        let innermost = site.map(|site| (site.scope, site.module_offset));
+        let mut next = Some(innermost.unzip());
+        core::iter::from_fn(move || {
+            let (scope, offset) = next.take()?;
+            let number = scope.and_then(Scope::number);
+            let func = match number.map(|number| &self.inlined[number]) {
+                Some(call) => {
+                    next = Some((Some(call.caller), Some(call.call_offset)));
+                    call.func
+                }
+                None => self.func_index,
+            };
+            Some((func, offset.map(|offset| offset as usize)))
+        })
+    }
+
+    /// The site that `pc`, or the call before it, is.
+    fn site(&self, pc: usize) -> Option<&Site> {
         // A fault, or a place that code recorded, is at its site; a call is just before the return
         // address that is its site. Both may be at one offset, the call's first.
         let offset = self.offset(pc);
@@ -59,12 +81,11 @@ impl NativeCode {
             .iter()
             .take_while(|site| site.offset == found);
         let faults = |site: &&Site| site.trap.is_some();
-        let site = if found == offset {
+        if found == offset {
             same.max_by_key(faults)
         } else {
             same.min_by_key(faults)
-        };
-        Some(site?.module_offset as usize)
+        }
     }
 }
 

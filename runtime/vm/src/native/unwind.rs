@@ -56,17 +56,19 @@ pub(super) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
     let mut trace = WasmBacktrace::default();
     // SAFETY: forwarded.
     for (pc, code, _) in unsafe { Frames::of(store) } {
-        if trace.is_full() {
-            trace.omit_one();
-            continue;
+        for (func_index, module_offset) in code.frames(pc) {
+            if trace.is_full() {
+                trace.omit_one();
+                continue;
+            }
+            // SAFETY: the frame keeps its module alive.
+            let module = unsafe { &*code.module };
+            trace.push(Frame {
+                func_index,
+                name: module.func_name(func_index),
+                module_offset,
+            });
         }
-        // SAFETY: the frame keeps its module alive.
-        let module = unsafe { &*code.module };
-        trace.push(Frame {
-            func_index: code.func_index,
-            name: module.func_name(code.func_index),
-            module_offset: code.module_offset(pc),
-        });
     }
     trace
 }

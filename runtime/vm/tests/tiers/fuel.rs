@@ -220,6 +220,7 @@ fn fuel_costs_the_same_under_stress() {
             no_fold: true,
             frame_padding_bytes: 4080,
             far_branches: true,
+            inline: true,
         });
         results.push(outcomes(&config, 400));
     }
