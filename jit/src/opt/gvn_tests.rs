@@ -1,6 +1,8 @@
 //! What is known of memory, conditions and bounds; what leaves loops.
 
-use super::ir::{Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Origin, Ty, Value};
+use super::ir::{
+    Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Origin, Ty, Value,
+};
 use super::legalise::Target;
 use super::{dce, gvn, hoist, prune, verify};
 use crate::masm::{AluOp, Cond, LoadOp, StoreOp, Width};
@@ -27,7 +29,8 @@ impl Builder {
     }
 
     fn make(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
-        self.function.add(Node::new(op, ty, args, imm), Origin::default())
+        self.function
+            .add(Node::new(op, ty, args, imm), Origin::default())
     }
 
     fn node(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {

@@ -117,9 +117,7 @@ impl<'m> Builder<'m> {
         } else {
             BYTES_MAX
         };
-        if range.len() > most.min(*room_bytes)
-            || open.len() > DEPTH_MAX
-            || repeated > RECURSION_MAX
+        if range.len() > most.min(*room_bytes) || open.len() > DEPTH_MAX || repeated > RECURSION_MAX
         {
             return None;
         }

@@ -60,6 +60,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     /// Where the function begins.
     entry: M::Label,
     labels: Vec<M::Label>,
+    /// Where a jump to each block goes on: elsewhere if the block has no code but a jump.
+    landings: Vec<BlockId>,
     cold: Vec<Cold<M::Label>>,
     sites: Vec<Site>,
     frame_size: FrameSize,
@@ -98,6 +100,7 @@ pub(super) fn emit<M: Masm>(
         masm,
         abi: Abi::of(signature, M::FILE),
         labels,
+        landings: Vec::new(),
         cold: Vec::new(),
         sites: Vec::new(),
         frame_size: FrameSize(0),
@@ -118,8 +121,12 @@ pub(super) fn emit<M: Masm>(
 impl<M: Masm> Emitter<'_, M> {
     fn run(mut self) -> Option<Compiled> {
         let overflow = self.prologue();
-        for block in self.function.block_ids() {
-            self.block(block);
+        self.landings = self.landings();
+        let ids = self.function.block_ids();
+        let coded: Vec<BlockId> = ids.filter(|&block| self.landing(block) == block).collect();
+        for (i, &block) in coded.iter().enumerate() {
+            let behind = BlockId(self.labels.len() as u32);
+            self.block(block, coded.get(i + 1).copied().unwrap_or(behind));
         }
         self.finish_cold(overflow);
         let frame = self.slots_base()
@@ -363,7 +370,36 @@ impl<M: Masm> Emitter<'_, M> {
 
     // --- blocks ---
 
-    fn block(&mut self, block: BlockId) {
+    /// Ways through blocks without code end where these blocks lead.
+    fn landings(&self) -> Vec<BlockId> {
+        let function = self.function;
+        let mut landings: Vec<BlockId> = function.block_ids().collect();
+        // What is ahead is known; back lead only ways to the heads of loops.
+        for block in (1..landings.len() as u32).rev().map(BlockId) {
+            let data = &function[block];
+            let is_empty = data.nodes.iter().all(|node| self.sunk[node.0 as usize]);
+            if let Exit::Jump(edge) = &data.exit
+                && is_empty
+                && !data.is_loop_header
+                && self.edge_moves(edge).is_empty()
+            {
+                landings[block.0 as usize] = landings[edge.to.0 as usize];
+            }
+        }
+        landings
+    }
+
+    fn landing(&self, block: BlockId) -> BlockId {
+        self.landings[block.0 as usize]
+    }
+
+    /// Where a jump to a block goes.
+    fn label(&self, block: BlockId) -> M::Label {
+        self.labels[self.landing(block).0 as usize]
+    }
+
+    /// Emits a block; `next` comes behind it.
+    fn block(&mut self, block: BlockId, next: BlockId) {
         let label = self.labels[block.0 as usize];
         self.masm.bind(label);
         let function = self.function;
@@ -376,7 +412,6 @@ impl<M: Masm> Emitter<'_, M> {
         }
         self.origin = function[block].exit_origin;
         self.record_operator();
-        let next = BlockId(block.0 + 1);
         match &function[block].exit {
             Exit::Open => unreachable!("verified"),
             Exit::Jump(edge) => self.follow(edge, next),
@@ -418,15 +453,15 @@ impl<M: Masm> Emitter<'_, M> {
     fn follow(&mut self, edge: &Edge, next: BlockId) {
         let moves = self.edge_moves(edge);
         self.parallel(moves);
-        if edge.to != next {
-            self.masm.jump(self.labels[edge.to.0 as usize]);
+        if self.landing(edge.to) != next {
+            self.masm.jump(self.label(edge.to));
         }
     }
 
     /// The label that a conditional way leads to.
     fn way(&mut self, edge: &Edge) -> M::Label {
         if self.edge_moves(edge).is_empty() {
-            return self.labels[edge.to.0 as usize];
+            return self.label(edge.to);
         }
         let start = self.masm.label();
         let edge = edge.clone();
@@ -437,12 +472,12 @@ impl<M: Masm> Emitter<'_, M> {
     fn branch(&mut self, cond: Value, yes: &Edge, no: &Edge, next: BlockId) {
         // The way that goes on here pays for its moves in place, and so does one back to a loop's
         // start: it is taken more often than not.
-        let (taken, other, negated) = if yes.to == next {
+        let (taken, other, negated) = if self.landing(yes.to) == next {
             (no, yes, true)
         } else {
             (yes, no, false)
         };
-        if taken.to < next && !self.edge_moves(taken).is_empty() {
+        if self.landing(taken.to) < next && !self.edge_moves(taken).is_empty() {
             let leaves = self.masm.label();
             self.branch_if(cond, !negated, leaves);
             self.follow(taken, next);
@@ -561,7 +596,7 @@ impl<M: Masm> Emitter<'_, M> {
                     self.masm.bind(start);
                     let moves = self.edge_moves(&edge);
                     self.parallel(moves);
-                    self.masm.jump(self.labels[edge.to.0 as usize]);
+                    self.masm.jump(self.label(edge.to));
                 }
                 Cold::Trap {
                     start,

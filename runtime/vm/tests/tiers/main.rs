@@ -3,6 +3,7 @@
 mod boundaries;
 mod bulk;
 mod fuel;
+mod inline;
 mod limits;
 mod memory_state;
 mod regressions;
