@@ -62,21 +62,12 @@ pub const STRESSES: &[Stress] = &[
         ..NONE
     },
     Stress {
-        inline: true,
-        ..NONE
-    },
-    Stress {
-        few_registers: true,
-        inline: true,
-        ..NONE
-    },
-    Stress {
         spill: true,
         few_registers: true,
         no_fold: true,
         frame_padding_bytes: 4_080,
         far_branches: true,
-        inline: true,
+        inline: false,
     },
 ];
 
@@ -94,7 +85,7 @@ impl Setup {
     pub fn choose(rng: &mut Rng) -> Setup {
         // With the interpreter alone there is nothing to compare it with but itself.
         let natives = Tier::ALL.get(1..).unwrap_or_default();
-        Setup {
+        let mut setup = Setup {
             tier: match natives {
                 [] => Tier::Interp,
                 [.., last] if rng.u8(..4) != 0 => *last,
@@ -109,7 +100,10 @@ impl Setup {
             } else {
                 STRESSES[rng.usize(..STRESSES.len())]
             },
-        }
+        };
+        // Most callees are larger than what is inlined otherwise.
+        setup.stress.inline |= rng.u8(..3) == 0;
+        setup
     }
 
     /// The configuration of the interpreter or of the tier under test.

@@ -33,6 +33,10 @@ impl Builder<'_> {
                 self.call(Callee::Reference, Some(reference), &ty);
             }
             Operator::ReturnCall { function_index } => {
+                if self.is_inlined() && self.in_callers_place(|it| it.inline(function_index))? {
+                    self.leave_body();
+                    return Ok(true);
+                }
                 let (ty, callee, reference) = self.direct(function_index);
                 self.tail_call(callee, reference, &ty);
             }
@@ -111,6 +115,11 @@ impl Builder<'_> {
     }
 
     fn tail_call(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) {
+        if self.is_inlined() {
+            self.in_callers_place(|it| it.call(callee, reference, ty));
+            self.leave_body();
+            return;
+        }
         let site = self.site(callee, reference, ty);
         self.close(Exit::TailCall(site));
     }

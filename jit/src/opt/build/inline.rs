@@ -8,7 +8,8 @@
 //! Whether a callee is worth its room is decided by the size of its body alone: small ones cost no
 //! more than their calls, larger ones are let in where the call is in a loop. What a function may
 //! grow by is bounded by its own size, so that the time to compile it stays in proportion. Callees
-//! that end by tail calls or handle exceptions are called.
+//! that handle exceptions are called. One that ends by a tail call is left at that point: what
+//! follows is a call from where the callee was called.
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
 use crate::baseline::{Env, InlinedCall, Scope};
@@ -65,7 +66,10 @@ impl<'m> Builder<'m> {
         let signature = self.env.types[self.env.info.funcs[func as usize] as usize].clone();
         let types = local_types(self.env, &signature, &body);
         let reader = body.get_operators_reader().expect(VALIDATED);
-        let Some(assigned) = scan::scan_callee(reader).filter(|_| types.len() <= LOCALS_MAX) else {
+        let Some(assigned) = scan::scan(reader)
+            .ok()
+            .filter(|_| types.len() <= LOCALS_MAX)
+        else {
             return Ok(false);
         };
         let Some(scope) = Scope::inlined(self.function.inlined.len()) else {
@@ -82,6 +86,7 @@ impl<'m> Builder<'m> {
         let args = self.pop_many(signature.params().len());
         let mut own = Body::new(types, args, assigned);
         own.frame = self.control.len();
+        own.call = call;
         let outer = core::mem::replace(&mut self.body, own);
         self.origin = Origin { scope, ..call };
         self.zero_locals();
@@ -100,6 +105,19 @@ impl<'m> Builder<'m> {
         self.body = outer;
         self.origin = call;
         Ok(true)
+    }
+
+    /// Whether the body that is being read is a callee's.
+    pub(super) fn is_inlined(&self) -> bool {
+        self.body.frame > 0
+    }
+
+    /// Does what a callee leaves to be done in its place by a tail call.
+    pub(super) fn in_callers_place<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let origin = core::mem::replace(&mut self.origin, self.body.call);
+        let result = act(self);
+        self.origin = origin;
+        result
     }
 
     /// The body of a callee that is small enough.

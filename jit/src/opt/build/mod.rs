@@ -103,6 +103,8 @@ struct Body {
     next_construct: usize,
     /// Its outermost frame in [`Builder::control`].
     frame: usize,
+    /// Of a callee: the call that it is in place of.
+    call: Origin,
 }
 
 impl Body {
@@ -114,6 +116,7 @@ impl Body {
             assigned,
             next_construct: 0,
             frame: 0,
+            call: Origin::default(),
         }
     }
 }
@@ -393,9 +396,7 @@ impl<'m> Builder<'m> {
                 self.trap_if_null(reference, TrapCode::NullReference);
             }
             Operator::Return => {
-                let depth = self.control.len() - 1 - self.body.frame;
-                let exit = self.branch_exit(depth as u32);
-                self.close(exit);
+                self.leave_body();
             }
             _ => return Ok(false),
         }
@@ -646,6 +647,16 @@ impl<'m> Builder<'m> {
     fn return_exit(&self) -> Exit {
         let count = self.control[0].signature.results().len();
         Exit::Return(self.stack[self.stack.len() - count..].to_vec())
+    }
+
+    /// Ends the body with the results on the stack, if it gets there.
+    fn leave_body(&mut self) {
+        if !self.reachable {
+            return;
+        }
+        let depth = self.control.len() - 1 - self.body.frame;
+        let exit = self.branch_exit(depth as u32);
+        self.close(exit);
     }
 
     /// An edge to a label; one to the function's end leads through a block that returns.

@@ -29,39 +29,14 @@ impl Assigned {
     }
 }
 
-/// [`scan`] for a callee that is to stand in place of its call; none if it cannot.
-pub(super) fn scan_callee(reader: OperatorsReader<'_>) -> Option<Assigned> {
-    let tail_call = |op: &Operator<'_>| {
-        matches!(
-            op,
-            Operator::ReturnCall { .. }
-                | Operator::ReturnCallIndirect { .. }
-                | Operator::ReturnCallRef { .. }
-        )
-    };
-    scan_while(reader, |op| !tail_call(op)).ok()
-}
-
-pub(super) fn scan(reader: OperatorsReader<'_>) -> Result<Assigned, Unsupported> {
-    scan_while(reader, |_| true)
-}
-
-/// Fails where an operator is not supported.
-fn scan_while(
-    mut reader: OperatorsReader<'_>,
-    is_supported: impl Fn(&Operator<'_>) -> bool,
-) -> Result<Assigned, Unsupported> {
+pub(super) fn scan(mut reader: OperatorsReader<'_>) -> Result<Assigned, Unsupported> {
     let mut assigned = Assigned::default();
     // Open constructs with what was assigned in them so far; the function has none.
     let mut open: Vec<(usize, Vec<u32>)> = Vec::new();
     let mut operators = 0;
     while !reader.eof() {
         operators += 1;
-        let op = reader.read().expect(VALIDATED);
-        if !is_supported(&op) {
-            return Err(Unsupported::Operator);
-        }
-        match op {
+        match reader.read().expect(VALIDATED) {
             Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
                 open.push((assigned.ranges.len(), Vec::new()));
                 assigned.ranges.push((0, 0));

@@ -32,6 +32,8 @@ pub(super) struct Body<'a> {
     results: Vec<ValType>,
     /// Steps left.
     budget: usize,
+    /// Neither calls nor loops, so that it need not count fuel: what compilers inline.
+    is_small: bool,
 }
 
 /// A constant of a type, as an initial value.
@@ -50,6 +52,7 @@ impl<'a> Body<'a> {
     /// The body of a function.
     pub(super) fn generate(rng: &'a mut Rng, shape: &'a mut Shape, func: u32) -> Function {
         let (params, results) = shape.signature(func).clone();
+        let is_small = rng.u8(..3) == 0;
         let most = [0, 2, 6, 16][rng.usize(..4)];
         let mut declared = shape.random_types(rng, most);
         let scratch = (params.len() + declared.len()) as u32;
@@ -61,7 +64,11 @@ impl<'a> Body<'a> {
         locals.extend(&declared);
         // The scratch locals are nobody else's.
         locals.truncate(scratch as usize);
-        let budget = [5, 15, 40, 100][rng.usize(..4)];
+        let budget = if is_small {
+            rng.usize(..5)
+        } else {
+            [5, 15, 40, 100][rng.usize(..4)]
+        };
         let mut body = Body {
             rng,
             shape,
@@ -76,8 +83,11 @@ impl<'a> Body<'a> {
             scratch,
             results,
             budget,
+            is_small,
         };
-        body.count_fuel();
+        if !is_small {
+            body.count_fuel();
+        }
         body.steps();
         body.function
     }
@@ -288,7 +298,12 @@ impl<'a> Body<'a> {
     }
 
     fn step(&mut self) {
-        match self.rng.u8(..40) {
+        let choice = match self.rng.u8(..40) {
+            // Blocks, which may be loops, calls and helpers.
+            23..=31 | 38 if self.is_small => 32,
+            choice => choice,
+        };
+        match choice {
             0..=5 => {
                 let ty = self.shape.random_type(self.rng);
                 self.value(ty, 2);
@@ -308,8 +323,8 @@ impl<'a> Body<'a> {
                 }
             }
             23..=26 => self.block(),
-            27..=29 => self.branch_if(),
-            30..=31 => self.call(),
+            27..=28 => self.branch_if(),
+            29..=31 => self.call(),
             32..=34 => self.load(),
             35..=36 => self.store(),
             37 if self.shape.vectors => self.load_lane(),
@@ -555,8 +570,8 @@ impl<'a> Body<'a> {
                 self.want(&results);
                 self.emit(I::Return);
             }
-            8 => self.tail_call(),
-            _ if self.shape.tags.is_empty() => {
+            8 if !self.is_small => self.tail_call(),
+            _ if self.shape.tags.is_empty() || self.is_small => {
                 self.want_label(depth);
                 self.emit(I::Br(depth as u32));
             }

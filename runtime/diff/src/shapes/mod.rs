@@ -102,7 +102,7 @@ fn outline(rng: &mut Rng) -> Shape {
         vectors: rng.bool(),
         references: rng.u8(..4) == 0,
     };
-    for _ in 0..rng.usize(2..=5) + shape.imported_funcs as usize {
+    for _ in 0..rng.usize(2..=7) + shape.imported_funcs as usize {
         let most = [2, 5, 12, 24][rng.usize(..4)];
         let params = shape.random_types(rng, most);
         let most = [1, 1, 2, 8][rng.usize(..4)];

@@ -293,6 +293,43 @@ fn recursion_without_end_overflows_the_stack() {
     }
 }
 
+/// What a callee calls instead of returning is called in its place, and needs no room for it.
+#[test]
+fn tail_calls_of_callees_replace_them() {
+    let text = r#"(module
+        (import "host" "f" (func $host (param i32) (result i32)))
+        (type $unary (func (param i32) (result i32)))
+        (table funcref (elem $check $down $even))
+        (func $check (param i32) (result i32)
+            (i32.div_u (i32.const 100) (i32.sub (local.get 0) (i32.const 5))))
+        (func $down (param i32) (result i32)
+            (if (i32.gt_u (local.get 0) (i32.const 1000))
+                (then (return_call $down (i32.sub (local.get 0) (i32.const 1)))))
+            (return_call $check (i32.and (local.get 0) (i32.const 7))))
+        (func $even (param i32) (result i32)
+            (if (local.get 0) (then (return_call $odd (i32.sub (local.get 0) (i32.const 1)))))
+            (i32.const 1))
+        (func $odd (param i32) (result i32)
+            (if (local.get 0) (then (return_call $even (i32.sub (local.get 0) (i32.const 1)))))
+            (return_call $check (i32.const 5)))
+        (func $any (param i32) (result i32)
+            (if (i32.eq (local.get 0) (i32.const 11)) (then (return_call $host (local.get 0))))
+            (local.get 0)
+            (return_call_indirect (type $unary)
+                (local.get 0) (i32.rem_u (local.get 0) (i32.const 4))))
+        (func $sum (param $n i32) (result i32) (local $i i32) (local $sum i32)
+            (loop $again
+                (local.set $sum (i32.add (local.get $sum)
+                    (i32.add (i32.const 3) (call $any (local.get $n)))))
+                (br_if $again (i32.lt_u
+                    (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 3))))
+            (i32.add (call $even (local.get $n)) (local.get $sum)))
+        (func (export "f") (param i32) (result i32) (call $sum (local.get 0))))"#;
+    let outcomes = check(text, "f", (0..32).chain([1_000_000, 1_000_001, 1_000_002]));
+    // The functions that called instead of returning are gone.
+    assert_eq!(funcs(&outcomes[5]), [1, 6, 7]);
+}
+
 /// Callees that cannot stand in place of their calls are called, and do what they did.
 #[test]
 fn some_callees_are_called() {
