@@ -20,14 +20,15 @@ use zwasm_core::BlockSignature;
 
 /// Callees in callees, the outermost counted.
 const DEPTH_MAX: usize = 3;
-/// How often a function stands in its own body.
-const RECURSION_MAX: usize = 1;
-/// Bytes of the body of a callee: of any, of one that is called in a loop, of one in itself.
+/// Bytes of the body of a callee: of any, and of one that is called in a loop.
 const BYTES_MAX: usize = 24;
-const BYTES_MAX_IN_LOOP: usize = 96;
-const BYTES_MAX_RECURSIVE: usize = 96;
-/// Bytes of callees' bodies in a function, beyond as many as it has itself.
+const BYTES_MAX_IN_LOOP: usize = 160;
+/// Bytes of a body that may stand in itself once; one of half as many may twice.
+const BYTES_MAX_RECURSIVE: usize = 64;
+/// Bytes of callees' bodies in a function, beyond a part of as many as it has itself: long ones
+/// would take the most time, for the least effect.
 const GROWTH_BYTES: usize = 256;
+const GROWTH_DIVISOR: usize = 4;
 /// Locals of a callee: a short body may declare many.
 const LOCALS_MAX: usize = 64;
 
@@ -47,7 +48,7 @@ impl Inlining {
     pub(super) fn new(env: Env<'_>, func: u32, body: &FunctionBody<'_>, allowed: bool) -> Inlining {
         let room_bytes = match (allowed, env.stress.inline) {
             (false, _) => 0,
-            (true, false) => GROWTH_BYTES + body.as_bytes().len(),
+            (true, false) => GROWTH_BYTES + body.as_bytes().len() / GROWTH_DIVISOR,
             (true, true) => STRESS_GROWTH_BYTES,
         };
         Inlining {
@@ -126,17 +127,16 @@ impl<'m> Builder<'m> {
         let range = info.bodies[info.defined_func(func)? as usize].clone();
         let Inlining { room_bytes, open } = &self.inlining;
         let repeated = open.iter().filter(|&&it| it == func).count();
-        let most = if self.env.stress.inline {
+        let most = if self.env.stress.inline && repeated <= 1 {
             STRESS_BYTES_MAX
         } else if repeated > 0 {
-            BYTES_MAX_RECURSIVE
+            BYTES_MAX_RECURSIVE >> (repeated - 1)
         } else if self.loop_depth > 0 {
             BYTES_MAX_IN_LOOP
         } else {
             BYTES_MAX
         };
-        if range.len() > most.min(*room_bytes) || open.len() > DEPTH_MAX || repeated > RECURSION_MAX
-        {
+        if range.len() > most.min(*room_bytes) || open.len() > DEPTH_MAX {
             return None;
         }
         let (bytes, start) = (&self.env.bytes[range.clone()], range.start as u64);
