@@ -31,10 +31,12 @@ impl Scope {
 pub struct InlinedCall {
     /// The callee, by its index in the module.
     pub func: u32,
-    /// Offset of the call in the module, in bytes.
+    /// Offset of the call in the module, in bytes; the function's own operator that led there, where
+    /// there is no caller.
     pub call_offset: u32,
-    /// Whose call it is: an outer scope, which comes earlier.
-    pub caller: Scope,
+    /// Whose call it is: an outer scope, which comes earlier. None where the function itself was
+    /// left by a tail call.
+    pub caller: Option<Scope>,
 }
 
 #[cfg(test)]

@@ -487,7 +487,7 @@ impl Function {
             } = self.inlined[number];
             origin = Origin {
                 offset: call_offset,
-                scope: caller,
+                scope: caller.unwrap_or(Scope::FUNCTION),
             };
         }
         origin

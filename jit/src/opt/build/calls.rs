@@ -13,7 +13,7 @@ impl Builder<'_> {
     pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool, Unsupported> {
         match *op {
             Operator::Call { function_index } => {
-                if self.inline(function_index)? {
+                if self.inline_call(function_index)? {
                     return Ok(true);
                 }
                 let (ty, callee, reference) = self.direct(function_index);
@@ -33,8 +33,7 @@ impl Builder<'_> {
                 self.call(Callee::Reference, Some(reference), &ty);
             }
             Operator::ReturnCall { function_index } => {
-                if self.is_inlined() && self.in_callers_place(|it| it.inline(function_index))? {
-                    self.leave_body();
+                if self.inline_tail_call(function_index)? {
                     return Ok(true);
                 }
                 let (ty, callee, reference) = self.direct(function_index);
@@ -115,8 +114,11 @@ impl Builder<'_> {
     }
 
     fn tail_call(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) {
-        if self.is_inlined() {
-            self.in_callers_place(|it| it.call(callee, reference, ty));
+        if let Some(call) = self.body.call {
+            // The callee that this is in is gone; its caller goes on behind the call.
+            let origin = core::mem::replace(&mut self.origin, call);
+            self.call(callee, reference, ty);
+            self.origin = origin;
             self.leave_body();
             return;
         }

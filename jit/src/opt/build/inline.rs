@@ -8,12 +8,16 @@
 //! Whether a callee is worth its room is decided by the size of its body alone: small ones cost no
 //! more than their calls, larger ones are let in where the call is in a loop. What a function may
 //! grow by is bounded by its own size, so that the time to compile it stays in proportion. Callees
-//! that handle exceptions are called. One that ends by a tail call is left at that point: what
-//! follows is a call from where the callee was called.
+//! that handle exceptions are called.
+//!
+//! A callee, or the function itself, that ends by a tail call is gone at that point. If what it calls
+//! can be inlined, backtraces do not show it any more; if not, a callee's tail call is a call from
+//! where the callee was called. A tail call of a function that is gone already is a way back to its
+//! start: functions that call each other like this become loops.
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
 use crate::baseline::{Env, InlinedCall, Scope};
-use crate::opt::ir::Origin;
+use crate::opt::ir::{BlockId, Edge, Exit, Origin};
 use scan::NO_CONSTRUCT;
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::BlockSignature;
@@ -29,12 +33,19 @@ const BYTES_MAX_RECURSIVE: usize = 64;
 /// would take the most time, for the least effect.
 const GROWTH_BYTES: usize = 256;
 const GROWTH_DIVISOR: usize = 4;
-/// Locals of a callee: a short body may declare many.
-const LOCALS_MAX: usize = 64;
+/// Locals that a callee declares: a short body may have many.
+const LOCALS_MAX: u64 = 64;
 
 /// What is tried for tests: nearly everything that can be inlined.
 const STRESS_BYTES_MAX: usize = 4_000;
 const STRESS_GROWTH_BYTES: usize = 20_000;
+
+/// The first block of a body, behind its parameters.
+pub(super) struct Start {
+    block: BlockId,
+    /// Whether a tail call leads there.
+    used: bool,
+}
 
 /// What may still be inlined.
 pub(super) struct Inlining {
@@ -60,37 +71,59 @@ impl Inlining {
 
 impl<'m> Builder<'m> {
     /// Builds the callee of a direct call in its place, if that is allowed and seems to pay.
-    pub(super) fn inline(&mut self, func: u32) -> Result<bool, Unsupported> {
+    pub(super) fn inline_call(&mut self, func: u32) -> Result<bool, Unsupported> {
+        self.inline(func, Some(self.origin), false)
+    }
+
+    /// The same for a direct tail call: what it leaves is gone. One of a function that is gone
+    /// already, or is just being left, starts that one again.
+    pub(super) fn inline_tail_call(&mut self, func: u32) -> Result<bool, Unsupported> {
+        if self.start_again(func) {
+            return Ok(true);
+        }
+        let is_inlined = self.inline(func, self.body.call, true)?;
+        if is_inlined {
+            self.leave_body();
+        }
+        Ok(is_inlined)
+    }
+
+    /// Builds a callee in place; `call` is what backtraces have behind it.
+    fn inline(
+        &mut self,
+        func: u32,
+        call: Option<Origin>,
+        is_tail_call: bool,
+    ) -> Result<bool, Unsupported> {
         let Some(body) = self.candidate(func) else {
             return Ok(false);
         };
         let signature = self.env.types[self.env.info.funcs[func as usize] as usize].clone();
         let types = local_types(self.env, &signature, &body);
         let reader = body.get_operators_reader().expect(VALIDATED);
-        let Some(assigned) = scan::scan(reader)
-            .ok()
-            .filter(|_| types.len() <= LOCALS_MAX)
-        else {
+        let Ok(assigned) = scan::scan(reader) else {
             return Ok(false);
         };
         let Some(scope) = Scope::inlined(self.function.inlined.len()) else {
             return Ok(false);
         };
-        let call = self.origin;
+        let here = self.origin;
+        let place = call.unwrap_or_else(|| self.function.outermost(here));
         self.function.inlined.push(InlinedCall {
             func,
-            call_offset: call.offset,
-            caller: call.scope,
+            call_offset: place.offset,
+            caller: call.map(|call| call.scope),
         });
         self.inlining.room_bytes -= body.as_bytes().len();
         self.inlining.open.push(func);
-        let args = self.pop_many(signature.params().len());
-        let mut own = Body::new(types, args, assigned);
+        let mut own = Body::new(func, types, assigned);
+        own.locals = self.pop_many(signature.params().len());
         own.frame = self.control.len();
         own.call = call;
+        own.is_outer_left = is_tail_call;
         let outer = core::mem::replace(&mut self.body, own);
-        self.origin = Origin { scope, ..call };
-        self.zero_locals();
+        self.body.outer = Some(Box::new(outer));
+        self.origin = Origin { scope, ..here };
         let target = self.function.add_block(self.loop_depth);
         self.control.push(Frame {
             kind: Kind::Block,
@@ -101,24 +134,71 @@ impl<'m> Builder<'m> {
             to_else: None,
             used: false,
         });
+        self.open_start();
+        self.zero_locals();
         self.operators(&body)?;
+        self.settle_start();
         self.inlining.open.pop();
-        self.body = outer;
-        self.origin = call;
+        self.body = *self.body.outer.take().expect("kept above");
+        self.origin = here;
         Ok(true)
     }
 
-    /// Whether the body that is being read is a callee's.
-    pub(super) fn is_inlined(&self) -> bool {
-        self.body.frame > 0
+    // --- tail calls of what is gone ---
+
+    /// Begins a block that tail calls of this body's function may lead back to, if it has any tail
+    /// calls.
+    pub(super) fn open_start(&mut self) {
+        if !self.body.assigned.has_tail_calls {
+            return;
+        }
+        self.loop_depth += 1;
+        let block = self.function.add_block(self.loop_depth);
+        let args = core::mem::take(&mut self.body.locals);
+        let count = args.len();
+        self.finish_block(Exit::Jump(Edge { to: block, args }));
+        self.start(block);
+        self.body.locals = (0..count)
+            .map(|local| self.param(block, self.body.local_types[local]))
+            .collect();
+        self.body.start = Some(Start { block, used: false });
     }
 
-    /// Does what a callee leaves to be done in its place by a tail call.
-    pub(super) fn in_callers_place<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
-        let origin = core::mem::replace(&mut self.origin, self.body.call);
-        let result = act(self);
-        self.origin = origin;
-        result
+    /// Jumps to the start of a function that is being left by a tail call of it, or that was left
+    /// before by one that led here.
+    fn start_again(&mut self, func: u32) -> bool {
+        let mut body = &mut self.body;
+        while body.func != func {
+            if !body.is_outer_left {
+                return false;
+            }
+            body = body.outer.as_mut().expect("it was left");
+        }
+        let params = self.env.types[self.env.info.funcs[func as usize] as usize].params();
+        let Some(start) = &mut body.start else {
+            return false;
+        };
+        start.used = true;
+        let to = start.block;
+        let args = self.pop_many(params.len());
+        self.edge_args += args.len();
+        self.close(Exit::Jump(Edge { to, args }));
+        true
+    }
+
+    /// At the end of a body: says whether its start became that of a loop.
+    pub(super) fn settle_start(&mut self) {
+        let Some(start) = &self.body.start else {
+            return;
+        };
+        self.loop_depth -= 1;
+        self.function[start.block].is_loop_header = start.used;
+        if !start.used {
+            // Of all blocks made since.
+            for block in &mut self.function.blocks[start.block.0 as usize..] {
+                block.loop_depth -= 1;
+            }
+        }
     }
 
     /// The body of a callee that is small enough.
@@ -141,6 +221,11 @@ impl<'m> Builder<'m> {
         }
         let (bytes, start) = (&self.env.bytes[range.clone()], range.start as u64);
         let reader = BinaryReader::new_features(bytes, start, self.env.features);
-        Some(FunctionBody::new(reader))
+        let body = FunctionBody::new(reader);
+        let groups = body.get_locals_reader().expect(VALIDATED).into_iter();
+        let locals: u64 = groups
+            .map(|group| u64::from(group.expect(VALIDATED).0))
+            .sum();
+        (locals <= LOCALS_MAX).then_some(body)
     }
 }

@@ -16,7 +16,7 @@ use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, T
 use crate::baseline::Env;
 use crate::masm::{Cond, Width};
 use foldhash::{HashMap, HashMapExt};
-use inline::Inlining;
+use inline::{Inlining, Start};
 use scan::{Assigned, NO_CONSTRUCT};
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
@@ -103,20 +103,31 @@ struct Body {
     next_construct: usize,
     /// Its outermost frame in [`Builder::control`].
     frame: usize,
-    /// Of a callee: the call that it is in place of.
-    call: Origin,
+    /// The function's index in the module.
+    func: u32,
+    /// The call that a callee is in place of; none of the function itself, and where it was left by
+    /// a tail call.
+    call: Option<Origin>,
+    /// Where a tail call of the same function leads.
+    start: Option<Start>,
+    /// The body that a callee is in, and whether that was left by a tail call.
+    outer: Option<Box<Body>>,
+    is_outer_left: bool,
 }
 
 impl Body {
-    /// One whose parameters have these values.
-    fn new(local_types: Vec<ValType>, locals: Vec<Value>, assigned: Assigned) -> Body {
+    fn new(func: u32, local_types: Vec<ValType>, assigned: Assigned) -> Body {
         Body {
+            func,
             local_types,
-            locals,
+            locals: Vec::new(),
             assigned,
             next_construct: 0,
             frame: 0,
-            call: Origin::default(),
+            call: None,
+            start: None,
+            outer: None,
+            is_outer_left: false,
         }
     }
 }
@@ -136,10 +147,11 @@ pub(crate) fn build(
     let local_types = local_types(env, &signature, body);
     let assigned = scan::scan(body.get_operators_reader().expect(VALIDATED))?;
     let inlining = Inlining::new(env, func, body, may_inline);
-    let own = Body::new(local_types, Vec::new(), assigned);
+    let own = Body::new(func, local_types, assigned);
     let mut builder = Builder::new(env, own, inlining);
-    builder.enter(&signature);
+    builder.enter(&signature, may_inline);
     builder.operators(body)?;
+    builder.settle_start();
     Ok(builder.finish())
 }
 
@@ -182,10 +194,13 @@ impl<'m> Builder<'m> {
         }
     }
 
-    fn enter(&mut self, signature: &Arc<FuncType>) {
+    fn enter(&mut self, signature: &Arc<FuncType>, may_loop: bool) {
         let params = signature.params().iter();
         let params = params.map(|&ty| self.param(self.block, ty)).collect();
         self.body.locals = params;
+        if may_loop {
+            self.open_start();
+        }
         self.zero_locals();
         self.control.push(Frame {
             kind: Kind::Function,
@@ -649,7 +664,7 @@ impl<'m> Builder<'m> {
         Exit::Return(self.stack[self.stack.len() - count..].to_vec())
     }
 
-    /// Ends the body with the results on the stack, if it gets there.
+    /// Leaves the body with the results on the stack, if it gets there.
     fn leave_body(&mut self) {
         if !self.reachable {
             return;

@@ -17,6 +17,8 @@ pub(super) struct Assigned {
     locals: Vec<u32>,
     /// Of each construct in `locals`.
     ranges: Vec<(u32, u32)>,
+    /// Whether there are direct tail calls.
+    pub(super) has_tail_calls: bool,
 }
 
 impl Assigned {
@@ -42,6 +44,7 @@ pub(super) fn scan(mut reader: OperatorsReader<'_>) -> Result<Assigned, Unsuppor
                 assigned.ranges.push((0, 0));
             }
             Operator::TryTable { .. } => return Err(Unsupported::Exceptions),
+            Operator::ReturnCall { .. } => assigned.has_tail_calls = true,
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 if let Some((_, locals)) = open.last_mut() {
                     locals.push(local_index);

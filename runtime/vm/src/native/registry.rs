@@ -58,7 +58,8 @@ impl NativeCode {
             let number = scope.and_then(Scope::number);
             let func = match number.map(|number| &self.inlined[number]) {
                 Some(call) => {
-                    next = Some((Some(call.caller), Some(call.call_offset)));
+                    let outer = call.caller;
+                    next = outer.map(|scope| (Some(scope), Some(call.call_offset)));
                     call.func
                 }
                 None => self.func_index,

@@ -302,11 +302,11 @@ fn tail_calls_of_callees_replace_them() {
         (table funcref (elem $check $down $even))
         (func $check (param i32) (result i32)
             (i32.div_u (i32.const 100) (i32.sub (local.get 0) (i32.const 5))))
-        (func $down (param i32) (result i32)
+        (func $down (export "down") (param i32) (result i32)
             (if (i32.gt_u (local.get 0) (i32.const 1000))
                 (then (return_call $down (i32.sub (local.get 0) (i32.const 1)))))
             (return_call $check (i32.and (local.get 0) (i32.const 7))))
-        (func $even (param i32) (result i32)
+        (func $even (export "even") (param i32) (result i32)
             (if (local.get 0) (then (return_call $odd (i32.sub (local.get 0) (i32.const 1)))))
             (i32.const 1))
         (func $odd (param i32) (result i32)
@@ -328,6 +328,52 @@ fn tail_calls_of_callees_replace_them() {
     let outcomes = check(text, "f", (0..32).chain([1_000_000, 1_000_001, 1_000_002]));
     // The functions that called instead of returning are gone.
     assert_eq!(funcs(&outcomes[5]), [1, 6, 7]);
+    let numbers = (0..16).chain([1_000_000, 1_000_001, 1_000_005]);
+    for name in ["down", "even"] {
+        let outcomes = check(text, name, numbers.clone());
+        assert_eq!(funcs(&outcomes[5]), [1]);
+    }
+}
+
+/// Locals and operands start anew with every round of functions that call each other at their ends.
+#[test]
+fn tail_calls_become_loops() {
+    let text = r#"(module
+        (memory 1)
+        (func $letters (export "letters") (param $at i32) (result i32 i64) (local $sum i64)
+            (i32.const 7)
+            (loop $again
+                (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_u (local.get $at))))
+                (if (i64.lt_u (local.get $sum) (i64.const 50))
+                    (then (br_if $again (i32.and (local.get $at) (i32.const 1)))))
+                (if (i32.gt_u (local.get $at) (i32.const 60))
+                    (then (return_call $digits
+                        (i32.sub (local.get $at) (i32.const 1)) (local.get $sum)))))
+            (i32.store (local.get $at) (i32.const 65))
+            (if (i32.lt_s (local.get $at) (i32.const 0)) (then unreachable))
+            (if (local.get $at) (then (return_call $letters (i32.sub (local.get $at) (i32.const 3)))))
+            (local.get $sum))
+        (func $digits (param $at i32) (param $sum i64) (result i32 i64) (local $n i32)
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (block $done
+                (br_table $done $done $done (i32.rem_u (local.get $at) (i32.const 5)))
+                unreachable)
+            (if (i32.and (local.get $at) (i32.const 2))
+                (then (return_call $digits
+                    (i32.sub (local.get $at) (local.get $n))
+                    (i64.add (local.get $sum) (i64.const 1)))))
+            (if (i64.gt_u (local.get $sum) (i64.const 70))
+                (then (return_call $letters (i32.sub (local.get $at) (i32.const 3)))))
+            (return_call $last (i32.wrap_i64 (local.get $sum))))
+        (func $last (param i32) (result i32 i64)
+            (i32.div_u (i32.const 1000) (i32.sub (local.get 0) (i32.const 62)))
+            (i64.const 3))
+        (func (export "f") (param i32) (result i64)
+            (local i64)
+            (call $letters (local.get 0))
+            (local.set 1) (i64.extend_i32_u) (local.get 1) (i64.add)))"#;
+    check(text, "f", 0..150);
+    check(text, "letters", 0..150);
 }
 
 /// Callees that cannot stand in place of their calls are called, and do what they did.
