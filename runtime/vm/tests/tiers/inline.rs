@@ -342,6 +342,7 @@ fn tail_calls_become_loops() {
         (memory 1)
         (func $letters (export "letters") (param $at i32) (result i32 i64) (local $sum i64)
             (i32.const 7)
+            (if (i32.lt_s (local.get $at) (i32.const 0)) (then unreachable))
             (loop $again
                 (local.set $sum (i64.add (local.get $sum) (i64.extend_i32_u (local.get $at))))
                 (if (i64.lt_u (local.get $sum) (i64.const 50))
@@ -350,7 +351,6 @@ fn tail_calls_become_loops() {
                     (then (return_call $digits
                         (i32.sub (local.get $at) (i32.const 1)) (local.get $sum)))))
             (i32.store (local.get $at) (i32.const 65))
-            (if (i32.lt_s (local.get $at) (i32.const 0)) (then unreachable))
             (if (local.get $at) (then (return_call $letters (i32.sub (local.get $at) (i32.const 3)))))
             (local.get $sum))
         (func $digits (param $at i32) (param $sum i64) (result i32 i64) (local $n i32)
