@@ -1,7 +1,7 @@
 //! The machine code of whole functions, against listings that are read in review.
 //!
-//! `functions/NAME.wat` has one function with a body; `functions/NAME.txt` what the compilers make
-//! of it for both instruction sets and the newest processors, on any machine. `ZWASM_BLESS=1`
+//! `functions/NAME.wat` has a function, and what it calls behind it; `functions/NAME.txt` what the
+//! compilers make of it for both instruction sets and the newest processors, on any machine. `ZWASM_BLESS=1`
 //! rewrites the listings. Words behind `;;!` in a source say how: `opt` asks for the optimizing
 //! compiler's code besides the baseline's, `fuel` for code that counts it, `checked` for a memory
 //! without guard regions.
@@ -55,7 +55,7 @@ fn aarch64(code: &[u8]) -> Vec<(usize, String)> {
     code.chunks(4).enumerate().map(instruction).collect()
 }
 
-/// The operators of the only body, as (offset in the module, name).
+/// The operators of the first body, as (offset in the module, name).
 fn operators(wasm: &[u8]) -> Vec<(u32, String)> {
     let body = Parser::new(0).parse_all(wasm).find_map(|payload| {
         let Ok(Payload::CodeSectionEntry(body)) = payload else {
