@@ -46,29 +46,69 @@ impl Abi {
     /// Classifies a signature.
     #[must_use]
     pub fn of(ty: &FuncType, file: &RegisterFile) -> Abi {
+        Abi::of_types(ty.params(), ty.results(), file)
+    }
+
+    /// Classifies the signature with these parameters and results.
+    #[must_use]
+    pub fn of_types(params: &[ValType], results: &[ValType], file: &RegisterFile) -> Abi {
         let assign = |types: &[ValType], gprs: &[Gpr], fprs: &[Fpr]| -> (Places, u32) {
-            let mut stack_bytes = 0;
-            let (mut gprs, mut fprs) = (gprs.iter(), fprs.iter());
-            let places = types.iter().map(|&ty| {
-                let register = if is_float(ty) {
-                    fprs.next().map(|&fpr| Place::Fpr(fpr))
-                } else {
-                    gprs.next().map(|&gpr| Place::Gpr(gpr))
-                };
-                register.unwrap_or_else(|| {
-                    let at = stack_bytes;
-                    stack_bytes += ty.slots() * 8;
-                    Place::Stack(at)
-                })
-            });
-            (places.collect(), stack_bytes)
+            let mut places = Placing::new(types, gprs, fprs);
+            let all = places.by_ref().collect();
+            (all, places.stack_bytes)
         };
-        let (params, param_bytes) = assign(ty.params(), file.arguments, file.float_arguments);
-        let (results, result_bytes) = assign(ty.results(), &[file.result], &[file.float_result]);
+        let (params, param_bytes) = assign(params, file.arguments, file.float_arguments);
+        let (results, result_bytes) = assign(
+            results,
+            core::slice::from_ref(&file.result),
+            core::slice::from_ref(&file.float_result),
+        );
         Abi {
             params,
             results,
             stack_bytes: param_bytes.max(result_bytes),
         }
+    }
+}
+
+/// The places of parameters, in order.
+pub(crate) fn params<'t>(types: &'t [ValType], file: &'t RegisterFile) -> Placing<'t> {
+    Placing::new(types, file.arguments, file.float_arguments)
+}
+
+/// Gives places to values of these types, one after the other.
+pub(crate) struct Placing<'t> {
+    types: core::slice::Iter<'t, ValType>,
+    gprs: core::slice::Iter<'t, Gpr>,
+    fprs: core::slice::Iter<'t, Fpr>,
+    stack_bytes: u32,
+}
+
+impl<'t> Placing<'t> {
+    fn new(types: &'t [ValType], gprs: &'t [Gpr], fprs: &'t [Fpr]) -> Placing<'t> {
+        Placing {
+            types: types.iter(),
+            gprs: gprs.iter(),
+            fprs: fprs.iter(),
+            stack_bytes: 0,
+        }
+    }
+}
+
+impl Iterator for Placing<'_> {
+    type Item = Place;
+
+    fn next(&mut self) -> Option<Place> {
+        let &ty = self.types.next()?;
+        let register = if is_float(ty) {
+            self.fprs.next().map(|&fpr| Place::Fpr(fpr))
+        } else {
+            self.gprs.next().map(|&gpr| Place::Gpr(gpr))
+        };
+        Some(register.unwrap_or_else(|| {
+            let at = self.stack_bytes;
+            self.stack_bytes += ty.slots() * 8;
+            Place::Stack(at)
+        }))
     }
 }

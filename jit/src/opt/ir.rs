@@ -13,8 +13,10 @@ use crate::masm::{
     LoadOp, MulHigh, StoreOp, ToInt, Width,
 };
 use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
+use core::hash::{Hash, Hasher};
+use core::mem::discriminant;
 use core::ops::{Index, IndexMut};
-use zwasm_core::{FuncType, TrapCode, ValType};
+use zwasm_core::{TrapCode, ValType};
 
 /// A node and its result.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -280,13 +282,23 @@ impl Op {
 }
 
 /// An operation with its operands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Node {
     pub(crate) op: Op,
     pub(crate) ty: Ty,
     /// Absent ones are [`Value::NONE`].
     pub(crate) args: [Value; 3],
     pub(crate) imm: u64,
+}
+
+impl Hash for Node {
+    /// Of the operation only which one it is: what differs in nothing else is rare.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c] = self.args.map(|arg| u64::from(arg.0));
+        state.write_u64(a | b << 32);
+        state.write_u64(c ^ self.imm.rotate_left(32));
+        discriminant(&self.op).hash(state);
+    }
 }
 
 impl Callee {
@@ -330,12 +342,6 @@ pub(crate) struct CallSite {
     pub(crate) results: Vec<ValType>,
     /// A function reference first, where the callee is one.
     pub(crate) args: Vec<Value>,
-}
-
-impl CallSite {
-    pub(crate) fn signature(&self) -> FuncType {
-        FuncType::new(self.params.clone(), self.results.clone())
-    }
 }
 
 /// A way from the end of a block to the start of another.

@@ -6,6 +6,7 @@
 
 mod alloc;
 mod build;
+mod clock;
 mod dce;
 mod display;
 mod dominators;
@@ -17,6 +18,7 @@ mod gvn_tests;
 mod hoist;
 pub(crate) mod ir;
 mod legalise;
+mod lists;
 mod loops;
 mod memory;
 mod moves;
@@ -30,6 +32,8 @@ use crate::abi::Abi;
 use crate::baseline::{self, CompileError, Compiled, Env};
 use crate::masm::Masm;
 use build::Unsupported;
+use clock::Clock;
+pub use clock::{PassTime, PassTimes};
 use ir::{Exit, Function, Node, Op};
 use legalise::Target;
 use wasmparser::FunctionBody;
@@ -38,7 +42,7 @@ use zwasm_core::FuncType;
 /// Registers of each class with [`Stress::few_registers`](crate::baseline::Stress).
 const FEW_REGISTERS: usize = 5;
 
-/// Compiles a function.
+/// Compiles a function; adds to `times` what the passes took.
 ///
 /// # Errors
 /// When it is beyond a limit; the error names it.
@@ -47,10 +51,12 @@ pub fn compile<M: Masm>(
     features: M::Features,
     func: u32,
     body: &FunctionBody<'_>,
+    times: Option<&mut PassTimes>,
 ) -> Result<Compiled, CompileError> {
-    let optimised = |may_inline| optimise::<M>(env, features, func, body, may_inline);
     // What is not supported may be in a callee.
-    match optimised(true).or_else(|_| optimised(false)) {
+    let optimised = optimise::<M>(env, features, func, body, true, Clock::start(times))
+        .or_else(|_| optimise::<M>(env, features, func, body, false, Clock::start(None)));
+    match optimised {
         Ok(compiled) => Ok(compiled),
         Err(_) => baseline::compile::<M>(env, features, func, body),
     }
@@ -62,6 +68,7 @@ fn optimise<M: Masm>(
     func: u32,
     body: &FunctionBody<'_>,
     may_inline: bool,
+    mut clock: Clock<'_>,
 ) -> Result<Compiled, Unsupported> {
     if env.consume_fuel || !M::with_features(features).has_vectors() {
         return Err(Unsupported::Operator);
@@ -69,29 +76,42 @@ fn optimise<M: Masm>(
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let mut function = build::build(env, func, body, may_inline)?;
     verified(&function, "construction");
+    clock.lap("construction", function.nodes.len());
+    // Runs a pass, and checks what it leaves.
+    let mut run = |function: &mut Function, name, pass: &dyn Fn(&mut Function)| {
+        pass(function);
+        verified(function, name);
+        clock.lap(name, function.nodes.len());
+    };
     tail_calls_fit::<M>(&function, &signature)?;
     if !M::with_features(features).has_fused() && fuses(&function) {
         return Err(Unsupported::Operator);
     }
-    run(&mut function, "removing parameters", params::simplify);
-    // Folded branches leave blocks that nothing leads to.
-    run(&mut function, "value numbering and pruning", |function| {
+    run(&mut function, "removing parameters", &params::simplify);
+    run(&mut function, "value numbering", &|function| {
         gvn::run(function);
+        // Folded branches leave blocks that nothing leads to.
         prune::run(function);
     });
-    run(&mut function, "removing parameters again", params::simplify);
-    run(&mut function, "removing dead nodes", dce::run);
-    run(&mut function, "hoisting", |function| {
-        hoist::run(function, Target::of::<M>());
+    run(
+        &mut function,
+        "removing parameters again",
+        &params::simplify,
+    );
+    run(&mut function, "removing dead nodes", &dce::run);
+    let target = Target::of::<M>();
+    run(&mut function, "hoisting", &|function| {
+        hoist::run(function, target)
     });
-    run(&mut function, "legalising", |function| {
-        legalise::run(function, Target::of::<M>());
+    run(&mut function, "legalising", &|function| {
+        legalise::run(function, target)
     });
     let mut sunk = if env.stress.no_fold {
         vec![false; function.nodes.len()]
     } else {
         select::run::<M>(&mut function)
     };
+    clock.lap("selection", function.nodes.len());
     let limits = alloc::Limits {
         registers: env.stress.few_registers.then_some(FEW_REGISTERS),
         spill_all: env.stress.spill,
@@ -103,7 +123,7 @@ fn optimise<M: Masm>(
         two_address: M::TWO_ADDRESS,
         folds_loads: M::FOLDS_LOADS,
     };
-    let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits)
+    let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits, &mut clock)
         .ok_or(Unsupported::TooComplex)?;
     if cfg!(debug_assertions)
         && let Err(why) = alloc::check::check(&function, &sunk, machine, &allocation)
@@ -133,16 +153,11 @@ fn optimise<M: Masm>(
     let compiled = near
         .or_else(|| attempt(M::with_far_branches(features)))
         .ok_or(Unsupported::TooComplex)?;
+    clock.lap("emission", function.nodes.len());
     // The baseline compiler says what is too large.
     let fits = compiled.code.len() <= env.max_code_bytes.min(baseline::MAX_CODE_BYTES) as usize
         && compiled.frame_bytes <= baseline::MAX_FRAME_BYTES;
     fits.then_some(compiled).ok_or(Unsupported::TooComplex)
-}
-
-/// Runs a pass, and checks what it leaves.
-fn run(function: &mut Function, name: &str, pass: impl FnOnce(&mut Function)) {
-    pass(function);
-    verified(function, name);
 }
 
 fn verified(function: &Function, pass: &str) {
@@ -165,7 +180,7 @@ fn tail_calls_fit<M: Masm>(function: &Function, signature: &FuncType) -> Result<
             continue;
         };
         let call = &function.calls[call as usize];
-        if Abi::of(&call.signature(), M::FILE).stack_bytes > own {
+        if Abi::of_types(&call.params, &call.results, M::FILE).stack_bytes > own {
             return Err(Unsupported::Operator);
         }
     }

@@ -41,77 +41,181 @@ impl Move {
             _ => false,
         }
     }
+}
 
-    /// Whether writing this one's target changes the other's source.
-    fn overwrites(&self, other: &Move) -> bool {
-        match (self.to, other.from) {
-            (Target::Gpr(a), Source::Gpr(b)) => a == b,
-            (Target::Fpr(a), Source::Fpr(b)) => a == b,
-            (Target::Memory(a), Source::Memory(b)) => {
-                let (first, second) = (a.displacement, b.displacement);
-                a.base == b.base
-                    && first < second + bytes(other.ty)
-                    && second < first + bytes(self.ty)
-            }
-            _ => false,
+/// Moves that are done at once.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    moves: Vec<Move>,
+    /// The places that each reads and writes.
+    places: Vec<Places>,
+    readers: Readers,
+}
+
+/// The places that a move reads and writes, by their numbers among [`Readers::counts`]; vectors in
+/// memory take two.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    reads: [u32; 2],
+    writes: [u32; 2],
+}
+
+/// No place.
+const NO_PLACE: u32 = 0;
+
+impl Moves {
+    /// One more, if it is one.
+    pub(super) fn push(&mut self, one: Move) {
+        if !one.is_nothing() {
+            self.moves.push(one);
         }
     }
-}
 
-fn bytes(ty: Ty) -> i32 {
-    8 * ty.slots() as i32
-}
-
-/// Emits the moves. `spare` gives memory for the *n*th value that no scratch register can hold.
-pub(super) fn emit<M: Masm>(masm: &mut M, mut moves: Vec<Move>, mut spare: impl FnMut(u32) -> Mem) {
-    moves.retain(|m| !m.is_nothing());
-    let mut spared = 0;
-    let (mut gpr_used, mut fpr_used) = (false, false);
-    while !moves.is_empty() {
-        let is_free = |i: usize| {
-            let blocks = |(j, other): (usize, &Move)| j != i && moves[i].overwrites(other);
-            !moves.iter().enumerate().any(blocks)
-        };
-        if let Some(i) = (0..moves.len()).find(|&i| is_free(i)) {
-            let one = moves.swap_remove(i);
-            gpr_used &= one.from != Source::Gpr(M::FILE.scratch[1]);
-            fpr_used &= one.from != Source::Fpr(M::FILE.float_scratch);
+    /// Emits the moves and forgets them. `spare` gives memory for the *n*th value that no scratch
+    /// register can hold.
+    pub(super) fn emit<M: Masm>(&mut self, masm: &mut M, mut spare: impl FnMut(u32) -> Mem) {
+        let Moves {
+            moves,
+            places,
+            readers,
+        } = self;
+        if let [one] = moves[..] {
             emit_one(masm, one);
-            continue;
+            moves.clear();
+            return;
         }
-        // One whose source waits to be overwritten: saving it frees another, and it once only. Some
-        // that wait are in no cycle themselves: two may write a half each of what a third reads.
-        let at_stake = |i: usize| {
-            let overwrites = |(j, other): (usize, &Move)| j != i && other.overwrites(&moves[i]);
-            moves.iter().enumerate().any(overwrites)
-        };
-        let i = (0..moves.len()).find(|&i| at_stake(i));
-        let i = i.expect("something keeps each of them waiting");
-        let first = moves[i];
-        let saved = if first.ty.is_float() && !fpr_used {
-            fpr_used = true;
-            Target::Fpr(M::FILE.float_scratch)
-        } else if !first.ty.is_float() && !gpr_used {
-            gpr_used = true;
-            Target::Gpr(M::FILE.scratch[1])
-        } else {
-            spared += 1;
-            Target::Memory(spare(spared - 1))
-        };
-        emit_one(
-            masm,
-            Move {
-                to: saved,
-                from: first.from,
-                ty: first.ty,
-            },
-        );
-        moves[i].from = match saved {
-            Target::Gpr(gpr) => Source::Gpr(gpr),
-            Target::Fpr(fpr) => Source::Fpr(fpr),
-            Target::Memory(mem) => Source::Memory(mem),
-        };
+        readers.start(moves, places);
+        let mut spared = 0;
+        let (mut gpr_used, mut fpr_used) = (false, false);
+        while !moves.is_empty() {
+            if let Some(i) = places.iter().position(|one| readers.are_gone(one)) {
+                let one = moves.swap_remove(i);
+                readers.forget(places.swap_remove(i).reads);
+                gpr_used &= one.from != Source::Gpr(M::FILE.scratch[1]);
+                fpr_used &= one.from != Source::Fpr(M::FILE.float_scratch);
+                emit_one(masm, one);
+                continue;
+            }
+            // One whose source waits to be overwritten: saving it frees another, and it once only.
+            // Some that wait are in no cycle themselves: two may write a half each of what a third
+            // reads.
+            let at_stake = |i: usize| {
+                let overwrites = |other: &Places| {
+                    let mut writes = other.writes.iter();
+                    writes.any(|&place| place != NO_PLACE && places[i].reads.contains(&place))
+                };
+                let others = places.iter().enumerate();
+                others
+                    .filter(|&(j, _)| j != i)
+                    .any(|(_, other)| overwrites(other))
+            };
+            let i = (0..moves.len()).find(|&i| at_stake(i));
+            let i = i.expect("something keeps each of them waiting");
+            let first = moves[i];
+            let saved = if first.ty.is_float() && !fpr_used {
+                fpr_used = true;
+                Target::Fpr(M::FILE.float_scratch)
+            } else if !first.ty.is_float() && !gpr_used {
+                gpr_used = true;
+                Target::Gpr(M::FILE.scratch[1])
+            } else {
+                spared += 1;
+                Target::Memory(spare(spared - 1))
+            };
+            emit_one(
+                masm,
+                Move {
+                    to: saved,
+                    from: first.from,
+                    ty: first.ty,
+                },
+            );
+            moves[i].from = match saved {
+                Target::Gpr(gpr) => Source::Gpr(gpr),
+                Target::Fpr(fpr) => Source::Fpr(fpr),
+                Target::Memory(mem) => Source::Memory(mem),
+            };
+            // No move writes what it is saved in.
+            let reads = core::mem::replace(&mut places[i].reads, [NO_PLACE; 2]);
+            readers.forget(reads);
+        }
     }
+}
+
+/// How many moves read each place.
+#[derive(Debug, Default)]
+struct Readers {
+    /// Of [`NO_PLACE`], which has none, general registers, float registers, and the places in memory
+    /// that moves write.
+    counts: Vec<u32>,
+    /// The latter, as base and displacement, ascending: eight bytes each.
+    memory: Vec<(u8, i32)>,
+}
+
+/// The numbers of the first float register and of the first place in memory.
+const FLOATS: u32 = 33;
+const MEMORY: u32 = 65;
+
+impl Readers {
+    fn start(&mut self, moves: &[Move], places: &mut Vec<Places>) {
+        self.memory.clear();
+        for one in moves {
+            if let Target::Memory(mem) = one.to {
+                self.memory.extend(words(mem, one.ty));
+            }
+        }
+        self.memory.sort_unstable();
+        self.counts.clear();
+        self.counts.resize(MEMORY as usize + self.memory.len(), 0);
+        places.clear();
+        for one in moves {
+            let reads = match one.from {
+                Source::Gpr(gpr) => [1 + u32::from(gpr.0), NO_PLACE],
+                Source::Fpr(fpr) => [FLOATS + u32::from(fpr.0), NO_PLACE],
+                Source::Memory(mem) => self.words(mem, one.ty),
+                Source::Constant(..) => [NO_PLACE; 2],
+            };
+            let writes = match one.to {
+                Target::Gpr(gpr) => [1 + u32::from(gpr.0), NO_PLACE],
+                Target::Fpr(fpr) => [FLOATS + u32::from(fpr.0), NO_PLACE],
+                Target::Memory(mem) => self.words(mem, one.ty),
+            };
+            for place in reads.into_iter().filter(|&place| place != NO_PLACE) {
+                self.counts[place as usize] += 1;
+            }
+            places.push(Places { reads, writes });
+        }
+    }
+
+    /// The numbers of places in memory.
+    fn words(&self, mem: Mem, ty: Ty) -> [u32; 2] {
+        let mut numbers = [NO_PLACE; 2];
+        for (number, word) in numbers.iter_mut().zip(words(mem, ty)) {
+            if let Ok(at) = self.memory.binary_search(&word) {
+                *number = MEMORY + at as u32;
+            }
+        }
+        numbers
+    }
+
+    fn forget(&mut self, reads: [u32; 2]) {
+        for place in reads.into_iter().filter(|&place| place != NO_PLACE) {
+            self.counts[place as usize] -= 1;
+        }
+    }
+
+    /// Whether no other move reads what one writes.
+    fn are_gone(&self, one: &Places) -> bool {
+        one.writes.iter().all(|&place| {
+            let own = one.reads.iter().filter(|&&read| read == place).count();
+            place == NO_PLACE || self.counts[place as usize] == own as u32
+        })
+    }
+}
+
+/// The pieces of eight bytes of a value in memory: base and displacement.
+fn words(mem: Mem, ty: Ty) -> impl Iterator<Item = (u8, i32)> {
+    (0..ty.slots() as i32).map(move |word| (mem.base.0, mem.displacement + 8 * word))
 }
 
 /// Emits one move; between two places in memory through the first scratch register.
@@ -183,16 +287,19 @@ mod tests {
             ty,
         };
         // The vector lies in slots 4 and 3, lower half in 4.
-        let moves = vec![
+        let mut moves = Moves::default();
+        for one in [
             one(4, 20, Ty::I64),
             one(10, 4, Ty::V128),
             one(3, 10, Ty::I64),
             one(20, 30, Ty::F64),
             one(30, 3, Ty::I64),
-        ];
+        ] {
+            moves.push(one);
+        }
         let mut masm = X64Masm::with_features(Default::default());
         let mut spares = 0;
-        emit(&mut masm, moves, |index| {
+        moves.emit(&mut masm, |index| {
             spares = spares.max(index + 1);
             at(40 + 2 * index as i32)
         });

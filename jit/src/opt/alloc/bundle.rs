@@ -4,103 +4,158 @@
 //! first, so that the ways around a loop need no moves. A bundle that finds no register is taken
 //! apart again.
 
-use super::live::{Ranges, overlap};
+use super::live::{LiveRanges, Range, lower, overlap};
 use crate::opt::ir::{Function, Value};
+use crate::opt::lists::Lists;
+use core::cmp::Reverse;
 
 /// Values with more ranges than this in all stay apart: joining them takes time.
 const RANGES_MAX: usize = 256;
 
 /// Values to be placed together, and the positions at which one of them is live.
-#[derive(Debug)]
-pub(super) struct Bundle {
-    pub(super) members: Vec<Value>,
-    pub(super) ranges: Ranges,
+pub(super) struct Bundles {
+    /// The lowest member of each.
+    firsts: Vec<Value>,
+    members: Lists<Value>,
+    /// The bundle of each value that is in one with others.
+    union: Union,
 }
 
-/// Puts every value that has a range into a bundle, those of which `stays_alone` is true into their
-/// own. Ascending by the lowest member.
-pub(super) fn bundles<'f>(
-    function: &Function,
-    ranges: &[Ranges],
-    in_place: impl Fn(Value) -> &'f [Value],
-    stays_alone: impl Fn(Value) -> bool,
-) -> Vec<Bundle> {
-    let mut union = Union {
-        parent: (0..function.nodes.len() as u32).collect(),
-        joined: vec![None; function.nodes.len()],
-        ranges,
-    };
-    for (param, arg) in pairs(function, ranges, in_place) {
-        let joins = |value: Value| !ranges[value.0 as usize].is_empty() && !stays_alone(value);
-        if joins(param) && joins(arg) && function[param].ty == function[arg].ty {
-            union.join(param, arg);
+impl Bundles {
+    /// Puts every value that has a range into a bundle, those of which `stays_alone` is true into
+    /// their own. Ascending by the lowest member.
+    pub(super) fn of<'f>(
+        function: &'f Function,
+        pairs: &Pairs,
+        live: &LiveRanges,
+        in_place: impl Fn(Value) -> &'f [Value],
+        stays_alone: impl Fn(Value) -> bool,
+    ) -> Bundles {
+        let count = function.nodes.len() as u32;
+        let mut union = Union {
+            parent: (0..count).collect(),
+            joined: vec![(0, 0); count as usize],
+            pool: Vec::with_capacity(count as usize),
+            both: Vec::new(),
+        };
+        let joins = |value: Value| !live.of(value).is_empty() && !stays_alone(value);
+        let mut edges = pairs.0.iter().peekable();
+        for (depth, result, operand) in results_in_place(function, live, in_place) {
+            while let Some(&(_, param, arg)) = edges.next_if(|edge| edge.0 >= depth) {
+                if joins(param) && joins(arg) {
+                    union.join(param, arg, live);
+                }
+            }
+            if joins(result) && joins(operand) {
+                union.join(result, operand, live);
+            }
+        }
+        for &(_, param, arg) in edges {
+            if joins(param) && joins(arg) {
+                union.join(param, arg, live);
+            }
+        }
+        let mut firsts = Vec::with_capacity(count as usize);
+        let mut members = Vec::new();
+        for value in (0..count).map(Value) {
+            if live.of(value).is_empty() {
+                continue;
+            }
+            // Roots are the lowest of their bundles.
+            let root = union.root(value.0);
+            if root == value.0 {
+                firsts.push(value);
+            }
+            if union.joined[root as usize].1 != 0 {
+                members.push((root, value));
+            }
+        }
+        let members = Lists::of(count as usize, &members);
+        Bundles {
+            firsts,
+            members,
+            union,
         }
     }
-    let mut place = vec![usize::MAX; function.nodes.len()];
-    let mut bundles: Vec<Bundle> = Vec::new();
-    for value in (0..function.nodes.len() as u32).map(Value) {
-        if ranges[value.0 as usize].is_empty() {
-            continue;
-        }
-        let root = union.root(value.0);
-        let at = &mut place[root as usize];
-        if *at == usize::MAX {
-            *at = bundles.len();
-            bundles.push(Bundle {
-                members: Vec::new(),
-                ranges: union.ranges_of(root).clone(),
-            });
-        }
-        bundles[*at].members.push(value);
+
+    /// The lowest member of each bundle, by which they are known; ascending.
+    pub(super) fn firsts(&self) -> &[Value] {
+        &self.firsts
     }
-    bundles
+
+    /// The values of the bundle with this lowest member; none when it is alone.
+    pub(super) fn members(&self, first: Value) -> &[Value] {
+        self.members.at(first.0)
+    }
+
+    /// The bundle that a value is in with others, or would be alone.
+    pub(super) fn of_value(&self, value: Value) -> Value {
+        Value(self.union.root_of(value.0))
+    }
+
+    /// Where one of the members is live.
+    pub(super) fn ranges<'r>(&'r self, first: Value, live: &'r LiveRanges) -> &'r [Range] {
+        self.union.ranges_of(first.0, live)
+    }
 }
 
-/// Parameters with their arguments, and results with operands in whose place they come to be; those
-/// of the deepest loops first.
-fn pairs<'f>(
-    function: &Function,
-    ranges: &[Ranges],
-    in_place: impl Fn(Value) -> &'f [Value],
-) -> Vec<(Value, Value)> {
-    let mut pairs: Vec<(u32, Value, Value)> = Vec::new();
-    for block in &function.blocks {
-        for edge in block.exit.edges() {
-            let params = &function[edge.to].params;
-            let depth = block.loop_depth;
-            pairs.extend(params.iter().zip(&edge.args).map(|(&p, &a)| (depth, p, a)));
+/// Parameters with their arguments of the same type, those of the deepest loops first.
+pub(super) struct Pairs(Vec<(u32, Value, Value)>);
+
+impl Pairs {
+    pub(super) fn of(function: &Function) -> Pairs {
+        let mut pairs: Vec<(u32, Value, Value)> = Vec::new();
+        for block in &function.blocks {
+            for edge in block.exit.edges() {
+                let params = &function[edge.to].params;
+                let depth = block.loop_depth;
+                let same_type = params
+                    .iter()
+                    .zip(&edge.args)
+                    .filter(|&(&param, &arg)| function[param].ty == function[arg].ty);
+                pairs.extend(same_type.map(|(&param, &arg)| (depth, param, arg)));
+            }
         }
+        pairs.sort_by_key(|pair| Reverse(pair.0));
+        Pairs(pairs)
     }
+}
+
+/// Results with operands in whose place they come to be, in the order of [`Pairs`].
+fn results_in_place<'f>(
+    function: &'f Function,
+    live: &LiveRanges,
+    in_place: impl Fn(Value) -> &'f [Value],
+) -> Vec<(u32, Value, Value)> {
+    let mut pairs = Vec::new();
     for block in &function.blocks {
         for &node in &block.nodes {
             for &operand in in_place(node) {
-                if follows(ranges, operand, node) {
+                if function[node].ty == function[operand].ty && follows(live, operand, node) {
                     pairs.push((block.loop_depth, node, operand));
                 }
             }
         }
     }
-    pairs.sort_by_key(|pair| core::cmp::Reverse(pair.0));
+    pairs.sort_by_key(|pair| Reverse(pair.0));
     pairs
-        .into_iter()
-        .map(|(_, param, arg)| (param, arg))
-        .collect()
 }
 
 /// Whether one value lives until the other comes to be, both without a break.
-fn follows(ranges: &[Ranges], first: Value, second: Value) -> bool {
-    let of = |value: Value| &ranges[value.0 as usize][..];
-    matches!((of(first), of(second)), ([(_, end)], [(start, _)]) if end == start)
+fn follows(live: &LiveRanges, first: Value, second: Value) -> bool {
+    matches!((live.of(first), live.of(second)), ([(_, end)], [(start, _)]) if end == start)
 }
 
-struct Union<'r> {
+struct Union {
     parent: Vec<u32>,
-    /// The ranges of roots that stand for several values.
-    joined: Vec<Option<Ranges>>,
-    ranges: &'r [Ranges],
+    /// The ranges of roots that stand for several values: where they begin in `pool`, and how many.
+    joined: Vec<(u32, u32)>,
+    pool: Vec<Range>,
+    /// Where two lists are put together.
+    both: Vec<Range>,
 }
 
-impl Union<'_> {
+impl Union {
     fn root(&mut self, mut value: u32) -> u32 {
         while self.parent[value as usize] != value {
             let above = self.parent[value as usize];
@@ -110,25 +165,52 @@ impl Union<'_> {
         value
     }
 
-    fn ranges_of(&self, root: u32) -> &Ranges {
-        let joined = self.joined[root as usize].as_ref();
-        joined.unwrap_or(&self.ranges[root as usize])
+    fn root_of(&self, mut value: u32) -> u32 {
+        while self.parent[value as usize] != value {
+            value = self.parent[value as usize];
+        }
+        value
     }
 
-    fn join(&mut self, a: Value, b: Value) {
+    fn ranges_of<'r>(&'r self, root: u32, live: &'r LiveRanges) -> &'r [Range] {
+        match self.joined[root as usize] {
+            (_, 0) => live.of(Value(root)),
+            (start, count) => &self.pool[start as usize..(start + count) as usize],
+        }
+    }
+
+    fn join(&mut self, a: Value, b: Value, live: &LiveRanges) {
         let (a, b) = (self.root(a.0), self.root(b.0));
         if a == b {
             return;
         }
-        let (first, second) = (self.ranges_of(a), self.ranges_of(b));
-        if first.len() + second.len() > RANGES_MAX || overlap(first, second) {
-            return;
+        let mut both = core::mem::take(&mut self.both);
+        let (first, second) = (self.ranges_of(a, live), self.ranges_of(b, live));
+        if first.len() + second.len() <= RANGES_MAX && !overlap(first, second) {
+            merge(first, second, &mut both);
+            let start = self.pool.len() as u32;
+            self.pool.extend_from_slice(&both);
+            let (kept, gone) = (a.min(b), a.max(b));
+            self.parent[gone as usize] = kept;
+            self.joined[kept as usize] = (start, both.len() as u32);
         }
-        let mut both: Ranges = first.iter().chain(second).copied().collect();
-        both.sort_unstable();
-        let (kept, gone) = (a.min(b), a.max(b));
-        self.parent[gone as usize] = kept;
-        self.joined[gone as usize] = None;
-        self.joined[kept as usize] = Some(both);
+        self.both = both;
     }
+}
+
+/// Puts two ascending lists into one; is quick if one of them is short.
+fn merge(first: &[Range], second: &[Range], both: &mut Vec<Range>) {
+    let (short, mut long) = if first.len() < second.len() {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    both.clear();
+    for &range in short {
+        let (before, after) = long.split_at(lower(long, |other| other < range));
+        both.extend_from_slice(before);
+        both.push(range);
+        long = after;
+    }
+    both.extend_from_slice(long);
 }

@@ -1,9 +1,9 @@
 //! Registers in fixed roles: those that an operation overwrites, and those in which arguments
 //! arrive and leave.
 
-use super::live::{Lines, Ranges};
+use super::live::Range;
 use super::{Home, Machine};
-use crate::abi::{Abi, Place};
+use crate::abi::{self, Place};
 use crate::masm::{Clobber, FixedRoles, Gpr};
 use crate::opt::ir::{Callee, Exit, Function, Node, Op, Value};
 
@@ -24,7 +24,7 @@ pub(crate) fn clobbers(
 }
 
 /// A place where a register is overwritten.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Clobbering {
     start: u32,
     end: u32,
@@ -34,69 +34,82 @@ struct Clobbering {
     result: Value,
 }
 
-/// Where one register is overwritten.
-#[derive(Debug, Default)]
+/// Where registers are overwritten.
+#[derive(Debug)]
 pub(super) struct Clobbered {
-    /// Positions, half open and ascending.
-    places: Vec<Clobbering>,
+    /// By the number of the register; positions are half open and ascending.
+    places: Vec<(Gpr, Vec<Clobbering>)>,
 }
 
 impl Clobbered {
-    /// Whether values that are live in these ranges, one at a time, cannot have the register.
-    pub(super) fn forbids(&self, values: &[Value], ranges: &Ranges) -> bool {
-        ranges.iter().any(|&(start, end)| {
-            let first = self.places.partition_point(|place| place.end <= start);
-            self.places[first..]
-                .iter()
-                .take_while(|place| place.start < end)
-                .any(|place| !values.contains(&place.exempt) || values.contains(&place.result))
-        })
-    }
-}
-
-/// Where a register is overwritten.
-pub(super) fn clobbered(
-    function: &Function,
-    lines: &Lines,
-    machine: Machine<'_>,
-    register: Gpr,
-) -> Clobbered {
-    let mut clobbered = Clobbered::default();
-    if !machine.file.rare.contains(&register) {
-        return clobbered;
-    }
-    for block in function.block_ids() {
-        for (i, &node) in function[block].nodes.iter().enumerate() {
-            let data = &function[node];
-            let clobbers = clobbers(function, machine, data);
-            for clobber in clobbers.iter().filter(|c| c.register == register) {
-                let at = lines.node(block, i);
-                let (end, result) = if clobber.may_hold_result {
-                    (at + 1, Value::NONE)
-                } else {
-                    (at + 2, node)
-                };
-                // An operand that is both is read too late.
-                let is_second = clobber.may_hold_second && data.args[0] != data.args[1];
-                let exempt = if is_second { data.args[1] } else { Value::NONE };
-                clobbered.places.push(Clobbering {
-                    start: at,
-                    end,
-                    exempt,
-                    result,
-                });
-            }
+    pub(super) fn new(machine: Machine<'_>) -> Clobbered {
+        let rare = machine.file.rare.iter();
+        Clobbered {
+            places: rare.map(|&gpr| (gpr, Vec::new())).collect(),
         }
     }
-    clobbered
+
+    /// Notes what a node overwrites at a position. Calls `wish` with the values that may be in a
+    /// register all the same.
+    pub(super) fn note(
+        &mut self,
+        function: &Function,
+        machine: Machine<'_>,
+        (node, at): (Value, u32),
+        mut wish: impl FnMut(Value, Gpr),
+    ) {
+        let data = &function[node];
+        for clobber in clobbers(function, machine, data) {
+            if clobber.may_hold_second {
+                wish(data.args[1], clobber.register);
+            }
+            let mut places = self.places.iter_mut();
+            let Some((_, places)) = places.find(|entry| entry.0 == clobber.register) else {
+                continue;
+            };
+            let (end, result) = if clobber.may_hold_result {
+                (at + 1, Value::NONE)
+            } else {
+                (at + 2, node)
+            };
+            // An operand that is both is read too late.
+            let is_second = clobber.may_hold_second && data.args[0] != data.args[1];
+            places.push(Clobbering {
+                start: at,
+                end,
+                exempt: if is_second { data.args[1] } else { Value::NONE },
+                result,
+            });
+        }
+    }
+
+    /// Whether values that are live in these ranges, one at a time, cannot have the register.
+    pub(super) fn forbids(
+        &self,
+        register: Gpr,
+        is_member: impl Fn(Value) -> bool,
+        ranges: &[Range],
+    ) -> bool {
+        let Some((_, places)) = self.places.iter().find(|entry| entry.0 == register) else {
+            return false;
+        };
+        !places.is_empty()
+            && ranges.iter().any(|&(start, end)| {
+                let first = places.partition_point(|place| place.end <= start);
+                places[first..]
+                    .iter()
+                    .take_while(|place| place.start < end)
+                    .any(|place| !is_member(place.exempt) || is_member(place.result))
+            })
+    }
 }
 
 /// The registers that calls and the function's own convention would put values into.
-pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>> {
-    let mut wishes: Vec<Vec<Home>> = vec![Vec::new(); function.nodes.len()];
+pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<(u32, Home)> {
+    let mut wishes = Vec::new();
     let mut wish = |value: Value, place: Place| match place {
-        Place::Gpr(gpr) => wishes[value.0 as usize].push(Home::Gpr(gpr)),
-        Place::Fpr(fpr) => wishes[value.0 as usize].push(Home::Fpr(fpr)),
+        Place::Gpr(gpr) => wishes.push((value.0, Home::Gpr(gpr))),
+        Place::Fpr(fpr) => wishes.push((value.0, Home::Fpr(fpr))),
         Place::Stack(_) => {}
     };
     for (&param, &place) in function.blocks[0].params.iter().zip(machine.params) {
@@ -104,22 +117,18 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
     }
     let mut call = |index: usize| {
         let site = &function.calls[index];
-        if matches!(site.callee, Callee::Helper(..)) {
-            return;
-        }
         let args = match site.callee {
+            Callee::Helper(..) => return,
             Callee::Reference | Callee::Imported => {
                 wish(site.args[0], Place::Gpr(machine.file.callee));
                 &site.args[1..]
             }
-            Callee::Defined(_) | Callee::Helper(..) => &site.args,
+            Callee::Defined(_) => &site.args,
         };
-        for (&arg, place) in args
-            .iter()
-            .zip(Abi::of(&site.signature(), machine.file).params)
-        {
-            wish(arg, place);
-        }
+        let places = abi::params(&site.params, machine.file);
+        args.iter()
+            .zip(places)
+            .for_each(|(&arg, place)| wish(arg, place));
     };
     for block in &function.blocks {
         for &node in &block.nodes {
@@ -130,16 +139,6 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<Vec<Home>
         }
         if let Exit::TailCall(index) = block.exit {
             call(index as usize);
-        }
-    }
-    for block in &function.blocks {
-        for &node in &block.nodes {
-            let data = &function[node];
-            for clobber in clobbers(function, machine, data) {
-                if clobber.may_hold_second {
-                    wishes[data.args[1].0 as usize].push(Home::Gpr(clobber.register));
-                }
-            }
         }
     }
     wishes

@@ -4,9 +4,14 @@
 //! its operands at `start + 2 (i + 1)` and defines its result one later, and the end uses its
 //! operands at [`Lines::exit`]. So an operand that dies and a result of one node can share a
 //! register.
+//!
+//! Most values are used in their own block only. For the others sets of bits flow backwards through
+//! the blocks until nothing changes; what begins and ends to be live is then read off the sets of
+//! one block after the other. Each set is of some values that are defined near each other, and
+//! flows through the blocks only in which these may be live.
 
 use crate::opt::ir::{BlockId, Function, Op, Value};
-use std::collections::BTreeMap;
+use crate::opt::lists::Lists;
 
 /// Positions of the blocks.
 #[derive(Debug)]
@@ -30,182 +35,409 @@ impl Lines {
         self.starts[block.0 as usize]
     }
 
-    /// Where node `i` of a block uses its operands.
-    pub(crate) fn node(&self, block: BlockId, i: usize) -> u32 {
-        self.start(block) + 2 * (i as u32 + 1)
-    }
-
     pub(crate) fn exit(&self, block: BlockId) -> u32 {
         self.starts[block.0 as usize + 1] - 2
     }
 
-    /// The first position behind a block.
-    pub(crate) fn end(&self, block: BlockId) -> u32 {
-        self.starts[block.0 as usize + 1]
+    /// The first position behind all blocks.
+    pub(crate) fn end(&self) -> u32 {
+        self.starts[self.starts.len() - 1]
     }
 }
 
-/// The positions at which a value is live: ascending, disjoint, half open.
-pub(crate) type Ranges = Vec<(u32, u32)>;
+/// Positions from the first to before the second.
+pub(crate) type Range = (u32, u32);
 
-/// What is asked of the live ranges: which values have one, and what nodes really use.
-pub(crate) trait Uses {
-    /// Whether a value needs a place while it is live.
-    fn is_placed(&self, value: Value) -> bool;
-    /// Calls `f` with every value that a node reads when it is emitted.
-    fn node_uses(&self, node: Value, f: &mut dyn FnMut(Value));
-    /// The same for the end of a block, arguments of edges included.
-    fn exit_uses(&self, block: BlockId, f: &mut dyn FnMut(Value));
+/// The positions at which each value is live: ascending, disjoint, half open, and not touching.
+#[derive(Debug)]
+pub(crate) struct LiveRanges {
+    ranges: Lists<Range>,
 }
 
-/// Computes the live ranges of all values.
-pub(crate) fn ranges(function: &Function, lines: &Lines, uses: &dyn Uses) -> Vec<Ranges> {
-    let count = function.nodes.len();
-    // Last use per value and block, in the order of blocks.
-    let mut used_in: Vec<Vec<(BlockId, u32)>> = vec![Vec::new(); count];
-    let mut defined: Vec<(BlockId, u32)> = vec![(BlockId(u32::MAX), 0); count];
-    for block in function.block_ids() {
-        let data = &function[block];
-        for &param in &data.params {
-            defined[param.0 as usize] = (block, lines.start(block));
-        }
-        let mut note = |value: Value, at: u32| {
-            let list = &mut used_in[value.0 as usize];
-            match list.last_mut() {
-                Some(last) if last.0 == block => last.1 = at,
-                _ => list.push((block, at)),
-            }
-        };
-        for (i, &node) in data.nodes.iter().enumerate() {
-            let at = lines.node(block, i);
-            uses.node_uses(node, &mut |value| note(value, at));
-        }
-        let at = lines.exit(block);
-        uses.exit_uses(block, &mut |value| note(value, at));
-        let mut call_at = 0;
-        for (i, &node) in data.nodes.iter().enumerate() {
-            let at = lines.node(block, i) + 1;
-            if function[node].op == Op::Call {
-                call_at = at;
-            }
-            // The results of a call come to be at once.
-            let is_result = function[node].op == Op::CallResult;
-            defined[node.0 as usize] = (block, if is_result { call_at } else { at });
-        }
+impl LiveRanges {
+    pub(crate) fn of(&self, value: Value) -> &[Range] {
+        self.ranges.at(value.0)
     }
-    let mut predecessors: Vec<Vec<BlockId>> = vec![Vec::new(); function.blocks.len()];
-    for block in function.block_ids() {
-        for edge in function[block].exit.edges() {
-            let list = &mut predecessors[edge.to.0 as usize];
-            if list.last() != Some(&block) {
-                list.push(block);
-            }
-        }
-    }
-    let mut ranges = vec![Ranges::new(); count];
-    // Which value each block was last found to be live into, and out of.
-    let mut live_in = vec![u32::MAX; function.blocks.len()];
-    let mut work: Vec<BlockId> = Vec::new();
-    for value in (0..count as u32).map(Value) {
-        let (home, start) = defined[value.0 as usize];
-        if home.0 == u32::MAX || !uses.is_placed(value) {
-            continue;
-        }
-        let mut last_at_home = start + 1;
-        let mut leaves_home = false;
-        let list = &mut ranges[value.0 as usize];
-        for &(block, at) in &used_in[value.0 as usize] {
-            if block == home && at >= start {
-                last_at_home = last_at_home.max(at + 1);
-                continue;
-            }
-            list.push((lines.start(block), at + 1));
-            if core::mem::replace(&mut live_in[block.0 as usize], value.0) != value.0 {
-                work.push(block);
-            }
-        }
-        while let Some(block) = work.pop() {
-            for &from in &predecessors[block.0 as usize] {
-                if from == home {
-                    leaves_home = true;
-                    continue;
-                }
-                list.push((lines.start(from), lines.end(from)));
-                if core::mem::replace(&mut live_in[from.0 as usize], value.0) != value.0 {
-                    work.push(from);
+}
+
+/// The ways between blocks.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    successors: Lists<u32>,
+    /// Edges from blocks to those before them, or to themselves, in the order of the former.
+    ways_back: Vec<(u32, u32)>,
+    /// The last block that leads back to each.
+    last_way_back: Vec<u32>,
+}
+
+impl Graph {
+    pub(crate) fn of(function: &Function) -> Graph {
+        let count = function.blocks.len();
+        let mut ways: Vec<(u32, u32)> = Vec::with_capacity(2 * count);
+        for block in function.block_ids() {
+            let start = ways.len();
+            for edge in function[block].exit.edges() {
+                // Tables name few blocks often.
+                let way = (block.0, edge.to.0);
+                if !ways[start..]
+                    .iter()
+                    .rev()
+                    .take(4)
+                    .any(|&other| other == way)
+                {
+                    ways.push(way);
                 }
             }
         }
-        let end = if leaves_home {
-            lines.end(home)
-        } else {
-            last_at_home
-        };
-        list.push((start, end));
-        normalise(list);
-    }
-    ranges
-}
-
-/// Sorts ranges and joins those that touch.
-fn normalise(ranges: &mut Ranges) {
-    ranges.sort_unstable();
-    let mut kept = 0;
-    for i in 1..ranges.len() {
-        let (start, end) = ranges[i];
-        if start <= ranges[kept].1 {
-            ranges[kept].1 = ranges[kept].1.max(end);
-        } else {
-            kept += 1;
-            ranges[kept] = (start, end);
+        let mut ways_back = ways.clone();
+        ways_back.retain(|&(from, to)| to <= from);
+        let mut last_way_back = vec![0; count];
+        for &(from, to) in &ways_back {
+            last_way_back[to as usize] = from;
+        }
+        Graph {
+            successors: Lists::of(count, &ways),
+            ways_back,
+            last_way_back,
         }
     }
-    ranges.truncate(kept + 1);
 }
 
-/// The positions at which a register or slot is taken.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Taken {
-    /// Ends of ranges by their starts; they are disjoint.
-    ranges: BTreeMap<u32, u32>,
+/// The last use of a value in a block that is not its own.
+#[derive(Clone, Copy, Debug)]
+struct Use {
+    block: u32,
+    value: Value,
+    at: u32,
 }
 
-impl Taken {
-    pub(crate) fn is_free(&self, ranges: &Ranges) -> bool {
-        ranges.iter().all(|&(start, end)| {
-            let before = self.ranges.range(..end).next_back();
-            before.is_none_or(|(_, &taken)| taken <= start)
-        })
+/// A value that is to get a range.
+#[derive(Clone, Copy, Debug)]
+struct Definition {
+    block: BlockId,
+    at: u32,
+    /// Its last use in its block, or the definition.
+    last: u32,
+    /// The latest of its uses elsewhere.
+    elsewhere: u32,
+}
+
+const NOWHERE: Definition = Definition {
+    block: BlockId(u32::MAX),
+    at: 0,
+    last: 0,
+    elsewhere: u32::MAX,
+};
+
+/// Definitions and uses, told in the order of positions, to find live ranges from.
+#[derive(Debug)]
+pub(crate) struct Uses {
+    defined: Vec<Definition>,
+    elsewhere: Vec<Use>,
+}
+
+impl Uses {
+    /// Of this many values.
+    pub(crate) fn new(count: usize) -> Uses {
+        Uses {
+            defined: vec![NOWHERE; count],
+            elsewhere: Vec::with_capacity(count),
+        }
     }
 
-    /// Takes ranges that are free.
-    pub(crate) fn take(&mut self, ranges: &Ranges) {
-        self.ranges.extend(ranges.iter().copied());
+    /// A value that is to get a range is defined.
+    pub(crate) fn define(&mut self, value: Value, block: BlockId, at: u32) {
+        self.defined[value.0 as usize] = Definition {
+            block,
+            at,
+            last: at,
+            elsewhere: u32::MAX,
+        };
+    }
+
+    /// A value is read; nothing happens if it gets no range.
+    pub(crate) fn note(&mut self, value: Value, block: BlockId, at: u32) {
+        let definition = &mut self.defined[value.0 as usize];
+        if definition.block == block {
+            definition.last = definition.last.max(at);
+            return;
+        }
+        if definition.block == NOWHERE.block {
+            return;
+        }
+        match self.elsewhere.get_mut(definition.elsewhere as usize) {
+            Some(last) if last.block == block.0 => last.at = at,
+            _ => {
+                definition.elsewhere = self.elsewhere.len() as u32;
+                let block = block.0;
+                self.elsewhere.push(Use { block, value, at });
+            }
+        }
+    }
+
+    /// Computes the live ranges.
+    pub(crate) fn ranges(self, function: &Function, graph: &Graph, lines: &Lines) -> LiveRanges {
+        let Uses {
+            mut defined,
+            elsewhere,
+        } = self;
+        let count = defined.len();
+        let mut ranges: Vec<(u32, Range)> = Vec::with_capacity(count);
+        // Values that are used elsewhere: those that are soon dead, and others.
+        let (mut near, mut far) = (Vec::new(), Vec::new());
+        for block in &function.blocks {
+            for &value in block.params.iter().chain(&block.nodes) {
+                let definition = &defined[value.0 as usize];
+                if let Some(last) = elsewhere.get(definition.elsewhere as usize) {
+                    let is_near = last.block - definition.block.0 <= NEAR;
+                    let list = if is_near { &mut near } else { &mut far };
+                    list.push(value);
+                } else if definition.block != NOWHERE.block {
+                    ranges.push((value.0, (definition.at, definition.last + 1)));
+                }
+            }
+        }
+        if elsewhere.is_empty() {
+            return LiveRanges {
+                ranges: Lists::of(count, &ranges),
+            };
+        }
+        let globals = near.iter().chain(&far);
+        for (number, value) in globals.enumerate() {
+            defined[value.0 as usize].elsewhere = number as u32;
+        }
+        let number = |one: &Use| {
+            let number = defined[one.value.0 as usize].elsewhere;
+            (number, (one.block, one.at))
+        };
+        let numbered: Vec<(u32, (u32, u32))> = elsewhere.iter().map(number).collect();
+        let blocks = function.blocks.len();
+        let mut flow = Flow {
+            graph,
+            lines,
+            defined: &defined,
+            uses: Lists::of(near.len() + far.len(), &numbered),
+            live_in: vec![EMPTY; blocks],
+            live_out: vec![EMPTY; blocks],
+            own: vec![EMPTY; blocks],
+        };
+        let mut first = 0;
+        for values in near.chunks(SET_BITS).chain(far.chunks(SET_BITS)) {
+            flow.run(values, first, &mut ranges);
+            first += values.len() as u32;
+        }
+        LiveRanges {
+            ranges: Lists::of(count, &ranges),
+        }
     }
 }
 
-/// Whether two lists of ranges have a position in common.
-pub(crate) fn overlap(a: &[(u32, u32)], b: &[(u32, u32)]) -> bool {
-    let (mut i, mut j) = (0, 0);
-    while i < a.len() && j < b.len() {
-        if a[i].1 <= b[j].0 {
-            i += 1;
-        } else if b[j].1 <= a[i].0 {
-            j += 1;
-        } else {
-            return true;
+/// How many blocks behind its own the last block may be that uses a value which is soon dead.
+const NEAR: u32 = 64;
+
+/// Values in a set.
+const SET_BITS: usize = 64 * EMPTY.len();
+
+/// A bit per value.
+type Set = [u64; 4];
+
+const EMPTY: Set = [0; 4];
+
+/// What is needed to find where the values are live that are used in several blocks.
+struct Flow<'f> {
+    graph: &'f Graph,
+    lines: &'f Lines,
+    defined: &'f [Definition],
+    /// The block and the position of the last use there, by the number of the value.
+    uses: Lists<(u32, u32)>,
+    /// Of each block; empty between two runs, as are the next two.
+    live_in: Vec<Set>,
+    live_out: Vec<Set>,
+    /// What each block defines.
+    own: Vec<Set>,
+}
+
+impl Flow<'_> {
+    /// Adds the ranges of some values, which are numbered from `first` on.
+    fn run(&mut self, values: &[Value], first: u32, ranges: &mut Vec<(u32, Range)>) {
+        let mut start = u32::MAX;
+        let mut last = 0;
+        for (bit, &value) in values.iter().enumerate() {
+            let block = self.defined[value.0 as usize].block.0;
+            start = start.min(block);
+            self.own[block as usize][bit / 64] |= 1 << (bit % 64);
+            for &(block, _) in self.uses.at(first + bit as u32) {
+                last = last.max(block);
+                self.live_in[block as usize][bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        // What is live in a loop, but not from it, is live until its end.
+        let mut block = start + 1;
+        while block <= last {
+            last = last.max(self.graph.last_way_back[block as usize]);
+            block += 1;
+        }
+        self.backwards(start, last);
+        self.read(values, first, (start, last), ranges);
+        let blocks = start as usize..=last as usize;
+        for sets in [&mut self.live_in, &mut self.live_out, &mut self.own] {
+            sets[blocks.clone()].fill(EMPTY);
+        }
+    }
+
+    /// Finds what is live in the blocks from `start` to `last`.
+    fn backwards(&mut self, start: u32, last: u32) {
+        let ways_back = &self.graph.ways_back;
+        let first_way = ways_back.partition_point(|way| way.0 < start);
+        let last_way = ways_back.partition_point(|way| way.0 <= last);
+        let ways_back = &ways_back[first_way..last_way];
+        loop {
+            for block in (start..=last).rev() {
+                let mut out = EMPTY;
+                for &to in self.graph.successors.at(block) {
+                    if (start..=last).contains(&to) {
+                        let live = &self.live_in[to as usize];
+                        out.iter_mut()
+                            .zip(live)
+                            .for_each(|(out, live)| *out |= live);
+                    }
+                }
+                let live = &mut self.live_in[block as usize];
+                let own = &self.own[block as usize];
+                for ((live, out), own) in live.iter_mut().zip(&out).zip(own) {
+                    *live |= out & !own;
+                }
+                self.live_out[block as usize] = out;
+            }
+            // Ways back bring what is live in a loop's header to blocks behind it.
+            let is_known = |&(from, to): &(u32, u32)| {
+                let (live, out) = (&self.live_in[to as usize], &self.live_out[from as usize]);
+                live.iter().zip(out).all(|(live, out)| live & !out == 0)
+            };
+            if ways_back.iter().filter(|way| way.1 >= start).all(is_known) {
+                return;
+            }
+        }
+    }
+
+    /// Walks over the blocks and notes where each value begins and ends to be live.
+    fn read(
+        &self,
+        values: &[Value],
+        first: u32,
+        (start, last): (u32, u32),
+        ranges: &mut Vec<(u32, Range)>,
+    ) {
+        // Since when each is live, and how many of its uses lie behind.
+        let mut since = [0_u32; SET_BITS];
+        let mut used = [0_u32; SET_BITS];
+        let mut open = EMPTY;
+        for block in start..=last {
+            let (live, out) = (
+                &self.live_in[block as usize],
+                &self.live_out[block as usize],
+            );
+            let own = &self.own[block as usize];
+            let at = self.lines.starts[block as usize];
+            for word in 0..open.len() {
+                let begin = 64 * word;
+                each_bit(open[word] & !live[word], |bit| {
+                    ranges.push((values[begin + bit].0, (since[begin + bit], at)));
+                });
+                each_bit(live[word] & !open[word], |bit| since[begin + bit] = at);
+                each_bit(live[word] & !out[word], |bit| {
+                    let bit = begin + bit;
+                    let uses = self.uses.at(first + bit as u32);
+                    let used = &mut used[bit];
+                    while uses[*used as usize].0 < block {
+                        *used += 1;
+                    }
+                    let end = uses[*used as usize].1 + 1;
+                    ranges.push((values[bit].0, (since[bit], end)));
+                });
+                // They are live at the end, or nothing could use them elsewhere.
+                each_bit(own[word], |bit| {
+                    let definition = &self.defined[values[begin + bit].0 as usize];
+                    since[begin + bit] = definition.at;
+                });
+                open[word] = out[word];
+            }
+        }
+        let end = self.lines.starts[last as usize + 1];
+        for (word, &open) in open.iter().enumerate() {
+            each_bit(open, |bit| {
+                let bit = 64 * word + bit;
+                ranges.push((values[bit].0, (since[bit], end)));
+            });
+        }
+    }
+}
+
+fn each_bit(mut word: u64, mut f: impl FnMut(usize)) {
+    while word != 0 {
+        f(word.trailing_zeros() as usize);
+        word &= word - 1;
+    }
+}
+
+/// Whether two lists of ranges have a position in common; is quick if one of them is short.
+pub(crate) fn overlap(a: &[Range], b: &[Range]) -> bool {
+    let (short, mut long) = if a.len() < b.len() { (a, b) } else { (b, a) };
+    for &(start, end) in short {
+        long = &long[lower(long, |other| other.1 <= start)..];
+        match long.first() {
+            Some(next) if next.0 < end => return true,
+            Some(_) => {}
+            None => return false,
         }
     }
     false
 }
 
-/// Whether a value is live across one of these positions, of calls.
-pub(crate) fn crosses(ranges: &[(u32, u32)], calls: &[u32]) -> bool {
-    ranges.iter().any(|&(start, end)| {
-        // A call at `c` is crossed when the value is live before and after it.
-        let first = calls.partition_point(|&call| call < start);
-        calls.get(first).is_some_and(|&call| call + 1 < end)
-    })
+/// How many ranges come before all others, looking far only if there are many.
+pub(crate) fn lower(ranges: &[Range], is_before: impl Fn(Range) -> bool) -> usize {
+    let mut step = 1;
+    while step < ranges.len() && is_before(ranges[step - 1]) {
+        step *= 2;
+    }
+    let first = step / 2;
+    let last = step.min(ranges.len());
+    first + ranges[first..last].partition_point(|&range| is_before(range))
+}
+
+/// The positions of calls, a bit each.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    bits: Vec<u64>,
+}
+
+impl Calls {
+    /// None, of positions up to `end`.
+    pub(crate) fn none(end: u32) -> Calls {
+        Calls {
+            bits: vec![0; end as usize / 64 + 1],
+        }
+    }
+
+    pub(crate) fn insert(&mut self, at: u32) {
+        self.bits[at as usize / 64] |= 1 << (at % 64);
+    }
+
+    /// Whether a value that is live in these ranges is so across a call: before and after it.
+    pub(crate) fn crossed_by(&self, ranges: &[Range]) -> bool {
+        ranges.iter().any(|&(start, end)| {
+            // At the last position it is not live after a call.
+            let end = end - 1;
+            let (first, last) = (start as usize / 64, end as usize / 64);
+            let below = |at: u32| (1_u64 << (at % 64)) - 1;
+            if first == last {
+                return self.bits[first] & below(end) & !below(start) != 0;
+            }
+            self.bits[first] & !below(start) != 0
+                || self.bits[last] & below(end) != 0
+                || self.bits[first + 1..last].iter().any(|&bits| bits != 0)
+        })
+    }
 }
 
 /// Constants and pinned registers have no place of their own.

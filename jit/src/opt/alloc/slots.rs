@@ -1,107 +1,182 @@
 //! Frame slots of spilled values.
 
-use super::hints;
-use super::live::{self, Lines, Taken, Uses};
+use super::live::{Graph, Lines, Range, Uses};
 use super::spill::{self, Spill};
+use super::taken::Taken;
 use crate::opt::ir::{BlockId, Function, Op, Value};
+use crate::opt::lists::Lists;
 
-/// What is in slots.
-struct InSlots<'f> {
+/// Where spilled values are defined, and read from their slots.
+struct Scan<'f> {
     function: &'f Function,
     sunk: &'f [bool],
     spills: &'f [Spill],
+    block: BlockId,
+    uses: Uses,
 }
 
-impl InSlots<'_> {
+impl Scan<'_> {
     fn is_spilled(&self, value: Value) -> bool {
         spill::is_spilled(self.function, self.spills, value)
     }
 
+    fn define(&mut self, value: Value, at: u32) {
+        if self.is_spilled(value) {
+            self.uses.define(value, self.block, at);
+        }
+    }
+
     /// What a node reads from slots for those that are part of it.
-    fn sunk_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
-        self.function.for_each_arg(node, |arg| {
+    fn sunk_uses(&mut self, node: Value, at: u32) {
+        let function = self.function;
+        function.for_each_arg(node, |arg| {
             if self.sunk[arg.0 as usize] {
-                match self.function[arg].op {
-                    Op::Reload => f(self.function[arg].args[0]),
-                    _ => self.sunk_uses(arg, f),
+                match function[arg].op {
+                    Op::Reload => self.uses.note(function[arg].args[0], self.block, at),
+                    _ => self.sunk_uses(arg, at),
                 }
             }
         });
     }
-}
 
-impl Uses for InSlots<'_> {
-    fn is_placed(&self, value: Value) -> bool {
-        self.is_spilled(value)
-    }
-
-    fn node_uses(&self, node: Value, f: &mut dyn FnMut(Value)) {
+    fn node(&mut self, node: Value, at: u32) {
         if self.sunk[node.0 as usize] {
             return;
         }
-        match self.function[node].op {
-            Op::Reload | Op::Call => self.function.for_each_arg(node, |arg| {
-                if self.is_spilled(arg) {
-                    f(arg);
-                }
-            }),
-            _ => self.sunk_uses(node, f),
+        let function = self.function;
+        match function[node].op {
+            Op::Reload | Op::Call => {
+                let (uses, block) = (&mut self.uses, self.block);
+                function.for_each_arg(node, |arg| uses.note(arg, block, at));
+            }
+            _ => self.sunk_uses(node, at),
         }
     }
 
-    fn exit_uses(&self, block: BlockId, f: &mut dyn FnMut(Value)) {
-        self.function.for_each_exit_arg(block, |arg| {
-            if self.is_spilled(arg) {
-                f(arg);
-            }
-        });
+    fn exit(&mut self, at: u32) {
+        let (uses, block) = (&mut self.uses, self.block);
+        self.function
+            .for_each_exit_arg(block, |arg| uses.note(arg, block, at));
         if let Some(cond) = self.function[block].exit.condition()
             && self.sunk[cond.0 as usize]
         {
-            self.sunk_uses(cond, f);
+            self.sunk_uses(cond, at);
         }
     }
 }
 
-/// Gives frame slots to the spilled values: shared by those that are never live together, and the
-/// same for parameters and their arguments where that is possible.
-pub(super) fn assign(
-    function: &Function,
-    lines: &Lines,
-    sunk: &[bool],
-    spills: &[Spill],
-) -> (Vec<Option<u32>>, u32) {
-    let uses = InSlots {
+fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> Uses {
+    let mut scan = Scan {
         function,
         sunk,
         spills,
+        block: BlockId(0),
+        uses: Uses::new(function.nodes.len()),
     };
-    let ranges = live::ranges(function, lines, &uses);
-    let hints = hints(function);
+    for block in function.block_ids() {
+        scan.block = block;
+        let mut at = lines.start(block);
+        for &param in &function[block].params {
+            scan.define(param, at);
+        }
+        let mut call_at = at;
+        for &node in &function[block].nodes {
+            at += 2;
+            scan.node(node, at);
+            match function[node].op {
+                // The results of a call come to be at once.
+                Op::CallResult => scan.define(node, call_at + 1),
+                Op::Call => call_at = at,
+                _ => scan.define(node, at + 1),
+            }
+        }
+        scan.exit(lines.exit(block));
+    }
+    scan.uses
+}
+
+/// Gives frame slots to the spilled values: shared by those that are never live together, and the
+/// same for those that hint at each other where that is possible.
+pub(super) fn assign(
+    function: &Function,
+    graph: &Graph,
+    lines: &Lines,
+    hints: &Lists<Value>,
+    sunk: &[bool],
+    spills: &[Spill],
+) -> (Vec<Option<u32>>, u32) {
     let mut slots: Vec<Option<u32>> = vec![None; function.nodes.len()];
-    // What is taken of each slot.
-    let mut taken: Vec<Taken> = Vec::new();
+    if spills.iter().all(|&spill| spill == Spill::No) {
+        return (slots, 0);
+    }
+    let live = uses(function, lines, sunk, spills).ranges(function, graph, lines);
+    let mut frame = Frame {
+        groups: Vec::new(),
+        end: lines.end(),
+        count: 0,
+    };
     for value in (0..function.nodes.len() as u32).map(Value) {
-        let ranges = &ranges[value.0 as usize];
+        let ranges = live.of(value);
         if ranges.is_empty() {
             continue;
         }
-        let width = function[value].ty.slots() as usize;
-        let is_free = |taken: &[Taken], at: usize| {
-            (at..at + width).all(|slot| taken.get(slot).is_none_or(|t| t.is_free(ranges)))
-        };
-        let hinted = hints[value.0 as usize]
+        let is_wide = function[value].ty.slots() == 2;
+        let hinted = hints
+            .at(value.0)
             .iter()
             .filter_map(|other| slots[other.0 as usize])
-            .map(|slot| slot as usize)
-            .find(|&slot| is_free(&taken, slot));
-        let slot = hinted.or_else(|| (0..taken.len()).find(|&slot| is_free(&taken, slot)));
-        let slot = slot.unwrap_or(taken.len());
-        taken.resize(taken.len().max(slot + width), Taken::default());
-        for slot in &mut taken[slot..slot + width] {
-            slot.take(ranges);
-        }
-        slots[value.0 as usize] = Some(slot as u32);
+            .find(|&slot| frame.is_free(slot, is_wide, ranges));
+        let slot = hinted.unwrap_or_else(|| frame.first_free(is_wide, ranges));
+        frame.take(slot, is_wide, ranges);
+        slots[value.0 as usize] = Some(slot);
     }
-    (slots, taken.len() as u32)
+    (slots, frame.count)
+}
+
+/// What is taken of each slot, in groups of 64.
+struct Frame {
+    groups: Vec<Taken>,
+    /// The position behind all others.
+    end: u32,
+    /// How many slots there are so far.
+    count: u32,
+}
+
+impl Frame {
+    /// The free slots of a group, or, for wide values, those with a free one above.
+    fn free(&self, group: usize, is_wide: bool, ranges: &[Range]) -> u64 {
+        let within = |group: usize| {
+            let taken = self.groups.get(group);
+            taken.map_or(0, |taken| taken.within(ranges, u64::MAX))
+        };
+        let taken = within(group);
+        if is_wide {
+            !(taken | taken >> 1 | within(group + 1) << 63)
+        } else {
+            !taken
+        }
+    }
+
+    fn is_free(&self, slot: u32, is_wide: bool, ranges: &[Range]) -> bool {
+        self.free(slot as usize / 64, is_wide, ranges) >> (slot % 64) & 1 == 1
+    }
+
+    fn first_free(&self, is_wide: bool, ranges: &[Range]) -> u32 {
+        let found = (0..self.groups.len()).find_map(|group| {
+            let free = self.free(group, is_wide, ranges);
+            (free != 0).then(|| 64 * group as u32 + free.trailing_zeros())
+        });
+        found.unwrap_or(64 * self.groups.len() as u32)
+    }
+
+    fn take(&mut self, slot: u32, is_wide: bool, ranges: &[Range]) {
+        for slot in slot..=slot + u32::from(is_wide) {
+            let group = slot as usize / 64;
+            if group == self.groups.len() {
+                self.groups.push(Taken::new(self.end));
+            }
+            self.groups[group].take(ranges, 1 << (slot % 64));
+            self.count = self.count.max(slot + 1);
+        }
+    }
 }

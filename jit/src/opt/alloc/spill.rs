@@ -9,7 +9,7 @@ use super::live::has_place;
 use super::loops::{Loop, Loops};
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// How far the reloads of a spilled value are taken apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -71,7 +71,8 @@ pub(super) fn rewrite(
         spills,
         is_new,
         folds_loads: machine.folds_loads,
-        current: HashMap::new(),
+        current: vec![(Value::NONE, 0); function.nodes.len()],
+        held: Vec::new(),
         nodes: Vec::new(),
     };
     for block in function.block_ids() {
@@ -101,19 +102,21 @@ struct Rewriter<'s> {
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
     folds_loads: bool,
-    /// What holds a spilled value in a register since the last call, and the number of nodes before
-    /// its last use.
-    current: HashMap<Value, (Value, usize)>,
+    /// What holds each spilled value in a register since the last call, and the number of nodes
+    /// before its last use.
+    current: Vec<(Value, usize)>,
+    /// The values of which something is current.
+    held: Vec<Value>,
     /// The block's nodes so far.
     nodes: Vec<Value>,
 }
 
 impl Rewriter<'_> {
     fn block(&mut self, function: &mut Function, block: BlockId) {
-        self.current.clear();
+        self.forget();
         self.block = block;
-        let nodes = core::mem::take(&mut function[block].nodes);
-        for node in nodes {
+        let mut nodes = core::mem::take(&mut function[block].nodes);
+        for &node in &nodes {
             if function[node].op == Op::Reload && self.is_new(node) {
                 // Taken apart.
                 continue;
@@ -125,7 +128,7 @@ impl Rewriter<'_> {
             }
             self.nodes.push(node);
             if function[node].op == Op::Call {
-                self.current.clear();
+                self.forget();
             } else if self.is_new(node)
                 && matches!(
                     self.spills[node.0 as usize],
@@ -133,7 +136,7 @@ impl Rewriter<'_> {
                 )
             {
                 // Until the next call it is where it was defined.
-                self.current.insert(node, (node, self.nodes.len()));
+                self.hold(node, node);
             }
         }
         if let Some(cond) = function[block].exit.condition() {
@@ -145,7 +148,37 @@ impl Rewriter<'_> {
             }
         }
         // Arguments of edges and returns are read from where the spilled value is.
-        function[block].nodes = core::mem::take(&mut self.nodes);
+        nodes.clear();
+        nodes.append(&mut self.nodes);
+        function[block].nodes = nodes;
+    }
+
+    fn forget(&mut self) {
+        for value in self.held.drain(..) {
+            self.current[value.0 as usize] = (Value::NONE, 0);
+        }
+    }
+
+    fn hold(&mut self, value: Value, register: Value) {
+        let before = core::mem::replace(
+            &mut self.current[value.0 as usize],
+            (register, self.nodes.len()),
+        );
+        if before.0 == Value::NONE {
+            self.held.push(value);
+        }
+    }
+
+    /// What holds a spilled value here, if its uses share reloads.
+    fn held(&self, origin: Value, spill: Spill) -> Option<Value> {
+        // Reloads of this round are never spilled in it.
+        let &(held, last_use) = self.current.get(origin.0 as usize)?;
+        let is_shared = match spill {
+            Spill::No | Spill::PerStretch => true,
+            Spill::PerWindow => self.nodes.len() - last_use <= WINDOW_NODES,
+            Spill::PerUse => false,
+        };
+        (is_shared && held != Value::NONE).then_some(held)
     }
 
     fn is_new(&self, value: Value) -> bool {
@@ -220,7 +253,7 @@ impl Rewriter<'_> {
             _ => value,
         };
         if let Some(held) = self.held(origin, spill) {
-            self.current.insert(origin, (held, self.nodes.len()));
+            self.hold(origin, held);
             return held;
         }
         if let Some(around) = self.loop_for(function, value) {
@@ -237,19 +270,9 @@ impl Rewriter<'_> {
             self.spills[reload.0 as usize] = spill;
         }
         if spill != Spill::PerUse {
-            self.current.insert(origin, (reload, self.nodes.len()));
+            self.hold(origin, reload);
         }
         reload
-    }
-
-    /// What holds a spilled value here, if its uses share reloads.
-    fn held(&self, origin: Value, spill: Spill) -> Option<Value> {
-        let &(held, last_use) = self.current.get(&origin)?;
-        match spill {
-            Spill::No | Spill::PerStretch => Some(held),
-            Spill::PerWindow => (self.nodes.len() - last_use <= WINDOW_NODES).then_some(held),
-            Spill::PerUse => None,
-        }
     }
 
     /// The loop that one reload of a value serves.

@@ -32,7 +32,7 @@ impl<M: Masm> Emitter<'_, M> {
             self.call_helper(call, site, entry, immediates);
             return;
         }
-        let abi = Abi::of(&site.signature(), M::FILE);
+        let abi = Abi::of_types(&site.params, &site.results, M::FILE);
         self.outgoing_bytes = self.outgoing_bytes.max(abi.stack_bytes);
         self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
         match site.callee {
@@ -106,7 +106,6 @@ impl<M: Masm> Emitter<'_, M> {
 
     /// Gives the results of a call to the nodes that stand for them.
     fn receive(&mut self, call: Value, places: &[Source]) {
-        let mut moves = Vec::new();
         let mut results = Vec::new();
         // They follow the call.
         for (i, &from) in places.iter().enumerate() {
@@ -121,14 +120,14 @@ impl<M: Masm> Emitter<'_, M> {
                 Home::Fpr(fpr) => Target::Fpr(fpr),
                 Home::None => continue,
             };
-            moves.push(Move {
+            self.moves.push(Move {
                 to,
                 from,
                 ty: node.ty,
             });
             results.push(value);
         }
-        self.parallel(moves);
+        self.emit_moves();
         for value in results {
             self.spill(value);
         }
@@ -216,7 +215,7 @@ impl<M: Masm> Emitter<'_, M> {
     pub(super) fn tail_call(&mut self, call: u32) {
         let function = self.function;
         let site = &function.calls[call as usize];
-        let abi = Abi::of(&site.signature(), M::FILE);
+        let abi = Abi::of_types(&site.params, &site.results, M::FILE);
         debug_assert!(
             abi.stack_bytes <= self.abi.stack_bytes,
             "left to the baseline compiler"

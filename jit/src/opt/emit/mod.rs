@@ -12,7 +12,7 @@ mod nodes;
 
 use super::alloc::{Allocation, Home};
 use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
-use super::moves::{self, Move, Source, Target};
+use super::moves::{self, Move, Moves, Source, Target};
 use super::select;
 use crate::abi::{Abi, Place};
 use crate::baseline::truncate::Slow;
@@ -23,9 +23,9 @@ use crate::masm::{
 use zwasm_core::{FuncType, TrapCode, vmctx};
 
 /// Code behind the function.
-enum Cold<L> {
+enum Cold<'f, L> {
     /// A way with moves.
-    Way { start: L, edge: Edge },
+    Way { start: L, edge: &'f Edge },
     Trap {
         start: L,
         code: TrapCode,
@@ -62,7 +62,7 @@ pub(super) struct Emitter<'f, M: Masm> {
     labels: Vec<M::Label>,
     /// Where a jump to each block goes on: elsewhere if the block has no code but a jump.
     landings: Vec<BlockId>,
-    cold: Vec<Cold<M::Label>>,
+    cold: Vec<Cold<'f, M::Label>>,
     sites: Vec<Site>,
     frame_size: FrameSize,
     /// Slots for the operands of helpers.
@@ -77,6 +77,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     operators: Option<Vec<(u32, u32)>>,
     /// How often each value is used: results of calls that nobody uses are not fetched.
     uses: Vec<u32>,
+    /// Moves that are to be done at once.
+    moves: Moves,
 }
 
 /// Emits a function. `None` when branches do not reach: it is to be done again with far ones.
@@ -114,11 +116,12 @@ pub(super) fn emit<M: Masm>(
         own: options.own,
         entry,
         uses,
+        moves: Moves::default(),
     };
     emitter.run()
 }
 
-impl<M: Masm> Emitter<'_, M> {
+impl<'f, M: Masm> Emitter<'f, M> {
     fn run(mut self) -> Option<Compiled> {
         let overflow = self.prologue();
         self.landings = self.landings();
@@ -181,7 +184,6 @@ impl<M: Masm> Emitter<'_, M> {
         for (i, &register) in self.allocation.saved.iter().enumerate() {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
-        let mut moves = Vec::new();
         let params = &self.function.blocks[0].params;
         for (&param, place) in params.iter().zip(self.abi.params.clone()) {
             let from = match place {
@@ -189,9 +191,10 @@ impl<M: Masm> Emitter<'_, M> {
                 Place::Fpr(fpr) => Source::Fpr(fpr),
                 Place::Stack(at) => Source::Memory(Mem::at(file.frame, 16 + at as i32)),
             };
-            self.store_param(&mut moves, param, from);
+            let one = self.param_move(param, from);
+            one.into_iter().for_each(|one| self.moves.push(one));
         }
-        self.parallel(moves);
+        self.emit_moves();
         self.prologue_bytes = self.masm.offset();
         overflow
     }
@@ -310,26 +313,27 @@ impl<M: Masm> Emitter<'_, M> {
         }
     }
 
-    /// Adds the moves that give a parameter its value: to its register or its slot. One that is
-    /// neither used nor spilled has none.
-    fn store_param(&self, moves: &mut Vec<Move>, param: Value, from: Source) {
+    /// The move that gives a parameter its value: to its register or its slot. One that is neither
+    /// used nor spilled has none.
+    fn param_move(&self, param: Value, from: Source) -> Option<Move> {
         let ty = self.function[param].ty;
         let to = match self.allocation.homes[param.0 as usize] {
-            Home::Gpr(gpr) => Some(Target::Gpr(gpr)),
-            Home::Fpr(fpr) => Some(Target::Fpr(fpr)),
-            Home::None => self.allocation.slots[param.0 as usize]
-                .map(|slot| Target::Memory(self.slot_mem(slot, ty))),
+            Home::Gpr(gpr) => Target::Gpr(gpr),
+            Home::Fpr(fpr) => Target::Fpr(fpr),
+            Home::None => {
+                let slot = self.allocation.slots[param.0 as usize]?;
+                Target::Memory(self.slot_mem(slot, ty))
+            }
         };
-        if let Some(to) = to {
-            moves.push(Move { to, from, ty });
-        }
+        Some(Move { to, from, ty })
     }
 
-    fn parallel(&mut self, moves: Vec<Move>) {
+    /// Emits what is in [`Self::moves`].
+    fn emit_moves(&mut self) {
         let mut spares = 0;
         let first = self.allocation.slot_count + self.helper_slots;
         let base = self.slots_base();
-        moves::emit(&mut self.masm, moves, |index| {
+        self.moves.emit(&mut self.masm, |index| {
             spares = spares.max(index + 1);
             let below = base + 8 * (first + 2 * index + 2);
             Mem::at(M::FILE.frame, -(below as i32))
@@ -381,7 +385,7 @@ impl<M: Masm> Emitter<'_, M> {
             if let Exit::Jump(edge) = &data.exit
                 && is_empty
                 && !data.is_loop_header
-                && self.edge_moves(edge).is_empty()
+                && !self.has_moves(edge)
             {
                 landings[block.0 as usize] = landings[edge.to.0 as usize];
             }
@@ -436,40 +440,49 @@ impl<M: Masm> Emitter<'_, M> {
         }
     }
 
-    fn edge_moves(&self, edge: &Edge) -> Vec<Move> {
-        let mut moves = Vec::new();
-        for (&param, &arg) in self.function[edge.to].params.iter().zip(&edge.args) {
-            let is_held = self.allocation.homes[param.0 as usize] != Home::None
-                || self.allocation.slots[param.0 as usize].is_some();
-            if is_held {
-                self.store_param(&mut moves, param, self.source(arg));
-            }
-        }
-        moves.retain(|m| !m.is_nothing());
-        moves
+    /// What gives the parameters of an edge's target their values.
+    fn edge_moves<'e>(&'e self, edge: &'e Edge) -> impl Iterator<Item = Move> {
+        let params = self.function[edge.to].params.iter();
+        let is_held = |param: Value| {
+            self.allocation.homes[param.0 as usize] != Home::None
+                || self.allocation.slots[param.0 as usize].is_some()
+        };
+        params
+            .zip(&edge.args)
+            .filter(move |&(&param, _)| is_held(param))
+            .filter_map(|(&param, &arg)| self.param_move(param, self.source(arg)))
+    }
+
+    fn has_moves(&self, edge: &Edge) -> bool {
+        self.edge_moves(edge).any(|one| !one.is_nothing())
+    }
+
+    fn emit_edge_moves(&mut self, edge: &Edge) {
+        let mut moves = core::mem::take(&mut self.moves);
+        self.edge_moves(edge).for_each(|one| moves.push(one));
+        self.moves = moves;
+        self.emit_moves();
     }
 
     /// Goes along an edge, by falling through where that is possible.
     fn follow(&mut self, edge: &Edge, next: BlockId) {
-        let moves = self.edge_moves(edge);
-        self.parallel(moves);
+        self.emit_edge_moves(edge);
         if self.landing(edge.to) != next {
             self.masm.jump(self.label(edge.to));
         }
     }
 
     /// The label that a conditional way leads to.
-    fn way(&mut self, edge: &Edge) -> M::Label {
-        if self.edge_moves(edge).is_empty() {
+    fn way(&mut self, edge: &'f Edge) -> M::Label {
+        if !self.has_moves(edge) {
             return self.label(edge.to);
         }
         let start = self.masm.label();
-        let edge = edge.clone();
         self.cold.push(Cold::Way { start, edge });
         start
     }
 
-    fn branch(&mut self, cond: Value, yes: &Edge, no: &Edge, next: BlockId) {
+    fn branch(&mut self, cond: Value, yes: &'f Edge, no: &'f Edge, next: BlockId) {
         // The way that goes on here pays for its moves in place, and so does one back to a loop's
         // start: it is taken more often than not.
         let (taken, other, negated) = if self.landing(yes.to) == next {
@@ -477,7 +490,7 @@ impl<M: Masm> Emitter<'_, M> {
         } else {
             (yes, no, false)
         };
-        if self.landing(taken.to) < next && !self.edge_moves(taken).is_empty() {
+        if self.landing(taken.to) < next && self.has_moves(taken) {
             let leaves = self.masm.label();
             self.branch_if(cond, !negated, leaves);
             self.follow(taken, next);
@@ -539,7 +552,7 @@ impl<M: Masm> Emitter<'_, M> {
         self.masm.branch_if_memory(cond, load, mem, b, label);
     }
 
-    fn table(&mut self, index: Value, edges: &[Edge]) {
+    fn table(&mut self, index: Value, edges: &'f [Edge]) {
         let index = self.gpr(index);
         let (last, rest) = edges.split_last().expect("the default is there");
         let default = self.way(last);
@@ -561,7 +574,6 @@ impl<M: Masm> Emitter<'_, M> {
     /// Moves values to where a caller or callee expects them: those on the stack first, which need
     /// scratch registers.
     fn pass(&mut self, values: &[Value], places: &[Place], area: Mem) {
-        let mut moves = Vec::new();
         for (&value, &place) in values.iter().zip(places) {
             let (from, ty) = (self.source(value), self.function[value].ty);
             let to = match place {
@@ -574,9 +586,9 @@ impl<M: Masm> Emitter<'_, M> {
                     continue;
                 }
             };
-            moves.push(Move { to, from, ty });
+            self.moves.push(Move { to, from, ty });
         }
-        self.parallel(moves);
+        self.emit_moves();
     }
 
     fn finish_cold(&mut self, overflow: M::Label) {
@@ -594,8 +606,7 @@ impl<M: Masm> Emitter<'_, M> {
             match one {
                 Cold::Way { start, edge } => {
                     self.masm.bind(start);
-                    let moves = self.edge_moves(&edge);
-                    self.parallel(moves);
+                    self.emit_edge_moves(edge);
                     self.masm.jump(self.label(edge.to));
                 }
                 Cold::Trap {
