@@ -30,6 +30,10 @@ pub(crate) struct Options {
     #[arg(long)]
     json: bool,
 
+    /// Compile once more, on one thread, and print what each pass of the optimizing tier takes
+    #[arg(long)]
+    passes: bool,
+
     /// The modules, `.wasm` or `.wat`
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -48,6 +52,32 @@ struct Record {
     load_ns: u64,
     /// Code of all functions, placed where it runs.
     compile_ns: u64,
+    /// What `--passes` asks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passes: Vec<Pass>,
+}
+
+/// What one pass took, over all functions.
+#[derive(Debug, Serialize)]
+struct Pass {
+    name: &'static str,
+    runs: u64,
+    time_ns: u64,
+    /// Nodes of the intermediate form.
+    nodes_before: u64,
+    nodes_after: u64,
+}
+
+fn passes(module: &Module) -> anyhow::Result<Vec<Pass>> {
+    let times = module.time_passes()?;
+    let pass = |pass: &zwasm::PassTime| Pass {
+        name: pass.name,
+        runs: pass.runs,
+        time_ns: u64::try_from(pass.time.as_nanos()).unwrap_or(u64::MAX),
+        nodes_before: pass.nodes_before,
+        nodes_after: pass.nodes_after,
+    };
+    Ok(times.passes.iter().map(pass).collect())
 }
 
 pub(crate) fn compile(options: &Options) -> Outcome {
@@ -88,6 +118,11 @@ fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
                 code_bytes: stats.code_bytes,
                 load_ns: median(loads),
                 compile_ns: median(compiles),
+                passes: if options.passes {
+                    passes(&module)?
+                } else {
+                    Vec::new()
+                },
             });
         }
     }
@@ -121,5 +156,15 @@ impl Record {
         row("load and validate", self.load_ns);
         row("compile", self.compile_ns);
         row("both", self.load_ns + self.compile_ns);
+        for pass in &self.passes {
+            println!(
+                "  {:<26} {:>10.1} ms {:>10} runs {:>12} nodes before {:>12} after",
+                pass.name,
+                pass.time_ns as f64 / 1e6,
+                pass.runs,
+                pass.nodes_before,
+                pass.nodes_after
+            );
+        }
     }
 }

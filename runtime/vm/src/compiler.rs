@@ -9,6 +9,7 @@ use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
 #[cfg(zwasm_native)]
 use zwasm_jit::opt;
+use zwasm_jit::opt::PassTimes;
 
 /// An instruction set that zwasm compiles for; each is there on every machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,25 @@ impl Module {
         self.machine_code_with(defined, isa, isa::x86_64::Features::ALL)
     }
 
+    /// Compiles every function on this thread, for this machine, and drops the code: what the passes
+    /// of the optimizing compiler take. Nothing, when the engine's tier is another.
+    ///
+    /// # Errors
+    /// When a function is beyond a limit of the compiler.
+    pub fn time_passes(&self) -> Result<PassTimes> {
+        let mut times = PassTimes::default();
+        #[cfg(zwasm_native)]
+        if let Some(native) = self.inner().engine.native() {
+            let module = self.inner();
+            for defined in 0..module.info.bodies.len() as u32 {
+                let features = native.features;
+                let times = Some(&mut times);
+                compile_timed::<crate::native::Isa>(module, features, defined, false, times)?;
+            }
+        }
+        Ok(times)
+    }
+
     fn machine_code_with(
         &self,
         defined: u32,
@@ -100,6 +120,17 @@ pub(crate) fn compile<M: Masm>(
     defined: u32,
     record_operators: bool,
 ) -> Result<Compiled> {
+    compile_timed::<M>(module, cpu, defined, record_operators, None)
+}
+
+/// The same; adds to `times` what the passes of the optimizing compiler took.
+fn compile_timed<M: Masm>(
+    module: &ModuleInner,
+    cpu: M::Features,
+    defined: u32,
+    record_operators: bool,
+    times: Option<&mut PassTimes>,
+) -> Result<Compiled> {
     let func_index = module.info.imported_funcs + defined;
     let range = module.info.bodies[defined as usize].clone();
     let features = module.engine.features();
@@ -125,7 +156,7 @@ pub(crate) fn compile<M: Masm>(
     };
     let compiled = match module.engine.tier() {
         #[cfg(zwasm_native)]
-        Tier::Opt => opt::compile::<M>(env, cpu, func_index, &body),
+        Tier::Opt => opt::compile::<M>(env, cpu, func_index, &body, times),
         _ => baseline::compile::<M>(env, cpu, func_index, &body),
     };
     compiled.map_err(|reason| {

@@ -65,3 +65,4 @@ pub use zwasm_core::{
 };
 #[doc(hidden)]
 pub use zwasm_jit::baseline::Stress;
+pub use zwasm_jit::opt::{PassTime, PassTimes};
