@@ -50,7 +50,7 @@ use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
 pub struct Env<'m> {
     /// The decoded module.
     pub info: &'m ModuleInfo,
-    /// Its bytes, with the bodies of its functions.
+    /// Its bytes, up to the bodies of its functions at least.
     pub bytes: &'m [u8],
     /// The features that its bodies were validated with.
     pub features: WasmFeatures,

@@ -134,7 +134,7 @@ fn compile_timed<M: Masm>(
     let func_index = module.info.imported_funcs + defined;
     let range = module.info.bodies[defined as usize].clone();
     let features = module.engine.features();
-    let bytes = &module.bytes[range.clone()];
+    let bytes = module.bytes.get(&range);
     let body = FunctionBody::new(BinaryReader::new_features(
         bytes,
         range.start as u64,
@@ -143,7 +143,7 @@ fn compile_timed<M: Masm>(
     let config = module.engine.config();
     let env = Env {
         info: &module.info,
-        bytes: &module.bytes,
+        bytes: module.bytes.with_bodies(),
         features,
         types: &module.types,
         val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),

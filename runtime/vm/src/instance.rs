@@ -273,7 +273,7 @@ impl InstanceData {
         src: u64,
         len: u64,
     ) -> Result<(), TrapCode> {
-        let bytes = &self.module.inner().bytes[self.data[segment as usize].clone()];
+        let bytes = self.module.inner().bytes.get(&self.data[segment as usize]);
         let range =
             checked_range(src, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: the memory lives in this instance's store, which is running this instruction.
@@ -346,8 +346,12 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
             Extern::Tag(item) => data.tags.push(item.0.pointer(id)),
         }
     }
-    for &ty in &info.memories[info.imported_memories as usize..] {
-        data.memories.push(store.new_memory(ty)?.0.pointer(id));
+    for (&ty, index) in info.memories.iter().zip(0..) {
+        if index >= info.imported_memories {
+            let image = inner.images.as_ref().map(|images| images.of(index));
+            data.memories
+                .push(store.new_memory(ty, image)?.0.pointer(id));
+        }
     }
     for tag in info.imported_tags..u32::try_from(info.tags.len()).expect("counts fit u32") {
         data.tags
@@ -450,7 +454,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
     Ok(Instance(unsafe { Stored::new(id, pointer) }))
 }
 
-/// Copies active segments, elements before data, each in order.
+/// Copies active segments that are not in an image, elements before data, each in order.
 fn run_segments(data: &mut InstanceData) -> Result<()> {
     let module = data.module.clone();
     let info = &module.inner().info;
@@ -474,7 +478,10 @@ fn run_segments(data: &mut InstanceData) -> Result<()> {
                 data.eval(offset)[0],
                 info.memories[*index as usize].memory64,
             );
-            data.memory_init(i as u32, *index, offset, 0, segment.bytes.len() as u64)?;
+            // An image was there from the start.
+            if module.inner().images.is_none() {
+                data.memory_init(i as u32, *index, offset, 0, segment.bytes.len() as u64)?;
+            }
             data.drop_data(i as u32);
         }
     }

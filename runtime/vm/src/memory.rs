@@ -3,6 +3,7 @@
 //! Invariant: the base never moves, so it is a constant of every instance that uses the memory.
 
 use crate::error::{Error, Result};
+use crate::module::Image;
 use crate::store::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::sys::mmap::Reservation;
@@ -33,7 +34,12 @@ unsafe impl Send for MemoryInst {}
 unsafe impl Sync for MemoryInst {}
 
 impl MemoryInst {
-    pub(crate) fn new(ty: MemoryType, reservation_bytes: Option<u64>) -> Result<MemoryInst> {
+    /// Makes a memory of zeros, or of the contents of an image that fits into the initial size.
+    pub(crate) fn new(
+        ty: MemoryType,
+        reservation_bytes: Option<u64>,
+        image: Option<Image<'_>>,
+    ) -> Result<MemoryInst> {
         let too_large =
             || Error::resource(format!("a memory of {} pages cannot be had", ty.minimum));
         let bytes = |pages: u64| {
@@ -57,10 +63,25 @@ impl MemoryInst {
         };
         let reserve = usize::try_from(reserve).map_err(|_| too_large())?;
         let initial_len = usize::try_from(initial).map_err(|_| too_large())?;
-        let mut mapping = Reservation::new(reserve).map_err(|_| too_large())?;
-        mapping
-            .make_accessible(0, initial_len)
-            .map_err(|_| too_large())?;
+        let mapping = || {
+            let mut mapping = Reservation::new(reserve)?;
+            mapping.make_accessible(0, initial_len)?;
+            Ok(mapping)
+        };
+        let mapping = match image {
+            None => mapping(),
+            Some(image) => mapping().and_then(|mut memory| {
+                if image.map(&mut memory).is_err() {
+                    memory = mapping()?;
+                    // SAFETY: the bytes were made accessible just now, and nobody else knows them.
+                    image.copy(unsafe {
+                        core::slice::from_raw_parts_mut(memory.base(), initial_len)
+                    })?;
+                }
+                Ok(memory)
+            }),
+        };
+        let mapping = mapping.map_err(|_: std::io::Error| too_large())?;
         Ok(MemoryInst {
             def: MemoryDef {
                 base: mapping.base(),
@@ -124,7 +145,7 @@ impl Memory {
         if ty.maximum.is_some_and(|max| max < ty.minimum) {
             return Err(Error::usage("a memory's maximum is below its minimum"));
         }
-        store.new_memory(ty)
+        store.new_memory(ty, None)
     }
 
     fn inst<'a>(&self, store: &'a StoreOpaque) -> &'a MemoryInst {
@@ -227,14 +248,14 @@ mod tests {
 
     #[test]
     fn growth_stops_at_maximum_and_reservation() {
-        let mut memory = MemoryInst::new(MemoryType::new(1, Some(3)), None).unwrap();
+        let mut memory = MemoryInst::new(MemoryType::new(1, Some(3)), None, None).unwrap();
         assert_eq!(memory.grow(1, |_, _, _| true), Some(1));
         assert_eq!(memory.grow(2, |_, _, _| true), None);
         assert_eq!(memory.grow(1, |_, _, _| false), None);
         assert_eq!(memory.grow(1, |_, _, _| true), Some(2));
         assert_eq!(memory.def.length_bytes, 3 << 16);
 
-        let mut small = MemoryInst::new(MemoryType::new(1, None), Some(2 << 16)).unwrap();
+        let mut small = MemoryInst::new(MemoryType::new(1, None), Some(2 << 16), None).unwrap();
         assert_eq!(small.grow(1, |_, _, _| true), Some(1));
         assert_eq!(
             small.grow(1, |_, _, _| true),
@@ -246,8 +267,33 @@ mod tests {
     }
 
     #[test]
+    fn an_image_that_cannot_be_mapped_is_copied() {
+        use crate::module::Images;
+        use std::io::Write;
+        let page = crate::sys::mmap::page_size();
+        let write = |file: &mut std::fs::File| file.write_all(&vec![7; 2 * page]);
+        // What begins in the middle of a page of the file is no mapping's.
+        for file_offset in [0, 1] {
+            let Ok(images) = Images::one_run(write, page, page, file_offset) else {
+                println!("skipped: this system has no files in memory");
+                return;
+            };
+            let ty = MemoryType::new(2, Some(4));
+            let mut memory = MemoryInst::new(ty, None, Some(images.of(0))).unwrap();
+            assert_eq!(memory.grow(1, |_, _, _| true), Some(2));
+            // SAFETY: these are accessible.
+            let bytes = unsafe {
+                core::slice::from_raw_parts_mut(memory.def.base, memory.def.length_bytes)
+            };
+            assert!(bytes[..page].iter().all(|&byte| byte == 0));
+            assert!(bytes[page..2 * page].iter().all(|&byte| byte == 7));
+            assert!(bytes[2 * page..].iter().all(|&byte| byte == 0));
+        }
+    }
+
+    #[test]
     fn a_32_bit_memory_may_reach_four_gibibytes_and_no_further() {
-        let mut memory = MemoryInst::new(MemoryType::new(0, None), None).unwrap();
+        let mut memory = MemoryInst::new(MemoryType::new(0, None), None, None).unwrap();
         assert_eq!(memory.grow(65536, |_, _, _| true), Some(0));
         assert_eq!(memory.grow(1, |_, _, _| true), None);
     }

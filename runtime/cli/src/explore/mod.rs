@@ -100,14 +100,16 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut config = Config::new();
     config.tier(options.tier);
     let engine = Engine::new(&config)?;
-    let module = Module::from_file(&engine, &options.file)
-        .with_context(|| format!("cannot load {}", options.file.display()))?;
+    let cannot_load = || format!("cannot load {}", options.file.display());
+    let bytes = std::fs::read(&options.file).with_context(cannot_load)?;
+    let binary = Module::to_binary(bytes).with_context(cannot_load)?;
+    let module = Module::new(&engine, &binary).with_context(cannot_load)?;
     let isas: Vec<Isa> = Isa::ALL
         .into_iter()
         .filter(|&isa| options.isa.is_none_or(|only| only == isa))
         .collect();
     let chosen = choose(&module, &options.func)?;
-    let lines = lines(&module)?;
+    let lines = lines(&binary)?;
     let mut functions = Vec::new();
     for defined in chosen {
         let body = module.function_body(defined).expect("chosen among them");
@@ -176,12 +178,12 @@ fn choose(module: &Module, wanted: &[String]) -> anyhow::Result<Vec<u32>> {
     Ok(all.filter(any).collect())
 }
 
-/// The lines of the module's text form that stand for bytes of it, with their offsets.
-fn lines(module: &Module) -> anyhow::Result<Vec<(u32, String)>> {
+/// The lines of a module's text form that stand for bytes of its binary form, with their offsets.
+fn lines(binary: &[u8]) -> anyhow::Result<Vec<(u32, String)>> {
     let mut storage = String::new();
     let config = wasmprinter::Config::new();
     let lines = config
-        .offsets_and_lines(module.bytes(), &mut storage)
+        .offsets_and_lines(binary, &mut storage)
         .context("cannot print the module as text")?;
     let mut found: Vec<(u32, String)> = Vec::new();
     for (offset, line) in lines {
@@ -241,8 +243,9 @@ mod tests {
     use super::*;
 
     fn listing(text: &str) -> Listing {
-        let module = Module::new(&Engine::default(), text).unwrap();
-        let lines = lines(&module).unwrap();
+        let binary = Module::to_binary(text.into()).unwrap();
+        let module = Module::new(&Engine::default(), &binary).unwrap();
+        let lines = lines(&binary).unwrap();
         let body = module.function_body(0).unwrap();
         let codes = Isa::ALL
             .map(|isa| (isa, module.machine_code(0, isa).unwrap()))

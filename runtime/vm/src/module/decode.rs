@@ -2,6 +2,8 @@
 //! are validated on all cores.
 
 use super::ModuleInner;
+use super::bytes::ModuleBytes;
+use super::image::Images;
 use super::validate::{Body, Found, validate_bodies};
 use crate::engine::{Engine, SELF_SIG};
 use crate::error::{Error, Result};
@@ -46,12 +48,15 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
             if let Some(native) = engine.native() {
                 code.start_with(native.compile_stub());
             }
+            let images = Images::new(&info, &bytes);
+            let bytes = ModuleBytes::new(bytes, &info, images.is_some());
             Ok(ModuleInner {
                 engine: engine.clone(),
                 info,
                 types,
                 found,
                 bytes,
+                images,
                 code,
                 names: OnceLock::new(),
             })

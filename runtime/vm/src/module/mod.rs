@@ -1,15 +1,19 @@
 //! Modules: validated, decoded, shared between instances and threads.
 
+mod bytes;
 mod decode;
+mod image;
 mod names;
 mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
+pub(crate) use image::{Image, Images};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::extern_::ExternType;
 use crate::interp::code::ModuleCode;
+use bytes::ModuleBytes;
 use names::FunctionNames;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -30,7 +34,9 @@ pub(crate) struct ModuleInner {
     pub(crate) types: Vec<Arc<FuncType>>,
     /// What validation found in the bodies.
     pub(crate) found: Found,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: ModuleBytes,
+    /// What active data segments leave in memories, unless they are copied one by one.
+    pub(crate) images: Option<Images>,
     pub(crate) code: ModuleCode,
     names: OnceLock<FunctionNames>,
 }
@@ -39,7 +45,7 @@ impl core::fmt::Debug for ModuleInner {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Module")
             .field("functions", &self.info.funcs.len())
-            .field("bytes", &self.bytes.len())
+            .field("bytes", &self.bytes.module_bytes())
             .finish_non_exhaustive()
     }
 }
@@ -105,6 +111,15 @@ impl Module {
         Module::new(engine, bytes).map(drop)
     }
 
+    /// The binary form of a module in either form, as [`Module::new`] takes them. A [`Module`] does
+    /// not keep all of it.
+    ///
+    /// # Errors
+    /// When the bytes are neither the beginning of a binary module nor well-formed text.
+    pub fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
+        to_binary(bytes)
+    }
+
     /// Makes the code of every function now, on all cores, instead of each on its first call.
     ///
     /// # Errors
@@ -117,12 +132,6 @@ impl Module {
     #[must_use]
     pub fn engine(&self) -> &Engine {
         &self.inner.engine
-    }
-
-    /// The module in binary form.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.inner.bytes
     }
 
     /// How many functions are imported; the others have a body and follow them.
@@ -170,7 +179,7 @@ impl Module {
         let info = &self.inner.info;
         let [functions_compiled, compiled_body_bytes, code_bytes] = self.inner.code.stats();
         ModuleStats {
-            wasm_bytes: self.inner.bytes.len(),
+            wasm_bytes: self.inner.bytes.module_bytes(),
             code_section_bytes: info.bodies.iter().map(|body| body.len()).sum(),
             functions: info.bodies.len(),
             functions_compiled,
@@ -261,8 +270,8 @@ impl ModuleInner {
             FunctionNames::parse(
                 self.info
                     .name_section
-                    .clone()
-                    .map(|range| &self.bytes[range]),
+                    .as_ref()
+                    .map(|range| self.bytes.get(range)),
             )
         });
         names.get(func).map(str::to_owned).or_else(|| {

@@ -14,6 +14,7 @@ use crate::func::{Func, HostFunc};
 use crate::global::{Global, GlobalInst};
 use crate::instance::InstanceData;
 use crate::memory::{Memory, MemoryInst};
+use crate::module::Image;
 use crate::resource::ResourceLimiter;
 use crate::sys::mmap::Reservation;
 use crate::table::{Table, TableInst};
@@ -306,7 +307,11 @@ impl StoreOpaque {
         self.instances.iter()
     }
 
-    pub(crate) fn new_memory(&mut self, ty: MemoryType) -> Result<Memory> {
+    pub(crate) fn new_memory(
+        &mut self,
+        ty: MemoryType,
+        image: Option<Image<'_>>,
+    ) -> Result<Memory> {
         let bytes = |pages: u64| usize::try_from(pages << ty.page_size_log2).ok();
         let growth = Growth::Memory {
             current: 0,
@@ -321,7 +326,7 @@ impl StoreOpaque {
         if !self.allows(growth) {
             return Err(Error::resource("the store's limits refuse a new memory"));
         }
-        let memory = MemoryInst::new(ty, self.engine.config().memory_reservation_bytes)?;
+        let memory = MemoryInst::new(ty, self.engine.config().memory_reservation_bytes, image)?;
         let pointer = self.memories.alloc(memory);
         // SAFETY: the arena lives as long as the store.
         Ok(Memory(unsafe { Stored::new(self.id, pointer) }))

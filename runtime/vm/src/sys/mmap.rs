@@ -1,9 +1,11 @@
-//! Reserved address space: anonymous mappings whose pages become accessible piece by piece.
+//! Reserved address space: anonymous mappings whose pages become accessible piece by piece, and may
+//! start as those of a file.
 
+use super::sealed::SealedFile;
 use std::io;
 use std::ptr::NonNull;
 
-/// A reservation of address space. Fresh accessible pages read as zero.
+/// A reservation of address space. Fresh accessible pages read as zero, unless mapped from a file.
 #[derive(Debug)]
 pub(crate) struct Reservation {
     base: NonNull<u8>,
@@ -82,6 +84,43 @@ impl Reservation {
             Err(io::Error::last_os_error())
         }
     }
+
+    /// Makes `length_bytes` from `at` on a readable and writable copy of a file's bytes from
+    /// `file_offset` on, page by page as they are touched. All three are multiples of the page size.
+    ///
+    /// # Errors
+    /// The system's. It may have freed those addresses already, so the reservation is given up: it
+    /// is empty from then on, and what is left of it stays reserved as long as the process.
+    pub(crate) fn map_copy(
+        &mut self,
+        at: usize,
+        length_bytes: usize,
+        file: &SealedFile,
+        file_offset: u64,
+    ) -> io::Result<()> {
+        assert!(
+            at <= self.length_bytes && length_bytes <= self.length_bytes - at,
+            "range lies in the reservation"
+        );
+        // SAFETY: the range lies in this mapping, which is borrowed mutably. Nothing changes a
+        // sealed file, so the pages keep their contents until they are written here.
+        let address = unsafe {
+            libc::mmap(
+                self.base.as_ptr().add(at).cast(),
+                length_bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                file.descriptor(),
+                libc::off_t::try_from(file_offset).expect("files have 63-bit sizes"),
+            )
+        };
+        if address == libc::MAP_FAILED {
+            let error = io::Error::last_os_error();
+            self.length_bytes = 0;
+            return Err(error);
+        }
+        Ok(())
+    }
 }
 
 impl Drop for Reservation {
@@ -115,5 +154,32 @@ mod tests {
         r.make_accessible(100_000, 200_000).unwrap();
         // SAFETY: as above.
         assert_eq!(unsafe { *r.base().add(99_999) }, 7);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn copies_of_a_file_are_apart() {
+        use std::io::Write;
+        let page = page_size();
+        let file = SealedFile::new(|file| {
+            file.write_all(&vec![1; page])?;
+            file.write_all(&vec![2; page])
+        })
+        .unwrap();
+        let copy = || {
+            let mut r = Reservation::new(8 * page).unwrap();
+            r.make_accessible(0, 4 * page).unwrap();
+            r.map_copy(page, page, &file, page as u64).unwrap();
+            r
+        };
+        let (one, other) = (copy(), copy());
+        // SAFETY: the first four pages are accessible.
+        let bytes =
+            |r: &Reservation| unsafe { core::slice::from_raw_parts_mut(r.base(), 4 * page) };
+        assert_eq!(bytes(&one)[page - 1..=page], [0, 2]);
+        assert_eq!(bytes(&one)[2 * page - 1..=2 * page], [2, 0]);
+        bytes(&one)[page] = 3;
+        assert_eq!(bytes(&other)[page], 2);
+        assert_eq!(bytes(&copy())[page], 2);
     }
 }

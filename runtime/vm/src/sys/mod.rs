@@ -1,4 +1,5 @@
 //! Everything that talks to the operating system.
 
 pub(crate) mod mmap;
+pub(crate) mod sealed;
 pub(crate) mod stack;

@@ -2,6 +2,7 @@
 
 mod exceptions;
 mod host;
+mod images;
 mod instances;
 mod interrupt;
 mod limits;

@@ -75,7 +75,7 @@ pub(crate) fn translate(module: &ModuleInner, defined: u32) -> FuncCode {
     let func = func_index(&module.info, defined);
     let range = module.info.bodies[defined as usize].clone();
     let reader = BinaryReader::new_features(
-        &module.bytes[range.clone()],
+        module.bytes.get(&range),
         range.start as u64,
         module.engine.features(),
     );
