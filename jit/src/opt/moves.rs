@@ -240,7 +240,11 @@ pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
         (Target::Memory(mem), Source::Gpr(src)) => masm.store(StoreOp::B8, src, mem),
         (Target::Memory(mem), Source::Fpr(src)) => masm.float_store(ty.part(), src, mem),
         (Target::Memory(to), Source::Memory(from)) => {
-            for half in 0..ty.slots() as i32 {
+            // A vector may move by half its size: what is written last is read last.
+            let goes_up = to.displacement > from.displacement;
+            let slots = ty.slots() as i32;
+            for i in 0..slots {
+                let half = if goes_up { slots - 1 - i } else { i };
                 let at = |mem: Mem| Mem::at(mem.base, mem.displacement + 8 * half);
                 masm.load(LoadOp::U64, scratch, at(from));
                 masm.store(StoreOp::B8, scratch, at(to));
@@ -329,5 +333,24 @@ mod tests {
         assert_eq!(emit_all(&cycle(1, 2)), 0);
         let overlapping = [between(1, 2, Ty::V128), between(2, 3, Ty::V128)];
         assert_eq!(emit_all(&overlapping), 0);
+    }
+
+    /// Which half is read first decides whether the other one is still there.
+    #[test]
+    fn vectors_move_by_half_their_size() {
+        let at = |slot: i32| Mem::at(X64Masm::FILE.frame, -8 * slot);
+        for (to, from, first) in [(3, 4, 3), (4, 3, 3), (8, 2, 2)] {
+            let mut masm = X64Masm::with_features(Default::default());
+            let one = Move {
+                to: Target::Memory(at(to)),
+                from: Source::Memory(at(from)),
+                ty: Ty::V128,
+            };
+            emit_one(&mut masm, one);
+            let code = masm.finish();
+            // mov rax, [rbp + displacement]
+            assert_eq!(code[..3], [0x48, 0x8b, 0x45]);
+            assert_eq!(code[3] as i8, -8 * first, "from {from} to {to}");
+        }
     }
 }
