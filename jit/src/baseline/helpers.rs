@@ -57,8 +57,8 @@ macro_rules! helpers {
 
 helpers! {
     MemoryGrow, "`memory.grow`; immediate 0: memory.";
-    MemoryFill, "`memory.fill`; immediate 0: memory, by [`memory_word`].";
-    MemoryCopy, "`memory.copy`; immediates: destination, source, by [`memory_word`].";
+    MemoryFill, "`memory.fill`; immediate 0: memory, by its pointer's place.";
+    MemoryCopy, "`memory.copy`; immediates: destination, source, by their pointers' places.";
     MemoryInit, "`memory.init`; immediates: segment, memory.";
     DataDrop, "`data.drop`; immediate 0: segment.";
     ElemDrop, "`elem.drop`; immediate 0: segment.";
@@ -326,7 +326,7 @@ pub(crate) struct RuntimeCall {
     pub(crate) results: Results,
 }
 
-/// A memory for helpers: where in the context the pointer to its definition is, and in bit 0 whether
+/// A memory's place for helpers: where in the context the pointer to its definition is, and in bit 0 whether
 /// its indices have 64 bits.
 fn memory_word(info: &ModuleInfo, memory: u32) -> u32 {
     info.offsets.memories + memory * 8 + u32::from(info.memories[memory as usize].memory64)

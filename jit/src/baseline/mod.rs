@@ -309,8 +309,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// Compiles an operator that [`visit`] has no method for.
     fn operator(&mut self, op: &Operator<'_>, next: Next) {
-        let known = self.constant_operator(op)
-            || self.control_operator(op)
+        let known = self.control_operator(op)
             || self.memory_operator(op, next)
             || self.truncation(op, next)
             || self.vector_operator(op, next)

@@ -8,19 +8,15 @@ use wasmparser::{MemArg, Operator};
 use zwasm_core::{TrapCode, ValType};
 
 impl<M: Masm> Compiler<'_, M> {
-    /// Vector constants need no vector instructions; false for all other operators.
-    pub(super) fn constant_operator(&mut self, op: &Operator<'_>) -> bool {
-        let Operator::V128Const { value } = op else {
-            return false;
-        };
-        let bits = u128::from_le_bytes(*value.bytes());
-        let (low, high) = (bits as u64, (bits >> 64) as u64);
-        self.push(ValType::V128, Loc::Const { low, high });
-        true
-    }
-
     /// These operators; false for all others, and for those that the processor has not.
     pub(super) fn vector_operator(&mut self, op: &Operator<'_>, next: Next) -> bool {
+        if let Operator::V128Const { value } = op {
+            // Needs no instruction yet.
+            let bits = u128::from_le_bytes(*value.bytes());
+            let (low, high) = (bits as u64, (bits >> 64) as u64);
+            self.push(ValType::V128, Loc::Const { low, high });
+            return true;
+        }
         if !self.masm.has_vectors() {
             return false;
         }

@@ -79,10 +79,14 @@ impl Moves {
             places,
             readers,
         } = self;
-        if let [one] = moves[..] {
-            emit_one(masm, one);
-            moves.clear();
-            return;
+        match moves[..] {
+            [] => return,
+            [one] => {
+                emit_one(masm, one);
+                moves.clear();
+                return;
+            }
+            _ => {}
         }
         readers.start(moves, places);
         let mut spared = 0;

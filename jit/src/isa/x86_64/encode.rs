@@ -422,21 +422,33 @@ impl X64Masm {
 
     /// `dst op= value`, or a comparison.
     pub(super) fn group_imm(&mut self, group: Group, width: Width, dst: Gpr, value: i32) {
-        if let Some(value) = short(value) {
-            self.emit(Op::one(0x83), width, group as u8, dst);
-            self.asm.push_i8(value);
-        } else {
-            if dst == RAX {
-                if is_wide(width) {
-                    self.asm.push(0x48);
-                }
-                self.asm.push((group as u8) << 3 | 5);
-            } else {
-                self.emit(Op::one(0x81), width, group as u8, dst);
+        if dst == RAX && short(value).is_none() {
+            if is_wide(width) {
+                self.asm.push(0x48);
             }
+            self.asm.push((group as u8) << 3 | 5);
             self.asm.push_i32(value);
+        } else {
+            self.group_imm_any(group, width, dst, value);
         }
         self.note_zero_flag(group, width, dst);
+    }
+
+    /// `rm op= value`, or a comparison, in the form that every operand has.
+    pub(super) fn group_imm_any(
+        &mut self,
+        group: Group,
+        width: Width,
+        rm: impl Into<Rm>,
+        value: i32,
+    ) {
+        if let Some(value) = short(value) {
+            self.emit(Op::one(0x83), width, group as u8, rm);
+            self.asm.push_i8(value);
+        } else {
+            self.emit(Op::one(0x81), width, group as u8, rm);
+            self.asm.push_i32(value);
+        }
     }
 
     /// Sets the flags of `a & a`, which are those of a comparison with 0.

@@ -459,11 +459,10 @@ impl X64Masm {
 
     /// Sets the flags of `[a] - b` and says which condition is `cond`.
     pub(super) fn memory_flags(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32) -> Cc {
-        const CMP: u8 = Group::Cmp as u8;
         self.accesses_here();
         let width = match load {
             LoadOp::U8 => {
-                self.emit(Op::one(0x80), Width::W32, CMP, Rm::Mem(a));
+                self.emit(Op::one(0x80), Width::W32, Group::Cmp as u8, Rm::Mem(a));
                 self.asm.push(b as u8);
                 // Of bytes that are not negative.
                 return condition(cond.unsigned());
@@ -471,16 +470,7 @@ impl X64Masm {
             LoadOp::U64 => Width::W64,
             _ => Width::W32,
         };
-        match i8::try_from(b) {
-            Ok(short) => {
-                self.emit(Op::one(0x83), width, CMP, Rm::Mem(a));
-                self.asm.push_i8(short);
-            }
-            Err(_) => {
-                self.emit(Op::one(0x81), width, CMP, Rm::Mem(a));
-                self.asm.push_i32(b);
-            }
-        }
+        self.group_imm_any(Group::Cmp, width, Rm::Mem(a), b);
         condition(cond)
     }
 

@@ -39,6 +39,29 @@ impl Lines {
         self.starts[block.0 as usize + 1] - 2
     }
 
+    /// The nodes of a block: where each uses its operands, and where its result comes to be.
+    pub(crate) fn nodes<'f>(
+        &self,
+        function: &'f Function,
+        block: BlockId,
+    ) -> impl Iterator<Item = (Value, u32, u32)> + 'f {
+        let mut at = self.start(block);
+        let mut call_at = at;
+        function[block].nodes.iter().map(move |&node| {
+            at += 2;
+            let from = match function[node].op {
+                // The results of a call come to be at once.
+                Op::CallResult => call_at,
+                Op::Call => {
+                    call_at = at;
+                    at
+                }
+                _ => at,
+            };
+            (node, at, from + 1)
+        })
+    }
+
     /// The first position behind all blocks.
     pub(crate) fn end(&self) -> u32 {
         self.starts[self.starts.len() - 1]

@@ -197,29 +197,19 @@ impl Start {
             scan.block = id;
             scan.edges();
             let weight = 10_f32.powi(block.loop_depth.min(6) as i32);
-            let mut at = lines.start(id);
             for &param in &block.params {
                 scan.weights[param.0 as usize] += weight;
-                scan.define(param, at);
+                scan.define(param, lines.start(id));
             }
-            let mut call_at = at;
-            for &node in &block.nodes {
-                at += 2;
+            for (node, at, defined_at) in lines.nodes(function, id) {
                 scan.node(node, at, weight);
-                match function[node].op {
-                    // The results of a call come to be at once.
-                    Op::CallResult => scan.define(node, call_at + 1),
-                    Op::Call => {
-                        call_at = at;
-                        calls.insert(at);
-                    }
-                    _ => {
-                        scan.define(node, at + 1);
-                        clobbered.note(function, fixed.machine, (node, at), |value, gpr| {
-                            wishes.push((value.0, fixed.registers.number(Home::Gpr(gpr))));
-                        });
-                    }
+                scan.define(node, defined_at);
+                if function[node].op == Op::Call {
+                    calls.insert(at);
                 }
+                clobbered.note(function, fixed.machine, (node, at), |value, gpr| {
+                    wishes.push((value.0, fixed.registers.number(Home::Gpr(gpr))));
+                });
             }
             scan.exit(lines.exit(id), weight);
         }

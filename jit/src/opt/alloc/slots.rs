@@ -75,20 +75,12 @@ fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> 
     };
     for block in function.block_ids() {
         scan.block = block;
-        let mut at = lines.start(block);
         for &param in &function[block].params {
-            scan.define(param, at);
+            scan.define(param, lines.start(block));
         }
-        let mut call_at = at;
-        for &node in &function[block].nodes {
-            at += 2;
+        for (node, at, defined_at) in lines.nodes(function, block) {
             scan.node(node, at);
-            match function[node].op {
-                // The results of a call come to be at once.
-                Op::CallResult => scan.define(node, call_at + 1),
-                Op::Call => call_at = at,
-                _ => scan.define(node, at + 1),
-            }
+            scan.define(node, defined_at);
         }
         scan.exit(lines.exit(block));
     }
