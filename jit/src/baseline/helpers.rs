@@ -70,6 +70,9 @@ helpers! {
     TableInit, "`table.init`; immediates: segment, table.";
     Throw, "`throw`; immediates: tag, payload slots.";
     ThrowRef, "`throw_ref`.";
+    FillLoop, "Some turns of a loop that fills memory 0. Operands: the address, how many turns may be \
+        done, what each store stores. Immediates: what to add to the address; bytes of a turn, \
+        shifted by 8, and of a store. The results, up to three, are all how many were done.";
 }
 
 /// The value types behind the Rust types in the rows of the numeric tables.
@@ -424,7 +427,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Calls an entry of the table on the topmost values, and replaces them by the results.
-    fn call_helper(
+    pub(super) fn call_helper(
         &mut self,
         entry: u32,
         operands: usize,

@@ -14,6 +14,7 @@
 //! (slot *k* at `frame - base - 8 (k + 1)`), outgoing arguments.
 
 mod control;
+mod fill;
 mod fuel;
 pub mod helpers;
 mod limits;

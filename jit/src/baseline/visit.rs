@@ -259,7 +259,12 @@ macro_rules! method {
     (Drop $v:ident) => { fn $v(&mut self) { self.drop_value(); } };
     (Select $v:ident) => { fn $v(&mut self) { self.untyped_select(); } };
     (Block $v:ident $($rest:tt)*) => { fn $v(&mut self, ty: BlockType) { self.block(ty); } };
-    (Loop $v:ident $($rest:tt)*) => { fn $v(&mut self, ty: BlockType) { self.loop_(ty); } };
+    (Loop $v:ident $($rest:tt)*) => {
+        fn $v(&mut self, ty: BlockType) {
+            self.fill_loop();
+            self.loop_(ty);
+        }
+    };
     (If $v:ident $($rest:tt)*) => { fn $v(&mut self, ty: BlockType) { self.if_(ty); } };
     (Else $v:ident) => { fn $v(&mut self) { self.else_(); } };
     (End $v:ident) => { fn $v(&mut self) { self.end(); } };

@@ -6,14 +6,17 @@ use crate::error::{Error, Result};
 use crate::module::Image;
 use crate::store::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
-use crate::sys::mmap::Reservation;
+use crate::sys::mmap::{Reservation, write_zeros};
 use crate::vmctx::MemoryDef;
+use core::ops::Range;
 use zwasm_core::MemoryType;
 
 /// Reserved for a 32-bit memory: every `index + offset` of 33 bits lands in it, plus a guard.
 const RESERVED_32_BYTES: u64 = (8 << 30) + (64 << 10);
 /// Reserved for a 64-bit memory that does not say how large it may grow.
 const RESERVED_64_BYTES: u64 = 16 << 30;
+/// To fill less with zeros is faster than to ask which pages need them.
+const MIN_CLEARED_BYTES: usize = 1 << 20;
 
 /// A memory as its store keeps it.
 #[repr(C)]
@@ -25,6 +28,8 @@ pub(crate) struct MemoryInst {
     mapping: Reservation,
     /// Usable bytes of the mapping: what the memory may grow to.
     capacity_bytes: u64,
+    /// From here on, the mapping is of no file.
+    anonymous_from: usize,
 }
 
 // SAFETY: the raw base pointer in `def` is that of `mapping`, which is `Send` and `Sync`; accesses
@@ -68,6 +73,7 @@ impl MemoryInst {
             mapping.make_accessible(0, initial_len)?;
             Ok(mapping)
         };
+        let anonymous_from = image.map_or(0, Image::end);
         let mapping = match image {
             None => mapping(),
             Some(image) => mapping().and_then(|mut memory| {
@@ -90,7 +96,27 @@ impl MemoryInst {
             ty,
             mapping,
             capacity_bytes: capacity,
+            anonymous_from,
         })
+    }
+
+    /// Fills part of the memory.
+    ///
+    /// # Safety
+    /// `this` is live, the range lies in the memory, and nobody else uses that.
+    pub(crate) unsafe fn fill(this: *const MemoryInst, range: Range<usize>, value: u8) {
+        // SAFETY: forwarded; what is not an image's is an anonymous mapping.
+        unsafe {
+            let start = (*this).def.base.add(range.start);
+            if value == 0
+                && range.len() >= MIN_CLEARED_BYTES
+                && range.start >= (*this).anonymous_from
+            {
+                write_zeros(start, range.len());
+            } else {
+                start.write_bytes(value, range.len());
+            }
+        }
     }
 
     pub(crate) fn pages(&self) -> u64 {

@@ -159,6 +159,12 @@ impl Image<'_> {
         })
     }
 
+    /// Where the last run ends, in bytes from the memory's start.
+    pub(crate) fn end(self) -> usize {
+        let last = self.runs.last();
+        last.map_or(0, |run| run.memory_offset + run.length_bytes)
+    }
+
     /// Copies the contents into a new memory of at least the initial size.
     ///
     /// # Errors

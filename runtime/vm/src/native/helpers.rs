@@ -5,7 +5,7 @@
 
 use super::unwind;
 use crate::instance::{InstanceData, checked_range};
-use crate::interp::handlers::bulk::in_chunks;
+use crate::interp::handlers::bulk::{fill, in_chunks};
 use crate::interp::handlers::ops::{self, Binary, Unary};
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::store::StoreOpaque;
@@ -54,6 +54,7 @@ fn runtime_helper(helper: Helper) -> Call {
         Helper::TableInit => table_init,
         Helper::Throw => throw,
         Helper::ThrowRef => throw_ref,
+        Helper::FillLoop => fill_loop,
     }
 }
 
@@ -364,25 +365,53 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
 ///
 /// # Safety
 /// The immediate is what the compiler passes for a memory of the module of `cx`.
-unsafe fn memory_of<'a>(cx: *mut VmContext, word: u64) -> (&'a MemoryDef, bool) {
+unsafe fn memory_of(cx: *mut VmContext, word: u64) -> (*const MemoryDef, bool) {
     // SAFETY: forwarded.
-    let def = unsafe { &*VmContext::memory(cx, word as u32 & !1) };
+    let def = unsafe { VmContext::memory(cx, word as u32 & !1) };
     (def, word & 1 != 0)
 }
 
 unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
     // SAFETY: the running code's own context and operands.
     unsafe {
-        let (def, is_64) = memory_of(cx, memory);
+        let (memory, is_64) = memory_of(cx, memory);
         let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
-        let Some(range) = checked_range(start, count, def.length_bytes as u64) else {
+        let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        let (base, value) = (def.base.add(range.start), *p.add(1) as u8);
-        status_of_chunks(in_chunks(cx, range.len(), false, |at, n| {
-            base.add(at).write_bytes(value, n);
-        }))
+        status_of_chunks(fill(cx, memory, range, *p.add(1) as u8))
     }
+}
+
+unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape: u64) -> u64 {
+    let (width, stride) = (shape as u8, shape >> 8);
+    // SAFETY: the running code's own context and operands; a module with such loops has a memory.
+    unsafe {
+        let (pointer, turns, value) = (index(p, 2, false), index(p, 1, false), *p);
+        let memory = (*cx).memory0;
+        let start = pointer + low;
+        // Turns beyond the memory's end or that of the address space are for the loop.
+        let room = ((*memory).length_bytes as u64).saturating_sub(start);
+        let before_wrap = u64::from(u32::MAX) - pointer;
+        let alike = is_one_byte(value, width);
+        let done = if alike {
+            turns.min(room / stride).min(before_wrap / stride)
+        } else {
+            0
+        };
+        core::slice::from_raw_parts_mut(p, 3).fill(done);
+        let start = start as usize;
+        let range = start..start + (done * stride) as usize;
+        status_of_chunks(fill(cx, memory, range, value as u8))
+    }
+}
+
+/// Whether the low `width` bytes of a value are all the same.
+fn is_one_byte(value: u64, width: u8) -> bool {
+    let bytes = value.to_le_bytes();
+    bytes[..usize::from(width)]
+        .iter()
+        .all(|&byte| byte == bytes[0])
 }
 
 unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
@@ -390,13 +419,13 @@ unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src:
     unsafe {
         let ((to, to_64), (from, from_64)) = (memory_of(cx, dst), memory_of(cx, src));
         let count = index(p, 0, to_64 && from_64);
-        let target = checked_range(index(p, 2, to_64), count, to.length_bytes as u64);
-        let source = checked_range(index(p, 1, from_64), count, from.length_bytes as u64);
+        let target = checked_range(index(p, 2, to_64), count, (*to).length_bytes as u64);
+        let source = checked_range(index(p, 1, from_64), count, (*from).length_bytes as u64);
         let (Some(target), Some(source)) = (target, source) else {
             return TrapCode::MemoryOutOfBounds as u64;
         };
-        let from = from.base.add(source.start);
-        let to = to.base.add(target.start);
+        let from = (*from).base.add(source.start);
+        let to = (*to).base.add(target.start);
         status_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
             core::ptr::copy(from.add(at), to.add(at), n);
         }))

@@ -132,6 +132,72 @@ impl Drop for Reservation {
     }
 }
 
+/// Writes zeros. Whole pages that are not in memory stay out of it: those that nobody has touched,
+/// of which large blocks that a guest clears before use mostly consist, read as zero already.
+///
+/// # Safety
+/// The bytes are writable and nobody else's. On Linux those of whole pages belong to a private
+/// anonymous mapping.
+pub(crate) unsafe fn write_zeros(start: *mut u8, length_bytes: usize) {
+    #[cfg(target_os = "linux")]
+    {
+        /// Asked for at a time.
+        const PAGES: usize = 1024;
+
+        let page = page_size();
+        let head = start.align_offset(page).min(length_bytes);
+        let pages = (length_bytes - head) / page;
+        // SAFETY: all ranges lie in that of the caller.
+        unsafe {
+            start.write_bytes(0, head);
+            let whole = start.add(head);
+            for first in (0..pages).step_by(PAGES) {
+                let count = PAGES.min(pages - first);
+                clear_pages(whole.add(first * page), &mut [0; PAGES][..count], page);
+            }
+            whole
+                .add(pages * page)
+                .write_bytes(0, length_bytes - head - pages * page);
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    // SAFETY: forwarded.
+    unsafe {
+        start.write_bytes(0, length_bytes)
+    }
+}
+
+/// Makes as many pages from `start` on read as zero as `residency` has room for.
+///
+/// # Safety
+/// They are whole pages of a private anonymous mapping, writable and nobody else's.
+#[cfg(target_os = "linux")]
+unsafe fn clear_pages(start: *mut u8, residency: &mut [u8], page: usize) {
+    // SAFETY: there is a byte for each page.
+    let known = unsafe {
+        let length_bytes = residency.len() * page;
+        libc::mincore(start.cast(), length_bytes, residency.as_mut_ptr()) == 0
+    };
+    if !known {
+        residency.fill(1);
+    }
+    let mut at = start;
+    for run in residency.chunk_by(|a, b| a & 1 == b & 1) {
+        let length_bytes = run.len() * page;
+        // Pages not in memory may have been swapped out. The system forgets them for good, and the
+        // next to look finds zeros (madvise(2), MADV_DONTNEED).
+        // SAFETY: the pages are the caller's.
+        unsafe {
+            let absent =
+                run[0] & 1 == 0 && libc::madvise(at.cast(), length_bytes, libc::MADV_DONTNEED) == 0;
+            if !absent {
+                at.write_bytes(0, length_bytes);
+            }
+            at = at.add(length_bytes);
+        }
+    }
+}
+
 /// The size of a page of the operating system, in bytes.
 pub(crate) fn page_size() -> usize {
     // SAFETY: asks for a constant.
@@ -154,6 +220,55 @@ mod tests {
         r.make_accessible(100_000, 200_000).unwrap();
         // SAFETY: as above.
         assert_eq!(unsafe { *r.base().add(99_999) }, 7);
+    }
+
+    #[test]
+    fn zeros_reach_what_was_touched_and_nothing_else() {
+        let page = page_size();
+        let length = 3000 * page;
+        let mut r = Reservation::new(length).unwrap();
+        r.make_accessible(0, length).unwrap();
+        // SAFETY: the range was made accessible just now.
+        let bytes = unsafe { core::slice::from_raw_parts_mut(r.base(), length) };
+        let touched = [0, 1, page, 5 * page, 1024 * page, 2999 * page + 1];
+        for (from, to) in [
+            (0, length),
+            (1, length - 1),
+            (page, 2 * page),
+            (page + 1, page + 2),
+            (page - 1, 3 * page + 1),
+            (length - 1, length),
+            (7, 7),
+        ] {
+            touched.iter().for_each(|&at| bytes[at] = 7);
+            (bytes[from.saturating_sub(1)], bytes[to - 1]) = (8, 9);
+            // SAFETY: the pages are of an anonymous mapping, and borrowed by nobody meanwhile.
+            unsafe { write_zeros(bytes.as_mut_ptr().add(from), to - from) };
+            assert!(bytes[from..to].iter().all(|&byte| byte == 0));
+            let kept = |&&at: &&usize| !(from..to).contains(&at) && at + 1 != from && at + 1 != to;
+            assert!(touched.iter().filter(kept).all(|&at| bytes[at] == 7));
+            assert!(from == 0 || bytes[from - 1] != 0);
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pages_that_are_cleared_before_use_take_no_memory() {
+        let page = page_size();
+        let length = 2000 * page;
+        let mut r = Reservation::new(length).unwrap();
+        r.make_accessible(0, length).unwrap();
+        let mut residency = vec![0_u8; 2000];
+        // SAFETY: the range was made accessible just now; there is a byte for each page.
+        unsafe {
+            r.base().add(1500 * page).write(1);
+            write_zeros(r.base(), length);
+            let mapped = r.base().cast();
+            assert_eq!(libc::mincore(mapped, length, residency.as_mut_ptr()), 0);
+        }
+        let resident = residency.iter().filter(|&&one| one & 1 != 0).count();
+        // Large pages may bring their neighbours.
+        assert!(resident <= 513, "{resident} pages");
     }
 
     #[cfg(target_os = "linux")]

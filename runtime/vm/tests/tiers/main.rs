@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod bulk;
+mod fill_loops;
 mod fuel;
 mod inline;
 mod limits;

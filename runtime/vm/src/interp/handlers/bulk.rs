@@ -8,6 +8,7 @@ use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::vmctx::{MemoryDef, TableDef, VmContext};
+use core::ops::Range;
 use core::ptr::NonNull;
 use zwasm_core::TrapCode;
 
@@ -113,18 +114,36 @@ pub(crate) unsafe fn in_chunks(
     true
 }
 
+/// Fills part of a memory with a byte, and returns false when interrupted.
+///
+/// # Safety
+/// `cx` is live, and the range lies in that memory of its instance.
+pub(crate) unsafe fn fill(
+    cx: *mut VmContext,
+    memory: *const MemoryDef,
+    range: Range<usize>,
+    value: u8,
+) -> bool {
+    // SAFETY: forwarded; a memory's definition is the first field of its record.
+    unsafe {
+        in_chunks(cx, range.len(), false, |at, n| {
+            let start = range.start + at;
+            MemoryInst::fill(memory.cast(), start..start + n, value);
+        })
+    }
+}
+
 handler! {
     /// `memory.fill`; operands: start, value, length, memory, is64.
     fn memory_fill(ip, fp, cx, mem, len, acc, a32, a64) {
         let is_64 = *ip.add(H + 4) != 0;
-        let def = &*VmContext::memory(cx, *ip.add(H + 3));
+        let memory = VmContext::memory(cx, *ip.add(H + 3));
         let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
         let value = *slot::<u64>(ip, H + 1, fp) as u8;
-        let Some(range) = checked_range(start, count, def.length_bytes as u64) else {
+        let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
             return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
         };
-        let base = def.base.add(range.start);
-        if !in_chunks(cx, range.len(), false, |at, n| base.add(at).write_bytes(value, n)) {
+        if !fill(cx, memory, range, value) {
             return trap_at(ip, fp, cx, TrapCode::Interrupted);
         }
         dispatch!(ip.add(H + 5), fp, cx, mem, len, acc, a32, a64)
