@@ -19,7 +19,7 @@
 //! Code is position-independent, may be followed by constants and is to be placed at a multiple of
 //! 16 bytes.
 
-use crate::vector::{LaneMasm, VectorMasm};
+use crate::vector::{LaneMasm, VecBinary, VectorMasm};
 use zwasm_core::TrapCode;
 
 /// A general register, by its hardware number.
@@ -78,6 +78,17 @@ pub enum Width {
     W32,
     /// 64 bits.
     W64,
+}
+
+impl Width {
+    /// The number of bits.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Width::W32 => 32,
+            Width::W64 => 64,
+        }
+    }
 }
 
 /// The width of a float operation.
@@ -417,6 +428,10 @@ pub enum FixedRoles {
     Div,
     /// The upper half of a product.
     MulHigh,
+    /// An operation on one integer.
+    Unary(IntUnary),
+    /// A conversion of an integer to a float.
+    FromInt(FromInt),
 }
 
 /// What an operation does to a register beside its result.
@@ -457,6 +472,10 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn stores_constant(op: StoreOp, value: i32) -> bool;
     /// Whether an operation can shift its second operand.
     fn folds_shift(op: AluOp, count: u64) -> bool;
+    /// Whether the second operand of a vector operation can be in memory.
+    fn folds_vector(features: Self::Features, op: VecBinary) -> bool;
+    /// Whether [`Masm::funnel_shift`] is faster than two shifts.
+    fn has_funnel_shift(features: Self::Features) -> bool;
 
     /// Makes room for this many bytes of code, so that the buffer need not grow; a guess.
     fn reserve(&mut self, bytes: usize);
@@ -532,6 +551,10 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 
     /// `dst = a op b`. Shift counts are taken modulo the width.
     fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand);
+    /// `dst = a & !b`.
+    fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr);
+    /// `dst = a << count | b >> (bits - count)`, by one to all but one of the width's bits.
+    fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32);
     /// `dst =` the upper 64 bits of `a * b`.
     fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr);
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.

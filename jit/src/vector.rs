@@ -45,6 +45,53 @@ macro_rules! binary {
 }
 zwasm_core::for_each_v128_binary!(binary);
 
+impl VecBinary {
+    /// Whether the operands may be swapped.
+    #[must_use]
+    pub const fn commutes(self) -> bool {
+        use VecBinary as B;
+        matches!(
+            self,
+            B::I8x16Eq
+                | B::I16x8Eq
+                | B::I32x4Eq
+                | B::I64x2Eq
+                | B::V128And
+                | B::V128Or
+                | B::V128Xor
+                | B::I8x16Add
+                | B::I16x8Add
+                | B::I32x4Add
+                | B::I64x2Add
+                | B::I8x16AddSatS
+                | B::I16x8AddSatS
+                | B::I8x16AddSatU
+                | B::I16x8AddSatU
+                | B::I8x16MinS
+                | B::I16x8MinS
+                | B::I32x4MinS
+                | B::I8x16MinU
+                | B::I16x8MinU
+                | B::I32x4MinU
+                | B::I8x16MaxS
+                | B::I16x8MaxS
+                | B::I32x4MaxS
+                | B::I8x16MaxU
+                | B::I16x8MaxU
+                | B::I32x4MaxU
+                | B::I8x16AvgrU
+                | B::I16x8AvgrU
+                | B::I16x8Mul
+                | B::I32x4Mul
+                | B::I32x4DotI16x8S
+                | B::F32x4Add
+                | B::F32x4Mul
+                | B::F64x2Add
+                | B::F64x2Mul
+        )
+    }
+}
+
 macro_rules! ternary {
     ($($rows:tt)*) => { operations! { "`dst = op(a, b, c)`." VecTernary: $($rows)* } };
 }
@@ -158,6 +205,9 @@ pub trait VectorMasm {
     fn vec_unary(&mut self, op: VecUnary, dst: Fpr, a: Fpr);
     /// `dst = a op b`.
     fn vec_binary(&mut self, op: VecBinary, dst: Fpr, a: Fpr, b: Fpr);
+    /// `dst = a op b`, for operations that [`Masm::folds_vector`](crate::masm::Masm::folds_vector)
+    /// names.
+    fn vec_binary_from(&mut self, op: VecBinary, dst: Fpr, a: Fpr, b: Mem);
     /// `dst = op(a, b, c)`.
     fn vec_ternary(&mut self, op: VecTernary, dst: Fpr, a: Fpr, b: Fpr, c: Fpr);
     /// `dst = a op count`, the count modulo the width of a lane.

@@ -394,6 +394,7 @@ fn ordered(mut node: Node) -> Node {
 fn commutes(op: Op) -> bool {
     match op {
         Op::Alu(op, _) => op.commutes(),
+        Op::VecBinary(op) => op.commutes(),
         Op::MulHigh(_) => true,
         Op::Compare(cond, _) => matches!(cond, Cond::Eq | Cond::Ne),
         _ => false,

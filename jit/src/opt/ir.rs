@@ -158,6 +158,11 @@ pub(crate) enum Op {
     MemoryBase,
     Alu(AluOp, Width),
     Div(DivOp, Width),
+    /// Operand 0 without the bits of operand 1.
+    AndNot(Width),
+    /// Operand 0 shifted left by `imm`, with the upper bits of operand 1 below: by one to all but one
+    /// of the bits.
+    Funnel(Width),
     /// The upper half of a product of two `i64`.
     MulHigh(MulHigh),
     IntUnary(IntUnary, Width),
@@ -238,6 +243,8 @@ impl Op {
             | Op::Context
             | Op::MemoryBase
             | Op::Alu(..)
+            | Op::AndNot(_)
+            | Op::Funnel(_)
             | Op::MulHigh(_)
             | Op::IntUnary(..)
             | Op::ExtendU
@@ -325,6 +332,7 @@ impl Node {
         match self.op {
             Op::Alu(op, _) if op.commutes() => {}
             Op::Float(op, _) if op.commutes() => {}
+            Op::VecBinary(op) if op.commutes() => {}
             Op::Compare(cond, width) => self.op = Op::Compare(cond.swap(), width),
             _ => return None,
         }

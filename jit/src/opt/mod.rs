@@ -12,6 +12,7 @@ mod display;
 mod dominators;
 mod emit;
 mod fold;
+mod fuse;
 mod gvn;
 #[cfg(test)]
 mod gvn_tests;
@@ -103,13 +104,17 @@ fn optimise<M: Masm>(
     run(&mut function, "hoisting", &|function| {
         hoist::run(function, target)
     });
+    run(&mut function, "fusing", &|function| {
+        fuse::run(function, M::has_funnel_shift(features));
+        dce::run(function);
+    });
     run(&mut function, "legalising", &|function| {
         legalise::run(function, target)
     });
     let mut sunk = if env.stress.no_fold {
         vec![false; function.nodes.len()]
     } else {
-        select::run::<M>(&mut function)
+        select::run::<M>(&mut function, features)
     };
     clock.lap("selection", function.nodes.len());
     let limits = alloc::Limits {
@@ -122,6 +127,7 @@ fn optimise<M: Masm>(
         params: &Abi::of(&signature, M::FILE).params,
         two_address: M::TWO_ADDRESS,
         folds_loads: M::FOLDS_LOADS,
+        folds_vector: &|op| M::folds_vector(features, op),
     };
     let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits, &mut clock)
         .ok_or(Unsupported::TooComplex)?;

@@ -3,6 +3,7 @@
 //! All sources are read as they were before the first destination is written. A move is emitted
 //! once its destination is no longer the source of another; what remains are cycles, and one
 //! source of each is saved first: in a scratch register, or in the frame when that is in use.
+//! Of general registers, the first scratch register alone is free for that.
 
 use super::ir::Ty;
 use crate::masm::{Fpr, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
@@ -89,13 +90,15 @@ impl Moves {
             _ => {}
         }
         readers.start(moves, places);
+        let scratch = M::FILE.scratch[0];
         let mut spared = 0;
-        let (mut gpr_used, mut fpr_used) = (false, false);
+        let mut gpr_used = moves.iter().any(needs_scratch::<M>);
+        let mut fpr_used = false;
         while !moves.is_empty() {
             if let Some(i) = places.iter().position(|one| readers.are_gone(one)) {
                 let one = moves.swap_remove(i);
                 readers.forget(places.swap_remove(i));
-                gpr_used &= one.from != Source::Gpr(M::FILE.scratch[1]);
+                gpr_used &= one.from != Source::Gpr(scratch);
                 fpr_used &= one.from != Source::Fpr(M::FILE.float_scratch);
                 emit_one(masm, one);
                 continue;
@@ -111,7 +114,7 @@ impl Moves {
                 Target::Fpr(M::FILE.float_scratch)
             } else if !first.ty.is_float() && !gpr_used {
                 gpr_used = true;
-                Target::Gpr(M::FILE.scratch[1])
+                Target::Gpr(scratch)
             } else {
                 spared += 1;
                 Target::Memory(spare(spared - 1))
@@ -231,6 +234,21 @@ fn words(mem: Mem, ty: Ty) -> impl Iterator<Item = (u8, i32)> {
     (0..ty.slots() as i32).map(move |word| (mem.base.0, mem.displacement + 8 * word))
 }
 
+/// Whether no value may wait in the first scratch register while a move is to be done: it goes through
+/// that register, or it has halves. Without halves, what waits is the last of its cycle, and goes
+/// before another cycle begins.
+fn needs_scratch<M: Masm>(one: &Move) -> bool {
+    let is_vector = one.ty == Ty::V128;
+    match (one.to, one.from) {
+        (Target::Memory(_), Source::Memory(_)) => true,
+        (Target::Memory(_), Source::Constant(low, high)) => {
+            is_vector || high != 0 || constant::<M>(low).is_none()
+        }
+        (Target::Memory(_), _) | (_, Source::Memory(_)) => is_vector,
+        _ => false,
+    }
+}
+
 /// Emits one move; between two places in memory through the first scratch register.
 pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
     let scratch = M::FILE.scratch[0];
@@ -333,8 +351,18 @@ mod tests {
 
     #[test]
     fn a_cycle_takes_the_scratch_register_and_no_memory() {
-        let cycle = |a, b| [between(a, b, Ty::I64), between(b, a, Ty::I64)];
-        assert_eq!(emit_all(&cycle(1, 2)), 0);
+        let register = |from: usize, to: usize| {
+            let gprs = X64Masm::FILE.temporary;
+            Move {
+                to: Target::Gpr(gprs[to]),
+                from: Source::Gpr(gprs[from]),
+                ty: Ty::I64,
+            }
+        };
+        assert_eq!(emit_all(&[register(1, 2), register(2, 1)]), 0);
+        // What is in memory goes through that register.
+        let in_memory = [between(1, 2, Ty::I64), between(2, 1, Ty::I64)];
+        assert_eq!(emit_all(&in_memory), 1);
         let overlapping = [between(1, 2, Ty::V128), between(2, 3, Ty::V128)];
         assert_eq!(emit_all(&overlapping), 0);
     }

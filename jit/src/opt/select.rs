@@ -10,6 +10,7 @@
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
+use crate::vector::VecBinary;
 use std::collections::HashMap;
 
 /// Whether operand 1 of an operation can be an integer in memory.
@@ -21,14 +22,19 @@ pub(super) fn takes_memory(op: Op) -> bool {
     }
 }
 
-/// Whether operand 1 of an operation can be a float in memory.
-pub(super) fn takes_float_memory(op: Op) -> bool {
-    matches!(op, Op::Float(op, _) if op.is_arithmetic())
+/// Whether operand 1 of an operation can be a float or a vector in memory.
+pub(super) fn takes_float_memory(op: Op, folds_vector: impl Fn(VecBinary) -> bool) -> bool {
+    match op {
+        Op::Float(op, _) => op.is_arithmetic(),
+        Op::VecBinary(op) => folds_vector(op),
+        _ => false,
+    }
 }
 
 /// Chooses the nodes that are sunk. Swaps operands where that makes one possible.
-pub(super) fn run<M: Masm>(function: &mut Function) -> Vec<bool> {
+pub(super) fn run<M: Masm>(function: &mut Function, features: M::Features) -> Vec<bool> {
     let mut selection = Selection {
+        folds_vector: &|op| M::folds_vector(features, op),
         sunk: vec![false; function.nodes.len()],
         uses: uses(function),
         home: vec![None; function.nodes.len()],
@@ -83,7 +89,8 @@ struct Seen {
     traps: u32,
 }
 
-struct Selection {
+struct Selection<'m> {
+    folds_vector: &'m dyn Fn(VecBinary) -> bool,
     sunk: Vec<bool>,
     uses: Vec<u32>,
     /// The block of each node so far.
@@ -95,7 +102,7 @@ struct Selection {
     copies: Vec<(Value, Value)>,
 }
 
-impl Selection {
+impl Selection<'_> {
     /// Comparisons that decide something in their block, and nothing else.
     fn comparisons(&mut self, function: &mut Function, block: BlockId) {
         // With the node that asks, or none for the end of the block.
@@ -323,9 +330,11 @@ impl Selection {
                 let fits = match into {
                     Op::Float(_, FloatWidth::F32) => part == FloatPart::F32,
                     Op::Float(_, FloatWidth::F64) => part == FloatPart::F64,
+                    Op::VecBinary(_) => part == FloatPart::V128,
                     _ => false,
                 };
-                M::FOLDS_LOADS && fits && takes_float_memory(into) && self.stays(arg, alias)
+                let takes = || takes_float_memory(into, self.folds_vector);
+                M::FOLDS_LOADS && fits && takes() && self.stays(arg, alias)
             }
             _ => false,
         }

@@ -153,7 +153,11 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         Op::Const | Op::VectorConst | Op::Param | Op::Context | Op::MemoryBase => {
             Err(format!("{value}: {:?} is in the list of nodes", node.op))
         }
-        Op::Alu(_, w) | Op::Div(_, w) => fits(&[Ty::int(w), Ty::int(w)], Ty::int(w)),
+        Op::Alu(_, w) | Op::AndNot(w) | Op::Div(_, w) => fits(&[Ty::int(w); 2], Ty::int(w)),
+        Op::Funnel(w) if (1..u64::from(w.bits())).contains(&node.imm) => {
+            fits(&[Ty::int(w); 2], Ty::int(w))
+        }
+        Op::Funnel(_) => Err(format!("{value}: shifted by {}", node.imm)),
         Op::MulHigh(_) => fits(&[Ty::I64; 2], Ty::I64),
         Op::IntUnary(crate::masm::IntUnary::Wrap, Width::W32) => fits(&[Ty::I64], Ty::I32),
         Op::IntUnary(crate::masm::IntUnary::Extend32S, Width::W64) => {

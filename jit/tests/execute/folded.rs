@@ -3,7 +3,8 @@
 use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, operands};
 use super::int::expected_alu;
 use zwasm_jit::masm::{
-    AluOp, Cond, FixedRoles, FloatOp, FloatSource, FloatWidth, Masm, Mem, Operand, StoreOp, Width,
+    AluOp, Cond, FixedRoles, FloatOp, FloatSource, FloatWidth, FromInt, IntUnary, Masm, Mem,
+    Operand, StoreOp, Width,
 };
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
@@ -186,5 +187,46 @@ fn clobbers_are_what_operations_change() {
             let is_kept = after.get(register) == state.get(register);
             assert!(may_change || is_kept, "{op:?} {register:?}");
         }
+    }
+    let fpr = Host::FILE.float_temporary[0];
+    for from in [FromInt::I32S, FromInt::I32U, FromInt::I64S, FromInt::I64U] {
+        let code = Code::snippet(host, |m, _| {
+            m.allocate_rare();
+            m.float_from_int(from, FloatWidth::F64, fpr, a);
+        });
+        kept(&code, FixedRoles::FromInt(from));
+    }
+    for op in [IntUnary::Clz, IntUnary::Ctz, IntUnary::Popcnt] {
+        let code = Code::snippet(host, |m, _| {
+            m.allocate_rare();
+            m.int_unary(op, Width::W64, dst, a);
+        });
+        kept(&code, FixedRoles::Unary(op));
+    }
+    let code = Code::snippet(host, |m, _| {
+        m.allocate_rare();
+        let label = m.label();
+        m.jump_table(a, &[label]);
+        m.bind(label);
+    });
+    let mut state = State::new();
+    state.set(a, 0);
+    let after = code.run(&state);
+    for &register in Host::FILE.rare {
+        assert_eq!(after.get(register), state.get(register), "{register:?}");
+    }
+}
+
+/// Code changes no rare register but those that an operation is said to overwrite.
+fn kept(code: &Code, operation: FixedRoles) {
+    let mut state = State::new();
+    // Conversions take another way for large integers.
+    state.set(operands()[1], u64::MAX - 5);
+    let after = code.run(&state);
+    let clobbers = Host::clobbers(Default::default(), operation);
+    for &register in Host::FILE.rare {
+        let may_change = clobbers.iter().any(|c| c.register == register);
+        let is_kept = after.get(register) == state.get(register);
+        assert!(may_change || is_kept, "{operation:?} {register:?}");
     }
 }

@@ -12,7 +12,8 @@ pub(crate) use zwasm_jit::isa::x86_64::X64Masm as Host;
 
 pub(crate) type Label = <Host as Masm>::Label;
 
-/// The macro-assemblers to test: on x86_64 with and without the instructions beyond the baseline.
+/// The macro-assemblers to test: on x86_64 with and without the instructions beyond the baseline,
+/// and with vectors but without AVX.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn hosts() -> Vec<fn() -> Host> {
     use zwasm_jit::isa::x86_64::Features;
@@ -22,9 +23,17 @@ pub(crate) fn hosts() -> Vec<fn() -> Host> {
         && is_x86_feature_detected!("bmi2")
         && is_x86_feature_detected!("popcnt")
         && is_x86_feature_detected!("sse4.2")
+        && is_x86_feature_detected!("avx")
         && is_x86_feature_detected!("fma");
     if has_all {
         hosts.push(|| Host::with_features(Features::ALL));
+        hosts.push(|| {
+            Host::with_features(Features {
+                avx: false,
+                fma: false,
+                ..Features::ALL
+            })
+        });
     } else {
         println!("skipped: this processor lacks some of the features that the backend uses");
     }

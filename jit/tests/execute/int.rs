@@ -263,6 +263,48 @@ fn upper_halves_of_products() {
     }
 }
 
+#[test]
+fn and_not() {
+    for host in hosts() {
+        for width in [Width::W32, Width::W64] {
+            for [dst, a, b] in triples() {
+                let code = Code::snippet(host, |m, _| m.and_not(width, dst, a, b));
+                for_values(width, a, b, |state, x, y| {
+                    let after = code.check(state, Changes::General(dst), Kept::Allocatable);
+                    let expected = x & !y;
+                    let what = (width, dst, a, b);
+                    assert_eq!(after.get(dst), expected, "{what:?}: {x:#x} {y:#x} {code:?}");
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn funnel_shifts() {
+    for host in hosts() {
+        for (width, counts) in [
+            (Width::W32, &[1, 7, 31][..]),
+            (Width::W64, &[1, 8, 33, 63][..]),
+        ] {
+            for [dst, a, b] in triples() {
+                for &count in counts {
+                    let code = Code::snippet(host, |m, _| m.funnel_shift(width, dst, a, b, count));
+                    for_values(width, a, b, |state, x, y| {
+                        let after = code.check(state, Changes::General(dst), Kept::Allocatable);
+                        let expected = match width {
+                            Width::W32 => u64::from((x << count) as u32) | y >> (32 - count),
+                            Width::W64 => x << count | y >> (64 - count),
+                        };
+                        let what = (width, dst, a, b, count);
+                        assert_eq!(after.get(dst), expected, "{what:?}: {x:#x} {y:#x} {code:?}");
+                    });
+                }
+            }
+        }
+    }
+}
+
 /// The result, or the exit taken: 1 for division by zero, 2 for overflow.
 fn expected_division(op: DivOp, width: Width, a: u64, b: u64) -> Result<u64, u64> {
     macro_rules! by_width {

@@ -3,7 +3,7 @@
 //! The operations and what they compute come out of one table.
 
 use zwasm_core::num::{self, V128};
-use zwasm_jit::masm::{FloatWidth, Fpr, Masm, Operand};
+use zwasm_jit::masm::{FloatWidth, Fpr, Masm, Mem, Operand};
 use zwasm_jit::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, operands};
@@ -315,6 +315,65 @@ fn tests_of_lanes() {
                         );
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Memory need not be aligned.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn second_operands_in_memory() {
+    use zwasm_jit::isa::x86_64::Features;
+    const WITH_AVX: Features = Features {
+        fma: false,
+        ..Features::ALL
+    };
+    if hosts().len() == 1 {
+        return;
+    }
+    let table: Vec<(VecBinary, Binary)> = zwasm_core::for_each_v128_binary!(binary_pairs);
+    let base = operands()[0];
+    let a = float_operands()[0];
+    for (op, function) in table {
+        if !Host::folds_vector(WITH_AVX, op) {
+            continue;
+        }
+        let name = format!("{op:?}");
+        for &dst in &float_operands() {
+            let host = || Host::with_features(WITH_AVX);
+            let code = Code::snippet(host, |m, _| m.vec_binary_from(op, dst, a, Mem::at(base, 1)));
+            let values = vectors(lane_type(&name), 6);
+            for &x in &values {
+                for &y in &values {
+                    let mut bytes = [0_u8; 17];
+                    bytes[1..].copy_from_slice(&y.to_le_bytes());
+                    let mut state = State::new();
+                    state.set(base, bytes.as_ptr() as u64);
+                    state.set_float(a, x);
+                    let actual = code.run(&state).get_float(dst);
+                    let expected = function(V128::from_u128(x), V128::from_u128(y));
+                    assert_vector(&name, actual, expected, &[x, y], &code);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn operations_that_commute() {
+    let table: Vec<(VecBinary, Binary)> = zwasm_core::for_each_v128_binary!(binary_pairs);
+    for (op, function) in table.into_iter().filter(|(op, _)| op.commutes()) {
+        let name = format!("{op:?}");
+        let values = vectors(lane_type(&name), 12);
+        let code = Code::snippet(hosts()[0], |_, _| {});
+        for &x in &values {
+            for &y in &values {
+                let [one, other] = [[x, y], [y, x]].map(|of| {
+                    let [x, y] = of.map(V128::from_u128);
+                    function(x, y)
+                });
+                assert_vector(&name, one.to_u128(), other, &[x, y], &code);
             }
         }
     }

@@ -303,6 +303,18 @@ fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
             );
         }
     }
+    for width in WIDTHS {
+        for alias in [[0, 1, 2], [2, 1, 0], [0, 0, 1], [0, 1, 0], [2, 1, 2]] {
+            let [dst, a, b] = alias.map(|i: usize| r[i]);
+            cases.add(format!("and_not {width:?} {dst:?} {a:?} {b:?}"), |m, _| {
+                m.and_not(width, dst, a, b)
+            });
+            cases.add(
+                format!("funnel_shift {width:?} {dst:?} {a:?} {b:?} 5"),
+                |m, _| m.funnel_shift(width, dst, a, b, 5),
+            );
+        }
+    }
     for op in [DivOp::DivS, DivOp::DivU, DivOp::RemS, DivOp::RemU] {
         for width in WIDTHS {
             for alias in [[0, 1, 2], [2, 1, 0], [0, 0, 1], [0, 1, 0], [2, 1, 2]] {

@@ -26,6 +26,8 @@ pub(super) enum Three {
     And = 0x0a00_0000,
     Orr = 0x2a00_0000,
     Eor = 0x4a00_0000,
+    /// `first & !second`.
+    Bic = 0x0a20_0000,
     /// `first | !second`.
     Orn = 0x2a20_0000,
     Mul = 0x1b00_7c00,
@@ -305,10 +307,15 @@ impl A64Masm {
         self.word(op as u32 | wide | rotate << 16 | last << 10 | d(dst.0) | n(src.0));
     }
 
+    /// `dst` = the low half of both registers together, the first one above the second, shifted right.
+    pub(super) fn extract(&mut self, width: Width, [dst, a, b]: [Gpr; 3], count: u32) {
+        let wide = sf(width) | sf(width) >> 9;
+        self.word(0x1380_0000 | wide | count << 10 | d(dst.0) | n(a.0) | m(b.0));
+    }
+
     /// `dst = src` rotated right.
     pub(super) fn rotate_imm(&mut self, width: Width, dst: Gpr, src: Gpr, count: u32) {
-        let wide = sf(width) | sf(width) >> 9;
-        self.word(0x1380_0000 | wide | count << 10 | d(dst.0) | n(src.0) | m(src.0));
+        self.extract(width, [dst, src, src], count);
     }
 
     /// `dst = cc ? a : b`.

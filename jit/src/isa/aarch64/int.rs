@@ -13,13 +13,6 @@ use crate::masm::{
     AluOp, Cond, DivOp, FloatWidth, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, Width,
 };
 
-const fn width_bits(width: Width) -> u32 {
-    match width {
-        Width::W32 => 32,
-        Width::W64 => 64,
-    }
-}
-
 /// A constant as an operand of this width.
 fn operand_bits(width: Width, value: i32) -> u64 {
     match width {
@@ -146,7 +139,7 @@ impl A64Masm {
     }
 
     fn shift_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, count: i32) {
-        let bits = width_bits(width);
+        let bits = width.bits();
         let count = count.cast_unsigned() & (bits - 1);
         if count == 0 {
             self.mov(width, dst, a);

@@ -16,6 +16,7 @@ use crate::masm::{
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
     Operand, RegisterFile, StoreOp, ToInt, Width,
 };
+use crate::vector::VecBinary;
 
 const NOP: u32 = 0xd503_201f;
 const BR: u32 = 0xd61f_0000;
@@ -277,6 +278,14 @@ impl Masm for A64Masm {
             AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor
         );
         shifts && count < 32
+    }
+
+    fn folds_vector((): (), _op: VecBinary) -> bool {
+        false
+    }
+
+    fn has_funnel_shift((): ()) -> bool {
+        true
     }
 
     fn reserve(&mut self, bytes: usize) {
@@ -541,6 +550,14 @@ impl Masm for A64Masm {
                 self.three_shifted(op, width, [dst, a, b], count.into());
             }
         }
+    }
+
+    fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        self.three(Three::Bic, width, dst, a, b);
+    }
+
+    fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32) {
+        self.extract(width, [dst, a, b], width.bits() - count);
     }
 
     fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {

@@ -7,7 +7,7 @@
 use super::encode::{LogicalImm, Three};
 use super::masm::A64Masm;
 use super::regs::{FLOAT_PRIVATE as P, FLOAT_PRIVATE_2 as Q, PRIVATE, ZERO};
-use crate::masm::{Cond, FloatPart, FloatWidth, Fpr, Gpr, Masm, Operand, Width};
+use crate::masm::{Cond, FloatPart, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width};
 use crate::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 /// The sizes of lanes as instructions encode them.
@@ -451,6 +451,10 @@ impl VectorMasm for A64Masm {
             V::F64x2PMax => return self.choose(F64, dst, [b, a], [a, b]),
         };
         self.vector(word, dst, a, b);
+    }
+
+    fn vec_binary_from(&mut self, op: VecBinary, _dst: Fpr, _a: Fpr, _b: Mem) {
+        unreachable!("{op:?} takes registers")
     }
 
     fn vec_ternary(&mut self, op: VecTernary, dst: Fpr, a: Fpr, b: Fpr, c: Fpr) {

@@ -12,7 +12,7 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
 
 use super::masm::X64Masm;
 use super::regs::{RAX, RSP};
-use crate::masm::{Gpr, Mem, Width};
+use crate::masm::{Fpr, Gpr, Mem, Width};
 
 /// What comes before the opcode.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ enum Map {
     ThreeA,
 }
 
-/// The fixed part of an instruction.
+/// The fixed part of an instruction, in the legacy encoding or with a VEX prefix.
 #[derive(Clone, Copy)]
 pub(super) struct Op {
     /// A mandatory or operand-size prefix, 0 for none.
@@ -73,48 +73,19 @@ impl Op {
     pub(super) const fn with(self, prefix: u8) -> Op {
         Op { prefix, ..self }
     }
-}
 
-/// The fixed part of an instruction that leaves the flags alone, with a VEX prefix.
-#[derive(Clone, Copy)]
-pub(super) struct Vex {
-    /// 1 for `66`, 2 for `F3`, 3 for `F2`.
-    prefix: u8,
-    /// 2 for `0F 38`, 3 for `0F 3A`.
-    map: u8,
-    code: u8,
-}
+    // Instructions that have a VEX prefix only.
 
-impl Vex {
-    pub(super) const SHLX: Vex = Vex {
-        prefix: 1,
-        map: 2,
-        code: 0xf7,
-    };
-    pub(super) const SARX: Vex = Vex {
-        prefix: 2,
-        ..Vex::SHLX
-    };
-    pub(super) const SHRX: Vex = Vex {
-        prefix: 3,
-        ..Vex::SHLX
-    };
-    pub(super) const RORX: Vex = Vex {
-        prefix: 3,
-        map: 3,
-        code: 0xf0,
-    };
+    /// `reg = !third & rm`.
+    pub(super) const ANDN: Op = Op::three_8(0xf2).with(0);
+    pub(super) const SHLX: Op = Op::three_8(0xf7);
+    pub(super) const SARX: Op = Op::SHLX.with(0xf3);
+    pub(super) const SHRX: Op = Op::SHLX.with(0xf2);
+    pub(super) const RORX: Op = Op::three_a(0xf0).with(0xf2);
     /// `reg += third * rm`, of packed floats.
-    pub(super) const FMADD: Vex = Vex {
-        prefix: 1,
-        map: 2,
-        code: 0xb8,
-    };
+    pub(super) const FMADD: Op = Op::three_8(0xb8);
     /// `reg -= third * rm`, of packed floats.
-    pub(super) const FNMADD: Vex = Vex {
-        code: 0xbc,
-        ..Vex::FMADD
-    };
+    pub(super) const FNMADD: Op = Op::three_8(0xbc);
 }
 
 /// The operand that may be in memory.
@@ -134,6 +105,12 @@ pub(super) enum Rm {
 
 impl From<Gpr> for Rm {
     fn from(register: Gpr) -> Rm {
+        Rm::Reg(register.0)
+    }
+}
+
+impl From<Fpr> for Rm {
+    fn from(register: Fpr) -> Rm {
         Rm::Reg(register.0)
     }
 }
@@ -246,6 +223,9 @@ impl Bytes {
     /// Prefixes and opcode. `extensions` are the bits of the REX prefix for the operand.
     #[inline(always)]
     fn opcode(&mut self, op: Op, field: Field, extensions: u8, needs_rex: bool) {
+        if let Some(third) = field.third {
+            return self.vex_opcode(op, field, third, extensions);
+        }
         if op.prefix != 0 {
             self.push(op.prefix);
         }
@@ -265,6 +245,33 @@ impl Bytes {
                 self.push(0x0f);
                 self.push(0x3a);
             }
+        }
+        self.push(op.code);
+    }
+
+    /// The same with a VEX prefix, of two bytes if that is enough (Intel's manual, volume 2, 2.3.5).
+    fn vex_opcode(&mut self, op: Op, field: Field, third: u8, extensions: u8) {
+        let prefix = match op.prefix {
+            0x66 => 1,
+            0xf3 => 2,
+            0xf2 => 3,
+            _ => 0,
+        };
+        let map = match op.map {
+            Map::Primary => unreachable!("opcodes of one byte have no VEX form"),
+            Map::Secondary => 1,
+            Map::Three8 => 2,
+            Map::ThreeA => 3,
+        };
+        let last = (!third & 15) << 3 | prefix;
+        let reg = (!field.reg & 8) << 4;
+        if extensions == 0 && !field.wide && map == 1 {
+            self.push(0xc5);
+            self.push(reg | last);
+        } else {
+            self.push(0xc4);
+            self.push(reg | (!extensions & 3) << 5 | map);
+            self.push(u8::from(field.wide) << 7 | last);
         }
         self.push(op.code);
     }
@@ -308,6 +315,19 @@ struct Field {
     wide: bool,
     /// Whether it is the low byte of the register.
     byte: bool,
+    /// The register that a VEX prefix names, 0 if the instruction takes none.
+    third: Option<u8>,
+}
+
+impl Field {
+    const fn new(reg: u8, width: Width) -> Field {
+        Field {
+            reg,
+            wide: is_wide(width),
+            byte: false,
+            third: None,
+        }
+    }
 }
 
 const fn modrm(mode: u8, reg: u8, rm: u8) -> u8 {
@@ -318,14 +338,25 @@ impl X64Masm {
     /// Emits `op`, with `reg` in the register field.
     #[inline(always)]
     pub(super) fn emit(&mut self, op: Op, width: Width, reg: u8, rm: impl Into<Rm>) {
-        let (wide, byte) = (is_wide(width), false);
-        self.emit_field(op, Field { reg, wide, byte }, rm.into());
+        self.emit_field(op, Field::new(reg, width), rm.into());
+    }
+
+    /// Emits `op` with a VEX prefix, which names a third register; 0 if the instruction takes none.
+    pub(super) fn vex(&mut self, op: Op, width: Width, reg: u8, third: u8, rm: impl Into<Rm>) {
+        let field = Field {
+            third: Some(third),
+            ..Field::new(reg, width)
+        };
+        self.emit_field(op, field, rm.into());
     }
 
     /// As `emit`, the register field being the low byte of a register.
     pub(super) fn emit_byte(&mut self, op: Op, reg: u8, rm: Rm) {
-        let (wide, byte) = (false, true);
-        self.emit_field(op, Field { reg, wide, byte }, rm);
+        let field = Field {
+            byte: true,
+            ..Field::new(reg, Width::W32)
+        };
+        self.emit_field(op, field, rm);
     }
 
     /// Inlined, and operands in memory taken apart, so that none is put together just to be read.
@@ -392,17 +423,6 @@ impl X64Masm {
             8 => self.asm.extend(&all[..8]),
             length => self.asm.extend(&all[..length as usize]),
         }
-    }
-
-    /// Emits an instruction with a third operand, which is 0 if it takes none.
-    pub(super) fn vex(&mut self, op: Vex, width: Width, reg: Gpr, rm: Gpr, third: u8) {
-        self.asm.push(0xc4);
-        let inverted = (!reg.0 & 8) << 4 | 0x40 | (!rm.0 & 8) << 2;
-        self.asm.push(inverted | op.map);
-        let wide = u8::from(is_wide(width)) << 7;
-        self.asm.push(wide | (!third & 15) << 3 | op.prefix);
-        self.asm.push(op.code);
-        self.asm.push(modrm(3, reg.0, rm.0));
     }
 
     /// `dst op= src`, or a comparison.

@@ -1,9 +1,8 @@
 //! Float arithmetic and conversions on x86_64.
 //!
 //! Scalar instructions merge into the upper half of their destination, so those that do not read
-//! it otherwise would wait for whatever wrote it last: [`X64Masm::clear_before`] breaks that.
-//! Sequences that need a second register use `xmm14`, which is never an operand. Masks are made
-//! from all ones by shifting rather than loaded.
+//! it otherwise would wait for whatever wrote it last: [`X64Masm::scalar_unary`] breaks that.
+//! Sequences that need a second register use `xmm14`, which is never an operand.
 
 use dynasmrt::{DynamicLabel, DynasmApi};
 
@@ -22,6 +21,14 @@ const fn packed(width: FloatWidth) -> u8 {
     }
 }
 
+/// The sign bits of all lanes.
+const fn signs(width: FloatWidth) -> u128 {
+    match width {
+        FloatWidth::F32 => 0x8000_0000_8000_0000_8000_0000_8000_0000,
+        FloatWidth::F64 => 0x8000_0000_0000_0000_8000_0000_0000_0000,
+    }
+}
+
 /// Opcodes after `0F`.
 const AND: u8 = 0x54;
 const OR: u8 = 0x56;
@@ -32,6 +39,18 @@ const SUB: u8 = 0x5c;
 const MIN: u8 = 0x5d;
 const DIV: u8 = 0x5e;
 const MAX: u8 = 0x5f;
+
+/// The instruction of an operation that has one, on the low lane.
+pub(super) const fn arithmetic(op: FloatOp, width: FloatWidth) -> Op {
+    let code = match op {
+        FloatOp::Add => ADD,
+        FloatOp::Sub => SUB,
+        FloatOp::Mul => MUL,
+        FloatOp::Div => DIV,
+        FloatOp::Min | FloatOp::Max | FloatOp::Copysign => panic!("takes several instructions"),
+    };
+    Op::two(code).with(scalar(width))
+}
 
 /// What a float comparison comes to: `ucomis` with the operands as given or swapped, then a
 /// condition that is false when the comparison is unordered; equality takes two.
@@ -66,12 +85,7 @@ const fn comparison(cond: FloatCond) -> Comparison {
 
 impl X64Masm {
     fn scalar_op(&mut self, code: u8, width: FloatWidth, dst: Fpr, src: Fpr) {
-        self.emit(
-            Op::two(code).with(scalar(width)),
-            Width::W32,
-            dst.0,
-            Rm::Reg(src.0),
-        );
+        self.emit(Op::two(code).with(scalar(width)), Width::W32, dst.0, src);
     }
 
     /// A bitwise operation on the whole register; the form for singles is the shortest.
@@ -83,37 +97,16 @@ impl X64Masm {
         self.float_mov(FloatPart::V128, dst, src);
     }
 
-    /// Clears the destination of a scalar instruction that only reads `src`.
-    fn clear_before(&mut self, dst: Fpr, src: Fpr) {
-        if dst != src {
-            self.bitwise(XOR, dst, dst);
+    /// `dst = op src`, a scalar instruction that waits for nothing but `src`.
+    fn scalar_unary(&mut self, op: Op, dst: Fpr, src: Fpr) {
+        if dst != src && self.features.avx {
+            self.vex(op, Width::W32, dst.0, src.0, src);
+        } else {
+            if dst != src {
+                self.bitwise(XOR, dst, dst);
+            }
+            self.emit(op, Width::W32, dst.0, src);
         }
-    }
-
-    /// `dst` is all ones, shifted right (magnitude bits) or left (sign bit).
-    fn mask(&mut self, width: FloatWidth, dst: Fpr, right: bool) {
-        self.vector_imm(dst, u64::MAX, u64::MAX);
-        let count = match (right, width) {
-            (true, FloatWidth::F32 | FloatWidth::F64) => 1,
-            (false, FloatWidth::F32) => 31,
-            (false, FloatWidth::F64) => 63,
-        };
-        self.shift_lanes(width, dst, right, count);
-    }
-
-    fn shift_lanes(&mut self, width: FloatWidth, dst: Fpr, right: bool, count: u8) {
-        let code = match width {
-            FloatWidth::F32 => 0x72,
-            FloatWidth::F64 => 0x73,
-        };
-        let direction = if right { 2 } else { 6 };
-        self.emit(
-            Op::two(code).with(0x66),
-            Width::W32,
-            direction,
-            Rm::Reg(dst.0),
-        );
-        self.asm.push(count);
     }
 
     /// Sets the flags of an unordered comparison.
@@ -136,57 +129,24 @@ impl X64Masm {
         b: Fpr,
     ) {
         match op {
-            FloatOp::Add => self.commutative_float(ADD, width, dst, a, b),
-            FloatOp::Mul => self.commutative_float(MUL, width, dst, a, b),
-            FloatOp::Sub => self.ordered_float(SUB, width, dst, a, b),
-            FloatOp::Div => self.ordered_float(DIV, width, dst, a, b),
+            FloatOp::Add | FloatOp::Mul => {
+                let op = arithmetic(op, width);
+                self.commutative_vec(op, dst, a, b);
+            }
+            FloatOp::Sub | FloatOp::Div => {
+                let op = arithmetic(op, width);
+                self.ordered_vec(op, dst, a, b);
+            }
             // Zeros of either sign compare equal: the signs of both decide.
             FloatOp::Min => self.extremum(MIN, OR, width, [dst, a, b]),
             FloatOp::Max => self.extremum(MAX, AND, width, [dst, a, b]),
             FloatOp::Copysign => {
                 // The sign is taken before the destination, which may be `b`, is written.
-                self.mask(width, XMM_PRIVATE, false);
-                self.bitwise(AND, XMM_PRIVATE, b);
-                self.copy(dst, a);
-                self.shift_lanes(width, dst, false, 1);
-                self.shift_lanes(width, dst, true, 1);
+                self.vec_constant(Op::two(AND), XMM_PRIVATE, b, signs(width));
+                self.vec_constant(Op::two(AND), dst, a, !signs(width));
                 self.bitwise(OR, dst, XMM_PRIVATE);
             }
         }
-    }
-
-    /// `dst = dst op b`.
-    pub(super) fn float_arithmetic(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, b: Rm) {
-        let code = match op {
-            FloatOp::Add => ADD,
-            FloatOp::Sub => SUB,
-            FloatOp::Mul => MUL,
-            FloatOp::Div => DIV,
-            FloatOp::Min | FloatOp::Max | FloatOp::Copysign => {
-                unreachable!("{op:?} takes registers")
-            }
-        };
-        self.emit(Op::two(code).with(scalar(width)), Width::W32, dst.0, b);
-    }
-
-    fn commutative_float(&mut self, code: u8, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        if dst == b {
-            self.scalar_op(code, width, dst, a);
-        } else {
-            self.copy(dst, a);
-            self.scalar_op(code, width, dst, b);
-        }
-    }
-
-    fn ordered_float(&mut self, code: u8, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        let b = if dst == b && dst != a {
-            self.copy(XMM_PRIVATE, b);
-            XMM_PRIVATE
-        } else {
-            b
-        };
-        self.copy(dst, a);
-        self.scalar_op(code, width, dst, b);
     }
 
     /// `min` and `max`: the instruction is right for operands that differ; equal ones are combined
@@ -224,11 +184,10 @@ impl X64Masm {
         a: Fpr,
     ) {
         match op {
-            FloatUnary::Abs => self.masked_float(AND, true, width, dst, a),
-            FloatUnary::Neg => self.masked_float(XOR, false, width, dst, a),
+            FloatUnary::Abs => self.vec_constant(Op::two(AND), dst, a, !signs(width)),
+            FloatUnary::Neg => self.vec_constant(Op::two(XOR), dst, a, signs(width)),
             FloatUnary::Sqrt => {
-                self.clear_before(dst, a);
-                self.scalar_op(0x51, width, dst, a);
+                self.scalar_unary(Op::two(0x51).with(scalar(width)), dst, a);
             }
             // Bit 3 suppresses the precision exception.
             FloatUnary::Nearest => self.round(8, width, dst, a),
@@ -238,23 +197,12 @@ impl X64Masm {
         }
     }
 
-    fn masked_float(&mut self, code: u8, right: bool, width: FloatWidth, dst: Fpr, a: Fpr) {
-        if dst == a {
-            self.mask(width, XMM_PRIVATE, right);
-            self.bitwise(code, dst, XMM_PRIVATE);
-        } else {
-            self.mask(width, dst, right);
-            self.bitwise(code, dst, a);
-        }
-    }
-
     fn round(&mut self, mode: u8, width: FloatWidth, dst: Fpr, a: Fpr) {
-        self.clear_before(dst, a);
         let code = match width {
             FloatWidth::F32 => 0x0a,
             FloatWidth::F64 => 0x0b,
         };
-        self.emit(Op::three_a(code), Width::W32, dst.0, Rm::Reg(a.0));
+        self.scalar_unary(Op::three_a(code), dst, a);
         self.asm.push(mode);
     }
 
@@ -363,12 +311,11 @@ impl X64Masm {
 
     /// Converts between the precisions.
     pub(super) fn convert_float(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
-        self.clear_before(dst, src);
         let from = match to {
             FloatWidth::F32 => FloatWidth::F64,
             FloatWidth::F64 => FloatWidth::F32,
         };
-        self.scalar_op(0x5a, from, dst, src);
+        self.scalar_unary(Op::two(0x5a).with(scalar(from)), dst, src);
     }
 
     /// `dst = trunc(src)`, or to `slow`. The instructions answer the least integer when the value

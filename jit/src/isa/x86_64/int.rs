@@ -7,17 +7,10 @@
 
 use dynasmrt::{DynamicLabel, DynasmApi};
 
-use super::encode::{Cc, Group, Op, Rm, Shift, Unary, Vex};
+use super::encode::{Cc, Group, Op, Rm, Shift, Unary};
 use super::masm::X64Masm;
 use super::regs::{RAX, RCX, RDX};
 use crate::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, Width};
-
-const fn width_bits(width: Width) -> u8 {
-    match width {
-        Width::W32 => 32,
-        Width::W64 => 64,
-    }
-}
 
 /// `base + index`, both scaled by 1.
 const fn sum(base: Gpr, index: Gpr) -> Mem {
@@ -132,13 +125,13 @@ impl X64Masm {
     fn shift(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: Gpr) {
         if self.features.bmi2 {
             let op = match shift {
-                Shift::Shl => Some(Vex::SHLX),
-                Shift::Sar => Some(Vex::SARX),
-                Shift::Shr => Some(Vex::SHRX),
+                Shift::Shl => Some(Op::SHLX),
+                Shift::Sar => Some(Op::SARX),
+                Shift::Shr => Some(Op::SHRX),
                 Shift::Rol | Shift::Ror => None,
             };
             if let Some(op) = op {
-                self.vex(op, width, dst, a, count.0);
+                self.vex(op, width, dst.0, count.0, a);
                 return;
             }
         }
@@ -251,7 +244,7 @@ impl X64Masm {
     }
 
     fn shift_constant(&mut self, shift: Shift, width: Width, dst: Gpr, a: Gpr, count: i32) {
-        let bits = width_bits(width);
+        let bits = width.bits() as u8;
         let count = count as u8 & (bits - 1);
         if count == 0 {
             self.mov(width, dst, a);
@@ -264,7 +257,7 @@ impl X64Masm {
                 Shift::Shl | Shift::Shr | Shift::Sar => None,
             };
             if let Some(right) = right {
-                self.vex(Vex::RORX, width, dst, a, 0);
+                self.vex(Op::RORX, width, dst.0, 0, a);
                 self.asm.push(right);
                 return;
             }
@@ -363,7 +356,7 @@ impl X64Masm {
                     self.count(Op::two(0xbd).with(0xf3), width, dst, a);
                 } else {
                     // The highest bit's number, inverted; 2 * bits - 1 becomes bits.
-                    let highest = i32::from(width_bits(width)) - 1;
+                    let highest = width.bits() as i32 - 1;
                     let [none, _] = self.private;
                     self.imm(none, highest as u64 * 2 + 1);
                     self.emit(Op::two(0xbd), width, dst.0, a);
@@ -376,7 +369,7 @@ impl X64Masm {
                     self.count(Op::two(0xbc).with(0xf3), width, dst, a);
                 } else {
                     let [none, _] = self.private;
-                    self.imm(none, width_bits(width).into());
+                    self.imm(none, width.bits().into());
                     self.emit(Op::two(0xbc), width, dst.0, a);
                     self.cmov(Cc::Equal, width, dst, none);
                 }
@@ -429,7 +422,7 @@ impl X64Masm {
         self.emit(and, width, sum.0, halves);
         self.emit(Op::two(0xaf), width, sum.0, ones);
         self.mov_always(width, dst, sum);
-        self.shift_imm(Shift::Shr, width, dst, width_bits(width) - 8);
+        self.shift_imm(Shift::Shr, width, dst, width.bits() as u8 - 8);
     }
 
     /// A byte in all places.

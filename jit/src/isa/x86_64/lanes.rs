@@ -95,8 +95,7 @@ impl X64Masm {
             Some([0, 1, 2, 3]) => self.vec_copy(dst, a),
             Some(numbers) => self.vec_imm(PSHUFD, dst, a, selector(numbers)),
             None => {
-                self.vec_copy(dst, a);
-                self.vec_constant(PSHUFB, dst, u128::from_le_bytes(bytes));
+                self.vec_constant(PSHUFB, dst, a, u128::from_le_bytes(bytes));
             }
         }
     }
@@ -191,9 +190,8 @@ impl LaneMasm for X64Masm {
     }
 
     fn replace_lane(&mut self, lanes: Lanes, lane: u8, dst: Fpr, a: Fpr, value: Gpr) {
-        self.vec_copy(dst, a);
         let (op, width) = insertion(lanes);
-        self.emit(op, width, dst.0, value);
+        self.vec_three(op, width, dst, a, value);
         self.asm.push(lane);
     }
 
@@ -225,10 +223,8 @@ impl LaneMasm for X64Masm {
             let numbers = bytes.map(|byte| if byte < 16 { byte } else { 0x80 });
             u128::from_le_bytes(numbers)
         };
-        self.vec_copy(P, a);
-        self.vec_constant(PSHUFB, P, of(bytes));
-        self.vec_copy(dst, b);
-        self.vec_constant(PSHUFB, dst, of(swapped));
+        self.vec_constant(PSHUFB, P, a, of(bytes));
+        self.vec_constant(PSHUFB, dst, b, of(swapped));
         self.vec(sse2(0xeb), dst, P);
     }
 

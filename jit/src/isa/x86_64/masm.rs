@@ -11,28 +11,35 @@ use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 use zwasm_core::TrapCode;
 use zwasm_core::fuel::PIECE_UNITS_MAX;
 
-use super::encode::{Cc, Group, Op, Rm};
+use super::encode::{Cc, Group, Op, Rm, Unary};
+use super::float::arithmetic;
 use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
+use super::vector::instruction;
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
     Operand, RegisterFile, StoreOp, ToInt, Width,
 };
+use crate::vector::VecBinary;
 
 /// Instructions beyond the baseline that the processor has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features {
     /// `lzcnt`.
     pub lzcnt: bool,
-    /// `tzcnt`.
+    /// `tzcnt`, `andn`.
     pub bmi1: bool,
     /// `shlx`, `shrx`, `sarx`, `rorx`.
     pub bmi2: bool,
     /// `popcnt`.
     pub popcnt: bool,
+    /// `shld` and `shrd` are a single operation.
+    pub fast_shld: bool,
     /// SSE up to 4.2: the vector operations, and roundings of floats.
     pub sse42: bool,
-    /// Multiplication and addition rounded once.
+    /// The encodings with three operands, of vectors of 16 bytes.
+    pub avx: bool,
+    /// Multiplication and addition rounded once; there is AVX then.
     pub fma: bool,
 }
 
@@ -43,7 +50,9 @@ impl Features {
         bmi1: true,
         bmi2: true,
         popcnt: true,
+        fast_shld: true,
         sse42: true,
+        avx: true,
         fma: true,
     };
 }
@@ -89,12 +98,16 @@ const fn bits_width(width: FloatWidth) -> Width {
 }
 
 impl X64Masm {
-    /// The private registers are overwritten within operations.
+    /// The private registers are overwritten within operations; the second one, where it is
+    /// allocated, within few ([`Masm::clobbers`]).
     pub(super) fn check_operands(&self, operands: &[Gpr]) {
+        let is_private = |operand: Gpr| {
+            operand == self.private[0] || operand == self.private[1] && operand != R11
+        };
         debug_assert!(
             operands
                 .iter()
-                .all(|&operand| !self.private.contains(&operand) && operand != RSP),
+                .all(|&operand| !is_private(operand) && operand != RSP),
             "the private registers and rsp are operands of moves only"
         );
     }
@@ -168,16 +181,15 @@ impl X64Masm {
         }
     }
 
-    /// Appends the tables: offsets of the targets from the start of the table.
+    /// Appends the tables: offsets of the targets from the entries themselves, in 8 bytes.
     fn append_tables(&mut self) {
         for (label, targets) in std::mem::take(&mut self.tables) {
-            self.asm.align(4, 0xcc);
-            let start = self.asm.offset().0 as i32;
+            self.asm.align(8, 0xcc);
             self.asm.dynamic_label(label);
             for target in targets {
                 let bound = self.asm.labels().resolve_dynamic(target);
-                let bound = bound.expect("every target of a table is bound").0 as i32;
-                self.asm.push_i32(bound - start);
+                let bound = bound.expect("every target of a table is bound").0 as i64;
+                self.asm.push_i64(bound - self.asm.offset().0 as i64);
             }
         }
     }
@@ -231,6 +243,14 @@ impl Masm for X64Masm {
         self.asm.reserve_ops(bytes);
     }
 
+    fn folds_vector(features: Features, op: VecBinary) -> bool {
+        features.avx && instruction(op).is_some()
+    }
+
+    fn has_funnel_shift(features: Features) -> bool {
+        features.fast_shld
+    }
+
     fn allocate_rare(&mut self) {
         self.private = FILE.scratch;
     }
@@ -248,10 +268,18 @@ impl Masm for X64Masm {
             may_hold_second: false,
             may_hold_result: true,
         }];
+        const SECOND_SCRATCH: &[Clobber] = &[Clobber {
+            register: R11,
+            may_hold_second: false,
+            may_hold_result: false,
+        }];
         match operation {
             FixedRoles::Shift(AluOp::Shl | AluOp::ShrS | AluOp::ShrU) if features.bmi2 => &[],
             FixedRoles::Shift(_) => COUNT,
             FixedRoles::Div | FixedRoles::MulHigh => UPPER,
+            FixedRoles::FromInt(FromInt::I64U) => SECOND_SCRATCH,
+            FixedRoles::Unary(IntUnary::Popcnt) if !features.popcnt => SECOND_SCRATCH,
+            FixedRoles::FromInt(_) | FixedRoles::Unary(_) => &[],
         }
     }
 
@@ -502,6 +530,33 @@ impl Masm for X64Masm {
         }
     }
 
+    fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        self.check_operands(&[dst, a, b]);
+        if self.features.bmi1 {
+            self.vex(Op::ANDN, width, dst.0, b.0, a);
+            return;
+        }
+        let negated = if dst == a { self.private[0] } else { dst };
+        self.mov(width, negated, b);
+        self.unary(Unary::Not, width, negated);
+        let other = if dst == a { negated } else { a };
+        self.group(Group::And, width, dst, other);
+    }
+
+    fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32) {
+        const SHLD: Op = Op::two(0xa4);
+        const SHRD: Op = Op::two(0xac);
+        self.check_operands(&[dst, a, b]);
+        let (op, other, count) = if dst == b && dst != a {
+            (SHRD, a, width.bits() - count)
+        } else {
+            self.mov(width, dst, a);
+            (SHLD, b, count)
+        };
+        self.emit(op, width, other.0, dst);
+        self.asm.push(count as u8);
+    }
+
     fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
         self.multiply_wide(op, dst, a, b);
     }
@@ -551,9 +606,14 @@ impl Masm for X64Masm {
             FloatSource::Mem(mem) => Rm::Mem(mem),
             FloatSource::Constant(bits) => Rm::Constant(self.scalar_constant(bits)),
         };
-        self.float_mov(FloatPart::F64, dst, a);
+        let a = if self.features.avx {
+            a
+        } else {
+            self.float_mov(FloatPart::F64, dst, a);
+            dst
+        };
         self.accesses_here();
-        self.float_arithmetic(op, width, dst, b);
+        self.vec_three(arithmetic(op, width), Width::W32, dst, a, b);
     }
 
     fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
@@ -606,18 +666,20 @@ impl Masm for X64Masm {
 
     fn jump_table(&mut self, index: Gpr, targets: &[DynamicLabel]) {
         self.check_operands(&[index]);
-        let [base, offset] = self.private;
+        let [entry, _] = self.private;
         let table = self.asm.new_dynamic_label();
         self.tables.push((table, targets.to_vec()));
-        self.emit(Op::one(0x8d), Width::W64, base.0, Rm::Constant(table));
-        let entry = Rm::Scaled {
-            base,
+        let lea = Op::one(0x8d);
+        self.emit(lea, Width::W64, entry.0, Rm::Constant(table));
+        let place = Rm::Scaled {
+            base: entry,
             index,
-            log2: 2,
+            log2: 3,
         };
-        self.emit(Op::one(0x63), Width::W64, offset.0, entry);
-        self.group(Group::Add, Width::W64, base, offset);
-        self.emit(Op::one(0xff), Width::W32, 4, base);
+        self.emit(lea, Width::W64, entry.0, place);
+        let offset = Rm::Mem(Mem::at(entry, 0));
+        self.emit(Op::one(0x03), Width::W64, entry.0, offset);
+        self.emit(Op::one(0xff), Width::W32, 4, entry);
     }
 
     fn trap(&mut self, _code: TrapCode) {

@@ -2,8 +2,8 @@
 //!
 //! `rcx` and `rdx` are the backend's: variable shifts and divisions need them in fixed roles. They
 //! appear as operands of moves only, to pass arguments, unless they are allocated by name
-//! (`Masm::allocate_rare`). `rax` is a scratch register because a
-//! division overwrites it and a call returns in it. `xmm13` and `xmm14` are the backend's, too.
+//! (`Masm::allocate_rare`), as the second scratch register may be too. `rax` is the first one because
+//! a division overwrites it and a call returns in it. `xmm13` and `xmm14` are the backend's, too.
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
 
@@ -40,7 +40,7 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     c_saved: &[RBX, R12, R13, R14, R15],
     c_float_saved: &[],
     saved: &[RBX, R12, R13],
-    rare: &[RCX, RDX],
+    rare: &[RCX, RDX, R11],
     temporary: &[RSI, RDI, R8, R9, R10],
     float_temporary: &[
         Fpr(0),

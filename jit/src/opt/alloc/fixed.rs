@@ -19,6 +19,8 @@ pub(crate) fn clobbers(
         }
         Op::Div(..) => (machine.clobbers)(FixedRoles::Div),
         Op::MulHigh(_) => (machine.clobbers)(FixedRoles::MulHigh),
+        Op::IntUnary(op, _) => (machine.clobbers)(FixedRoles::Unary(op)),
+        Op::FromInt(from, _) => (machine.clobbers)(FixedRoles::FromInt(from)),
         _ => &[],
     }
 }

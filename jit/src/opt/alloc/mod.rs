@@ -24,6 +24,7 @@ use super::clock::Clock;
 use super::ir::{Function, Op, Value};
 use crate::abi::Place;
 use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
+use crate::vector::VecBinary;
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
 use live::{Graph, Lines};
@@ -63,6 +64,8 @@ pub(crate) struct Machine<'m> {
     pub(crate) two_address: bool,
     /// Whether operands in memory are as good as registers.
     pub(crate) folds_loads: bool,
+    /// Whether those of a vector operation are.
+    pub(crate) folds_vector: &'m dyn Fn(VecBinary) -> bool,
     /// Where the function's parameters arrive.
     pub(crate) params: &'m [Place],
 }

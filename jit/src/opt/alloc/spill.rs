@@ -9,6 +9,7 @@ use super::live::has_place;
 use super::loops::{Loop, Loops};
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
+use crate::vector::VecBinary;
 use foldhash::{HashMap, HashMapExt};
 
 /// How far the reloads of a spilled value are taken apart.
@@ -71,6 +72,7 @@ pub(super) fn rewrite(
         spills,
         is_new,
         folds_loads: machine.folds_loads,
+        folds_vector: machine.folds_vector,
         current: vec![(Value::NONE, 0); function.nodes.len()],
         held: Vec::new(),
         nodes: Vec::new(),
@@ -91,6 +93,7 @@ pub(super) fn rewrite(
 }
 
 struct Rewriter<'s> {
+    folds_vector: &'s dyn Fn(VecBinary) -> bool,
     /// The block that is being rewritten.
     block: BlockId,
     loops: &'s Loops,
@@ -220,7 +223,7 @@ impl Rewriter<'_> {
             && self.is_new(arg)
             && held.is_none()
             && self.loop_for(function, arg).is_none()
-            && (select::takes_memory(op) || select::takes_float_memory(op))
+            && (select::takes_memory(op) || select::takes_float_memory(op, self.folds_vector))
             && function[node].args[0] != arg
     }
 

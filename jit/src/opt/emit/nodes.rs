@@ -27,6 +27,14 @@ impl<M: Masm> Emitter<'_, M> {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
                 self.masm.div(op, width, dst, a, b, by_zero, overflow);
             }
+            Op::AndNot(width) => {
+                let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
+                self.masm.and_not(width, dst, a, b);
+            }
+            Op::Funnel(width) => {
+                let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
+                self.masm.funnel_shift(width, dst, a, b, node.imm as u32);
+            }
             Op::MulHigh(op) => {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
                 self.masm.multiply_high(op, dst, a, b);
@@ -88,8 +96,15 @@ impl<M: Masm> Emitter<'_, M> {
                 self.masm.vec_unary(op, dst, a);
             }
             Op::VecBinary(op) => {
-                let (dst, a, b) = (self.fpr(value), self.fpr(a), self.fpr(b));
-                self.masm.vec_binary(op, dst, a, b);
+                let (dst, a) = (self.fpr(value), self.fpr(a));
+                if self.sunk[b.0 as usize] {
+                    let b = self.sunk_mem(b);
+                    self.masm.vec_binary_from(op, dst, a, b);
+                    self.sunk_fault(value);
+                } else {
+                    let b = self.fpr(b);
+                    self.masm.vec_binary(op, dst, a, b);
+                }
             }
             Op::VecTernary(op) => {
                 let (dst, a, b, c) = (self.fpr(value), self.fpr(a), self.fpr(b), self.fpr(c));
