@@ -5,6 +5,7 @@
 #   scripts/arm64-lane.sh -p zwasm-jit …  what `cargo test --tests` is to be given instead
 #   scripts/arm64-lane.sh run …           `cargo run` with these arguments, for example
 #                                         run --profile fuzz -p zwasm-diff -- --in-process --no-guards --count 1000
+#   scripts/arm64-lane.sh build …         `cargo build`; `compare arm64` wants --release -p zwasm-cli
 #
 # Installs what is missing (Debian; through sudo when not root): a compiler with ARM64's standard
 # library, a linker, a C library and the emulator. Debian's compiler is used because its libraries
@@ -14,8 +15,8 @@ cd "$(dirname "$0")/.."
 
 # `--tests`: documentation tests would need a rustdoc of the same build.
 command=(test --tests)
-if [ "${1-}" = run ]; then
-    command=(run)
+if [ "${1-}" = run ] || [ "${1-}" = build ]; then
+    command=("$1")
     shift
 fi
 

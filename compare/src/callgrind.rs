@@ -8,10 +8,11 @@ use crate::exec::{Executor, Exit, Invocation};
 use crate::protocol::{bench_args, check_bench};
 use crate::provision::on_path;
 use anyhow::Result;
+use std::path::Path;
 use std::time::Duration;
 
 /// N of the formula: two runs of one and two iterations would let first-use work in.
-const ITERATIONS: u32 = 2;
+pub(crate) const ITERATIONS: u32 = 2;
 
 /// Whether valgrind is there.
 pub(crate) fn available() -> bool {
@@ -29,16 +30,7 @@ pub(crate) fn instructions(
         let size = &job.workload.small;
         let inner = adapter.run(job, &bench_args(iterations, size));
         let out = job.scratch.join("callgrind.out");
-        let mut args = vec![
-            "--tool=callgrind".to_owned(),
-            // Traps are looked up by program counter; registers must be exact at memory accesses.
-            "--vex-iropt-register-updates=allregs-at-mem-access".to_owned(),
-            format!("--callgrind-out-file={}", out.display()),
-            inner.program.to_string_lossy().into_owned(),
-        ];
-        args.extend(inner.args);
-        let mut invocation = Invocation::new("valgrind", args).timeout(Duration::from_secs(900));
-        invocation.env = inner.env;
+        let invocation = under_callgrind(&inner, &out, &[]);
         let outcome = executor.run(&invocation)?;
         if let Exit::NotStarted(why) = &outcome.exit {
             return Ok(Err(why.clone()));
@@ -53,6 +45,22 @@ pub(crate) fn instructions(
         }
     }
     Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
+}
+
+/// The same process under callgrind, which writes to `out`; `options` are callgrind's.
+pub(crate) fn under_callgrind(inner: &Invocation, out: &Path, options: &[&str]) -> Invocation {
+    let mut args = vec![
+        "--tool=callgrind".to_owned(),
+        // Traps are looked up by program counter; registers must be exact at memory accesses.
+        "--vex-iropt-register-updates=allregs-at-mem-access".to_owned(),
+        format!("--callgrind-out-file={}", out.display()),
+    ];
+    args.extend(options.iter().map(|&option| option.to_owned()));
+    args.push(inner.program.to_string_lossy().into_owned());
+    args.extend(inner.args.iter().cloned());
+    let mut invocation = Invocation::new("valgrind", args).timeout(Duration::from_secs(900));
+    invocation.env.clone_from(&inner.env);
+    invocation
 }
 
 /// The total of a callgrind file; multi-threaded programs have one `totals:` or `summary:` line

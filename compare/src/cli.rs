@@ -43,6 +43,12 @@ pub(crate) enum Verb {
         /// Another one, of the same engines and workloads.
         second: PathBuf,
     },
+    /// Shows the machine code of hot functions beside wasmtime's, with the times each instruction
+    /// is executed: writes code.html, code.json and code.csv. Needs valgrind.
+    Code(CodeArgs),
+    /// Counts executed ARM64 instructions of tier opt and of wasmtime under an emulator: writes
+    /// arm64.csv and arm64.json. Needs qemu-user and a C compiler.
+    Arm64(Arm64Args),
     /// Has the published modules of suite `real`, fetching those that are missing.
     Fetch {
         /// Only those whose name matches one of these.
@@ -83,6 +89,41 @@ pub(crate) struct Places {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CodeArgs {
+    /// A results.json: its slowest rows are shown, and its report is written again with links.
+    pub(crate) results: Option<PathBuf>,
+    /// Workloads instead, whose name matches one of these.
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) workloads: Vec<String>,
+    /// How many of the slowest rows.
+    #[arg(long, value_name = "N", default_value_t = crate::code::ROWS)]
+    pub(crate) rows: usize,
+    /// Where to write.
+    #[arg(short, long = "out", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Arm64Args {
+    /// A results.json, whose report is written again with the table.
+    pub(crate) results: Option<PathBuf>,
+    /// Only workloads whose name matches one of these.
+    #[arg(long, value_name = "GLOB", value_delimiter = ',')]
+    pub(crate) workloads: Vec<String>,
+    /// Where to write.
+    #[arg(short, long = "out", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// zwasm built for ARM64 [default: arm64/aarch64-unknown-linux-gnu/release/zwasm in the build
+    /// folder].
+    #[arg(long, value_name = "PATH")]
+    pub(crate) arm64_zwasm: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, wasmi, native, or
     /// a peer of --peers; `all` for every one.
@@ -115,6 +156,10 @@ pub(crate) struct RunArgs {
     /// With --gate: the file of recorded counts [default: the committed one of this ISA].
     #[arg(long, value_name = "FILE", requires = "gate")]
     pub(crate) counts: Option<PathBuf>,
+    /// Add the page of hot functions for the slowest rows of tier opt beside wasmtime (a few minutes
+    /// under valgrind); profile full does so unasked where valgrind is.
+    #[arg(long, conflicts_with = "gate")]
+    pub(crate) code: bool,
     /// Go on with the interrupted run in --out.
     #[arg(long)]
     pub(crate) resume: bool,

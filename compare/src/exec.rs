@@ -34,6 +34,8 @@ pub(crate) struct Invocation {
     pub(crate) env: Vec<(String, String)>,
     /// The file on its stdin; nothing without one.
     pub(crate) stdin: Option<PathBuf>,
+    /// Where it works; else where this program does.
+    pub(crate) dir: Option<PathBuf>,
     /// It is killed, with its group, after this long.
     pub(crate) timeout_ms: u64,
 }
@@ -45,6 +47,7 @@ impl Invocation {
             args,
             env: Vec::new(),
             stdin: None,
+            dir: None,
             timeout_ms: 60_000,
         }
     }
@@ -250,6 +253,9 @@ fn measure(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    if let Some(dir) = &invocation.dir {
+        command.current_dir(dir);
+    }
     let start = Instant::now();
     let mut child = match command.spawn() {
         Ok(child) => child,

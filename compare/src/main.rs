@@ -2,12 +2,15 @@
 //!
 //! [`cli`] says what is asked for, [`engine`] finds the engines ([`provision`] installs them),
 //! [`runner`] measures through [`exec`], and the crate `zwasm-reports` turns the samples into gaps,
-//! verdicts and a page. [`real`] does the same for jobs of published modules. [`gate`] counts instructions instead of time.
+//! verdicts and a page. [`real`] does the same for jobs of published modules. [`gate`] counts instructions instead
+//! of time, [`code`] shows where they are executed, and [`arm64`] counts them under an emulator.
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
+mod arm64;
 mod callgrind;
 mod cli;
+mod code;
 mod engine;
 mod exec;
 mod fail;
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
             history,
         }) => session::record(results, message, history.as_deref()),
         Some(Verb::Agree { first, second }) => session::agree(first, second),
+        Some(Verb::Code(args)) => code::run(args),
+        Some(Verb::Arm64(args)) => arm64::run(args),
         Some(Verb::Fetch { names, places }) => real::fetch(names, places),
         Some(Verb::Peers { names, places }) => session::peers(names, places),
     };

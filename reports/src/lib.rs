@@ -7,6 +7,8 @@
 
 pub mod agreement;
 pub mod analysis;
+pub mod arm64;
+pub mod code;
 pub mod history;
 pub mod html;
 pub mod schema;

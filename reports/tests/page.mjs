@@ -1,11 +1,12 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
-// FOLDER holds index.html and the results.json that it was made from. Checked at 360 and 1280 px, in
+// FOLDER holds index.html and the results.json that it was made from, and may hold code.html and its
+// code.json. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways; and once: the numbers in the gap tables are those of the JSON,
 // choosing and sorting work and are kept in the hash. Exits 1 with a line per problem.
 // `playwright-core` is found through NODE_PATH, Chromium through CHROMIUM.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,7 +14,9 @@ import { pathToFileURL } from 'node:url';
 const require = createRequire(import.meta.url);
 const { chromium } = require('playwright-core');
 const [folder, shots] = process.argv.slice(2);
-const page_url = pathToFileURL(resolve(folder, 'index.html')).href;
+const url_of = (name) => pathToFileURL(resolve(folder, name)).href;
+const page_url = url_of('index.html');
+const has_code = existsSync(join(folder, 'code.html'));
 const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
 const problems = [];
 
@@ -40,6 +43,7 @@ const overlaps = () => {
         if (!up.classList.contains('scroll')) continue;
         const c = up.getBoundingClientRect();
         [left, right] = [Math.max(left, c.left), Math.min(right, c.right)];
+        [top, bottom] = [Math.max(top, c.top), Math.min(bottom, c.bottom)];
       }
       const svg = parent.closest('svg');
       if (svg) {
@@ -70,27 +74,28 @@ const overlaps = () => {
   return found.slice(0, 10);
 };
 
-for (const width of [360, 1280]) {
-  for (const colorScheme of ['light', 'dark']) {
-    const name = `${width}-${colorScheme}`;
-    const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
-    const page = await context.newPage();
-    page.on('console', (m) => m.type() === 'error' && problems.push(`${name}: console: ${m.text()}`));
-    page.on('pageerror', (e) => problems.push(`${name}: ${e}`));
-    page.on('request', (r) => {
-      if (r.url() !== page_url && !r.url().startsWith('data:')) problems.push(`${name}: request ${r.url()}`);
-    });
-    await page.goto(page_url);
-    if (shots) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
-    for (const open of [false, true]) {
-      await page.evaluate((o) => document.querySelectorAll('details').forEach((d) => (d.open = o)), open);
-      for (const text of await page.evaluate(overlaps)) problems.push(`${name}: ${text}`);
-      const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (sideways > 0) problems.push(`${name}: the page is ${sideways} px too wide`);
-    }
-    if (shots) await page.screenshot({ path: join(shots, `${name}-open.png`), fullPage: true });
-    await context.close();
+const looks = ['index.html', ...(has_code ? ['code.html'] : [])].flatMap((file) =>
+  [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ file, width, colorScheme }))),
+);
+for (const { file, width, colorScheme } of looks) {
+  const name = `${file === 'index.html' ? '' : 'code-'}${width}-${colorScheme}`;
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
+  const page = await context.newPage();
+  page.on('console', (m) => m.type() === 'error' && problems.push(`${name}: console: ${m.text()}`));
+  page.on('pageerror', (e) => problems.push(`${name}: ${e}`));
+  page.on('request', (r) => {
+    if (r.url() !== url_of(file) && !r.url().startsWith('data:')) problems.push(`${name}: request ${r.url()}`);
+  });
+  await page.goto(url_of(file));
+  if (shots) await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true });
+  for (const open of [false, true]) {
+    await page.evaluate((o) => document.querySelectorAll('details').forEach((d) => (d.open = o)), open);
+    for (const text of await page.evaluate(overlaps)) problems.push(`${name}: ${text}`);
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    if (sideways > 0) problems.push(`${name}: the page is ${sideways} px too wide`);
   }
+  if (shots) await page.screenshot({ path: join(shots, `${name}-open.png`), fullPage: true });
+  await context.close();
 }
 
 // The numbers are those of the JSON.
@@ -154,6 +159,29 @@ if (peers.length) {
   if (state.hash !== before || !state.hash.includes(peers.at(-1))) problems.push(`the hash is ${state.hash}`);
   if (state.peers.join() !== peers.at(-1)) problems.push(`views shown: ${state.peers.join()}`);
   if (state.ratios.some((v, i, all) => i > 0 && v > all[i - 1])) problems.push('sorting did not sort');
+}
+
+if (has_code) {
+  const code = JSON.parse(readFileSync(join(folder, 'code.json'), 'utf8'));
+  await page.goto(url_of('code.html'));
+  const rows = await page.evaluate(() =>
+    [...document.querySelectorAll('table.sortable tbody tr')].map((r) => [...r.cells].map((c) => c.dataset.v ?? c.textContent)),
+  );
+  if (rows.length !== code.rows.length) problems.push(`${rows.length} functions on the page, ${code.rows.length} in the JSON`);
+  for (const row of code.rows) {
+    const executed = row.sides.map((side) => side.lines.reduce((sum, line) => sum + line.count, 0));
+    const found = rows.find((cells) => cells[0] === row.workload);
+    const expected = [row.sides[0].process / row.sides[1].process, row.sides[0].wasm / row.sides[1].wasm, executed[0] / executed[1]];
+    expected.forEach((v, i) => {
+      if (!found || Math.abs(Number(found[3 + i]) - v) > 1e-9 * v) problems.push(`code of ${row.workload}: ${found} for ${expected}`);
+    });
+  }
+  // A link of the report opens the workload's code.
+  const [first] = code.rows;
+  await page.goto(`${url_of('code.html')}#open=w-${encodeURIComponent(first.workload)}`);
+  await page.reload();
+  const open = await page.evaluate(() => [...document.querySelectorAll('details[open]')].map((d) => d.id));
+  if (open.join() !== `w-${first.workload}`) problems.push(`the link opened ${open.join() || 'nothing'}`);
 }
 await browser.close();
 

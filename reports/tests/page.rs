@@ -48,7 +48,16 @@ fn page_in_a_browser() {
         .collect();
     let mut history = history;
     history.reverse();
-    std::fs::write(dir.join("index.html"), html::page(&results, &history)).unwrap();
+    let beside = fixture::beside(&results);
+    let code = beside.code.as_ref().unwrap();
+    std::fs::write(dir.join("code.html"), html::code_page(code)).unwrap();
+    std::fs::write(dir.join("code.csv"), code.csv()).unwrap();
+    code.save(&dir.join("code.json")).unwrap();
+    std::fs::write(
+        dir.join("index.html"),
+        html::page(&results, &history, &beside),
+    )
+    .unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -158,7 +158,7 @@ fn history_records_round_trip_and_bad_ones_are_left_out() {
 #[test]
 fn pages_escape_and_stay_offline() {
     let results = fixture::results();
-    let page = html::page(&results, &[]);
+    let page = html::page(&results, &[], &html::Beside::default());
     assert!(!page.contains("<script>alert"));
     assert!(page.contains("evil-&lt;script&gt;"));
     for reference in ["src=\"http", "href=\"http", "url(", "@import"] {
@@ -170,7 +170,7 @@ fn pages_escape_and_stay_offline() {
     empty.control.clear();
     empty.complete = false;
     analyse(&mut empty);
-    let page = html::page(&empty, &[]);
+    let page = html::page(&empty, &[], &html::Beside::default());
     assert!(page.contains("partial results") && page.contains("no A/A control"));
     assert!(text::table(&empty).contains("interrupted"));
 }

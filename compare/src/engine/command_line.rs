@@ -129,6 +129,10 @@ impl Adapter for CommandLine {
         })
     }
 
+    fn compiled(&self, job: &Job<'_>) -> Option<PathBuf> {
+        self.compile.as_ref().map(|_| self.out(job))
+    }
+
     fn run_with_phases(&self, job: &Job<'_>, args: &[String]) -> Option<Invocation> {
         let template = self.run_with_phases.as_ref()?;
         let features = &job.workload.features;

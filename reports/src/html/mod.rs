@@ -6,17 +6,22 @@
 //! beside its table; a verdict is told by word and shape, colour only helps. Every string from the
 //! results is escaped.
 
+mod arm64;
 mod canvas;
+mod code;
 mod jobs;
 mod plots;
 mod workloads;
 
 use crate::analysis::{advisory, block_gaps};
+use crate::arm64::Arm64Report;
+use crate::code::CodeReport;
 use crate::history::Record;
 use crate::schema::{CellStatus, EngineInfo, EngineKind, Gap, Geomean, Metric, Results};
 use crate::stats::{self, Verdict};
 use crate::text::{self, duration, ratio};
 use canvas::Ink;
+pub use code::code_page;
 use std::fmt::Write;
 
 /// Escapes text for HTML and for attribute values in double quotes.
@@ -44,9 +49,18 @@ macro_rules! put {
 }
 pub(crate) use put;
 
+/// What was counted beside a run, if it was.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    /// What the page of hot functions shows.
+    pub code: Option<CodeReport>,
+    /// Instruction counts on ARM64.
+    pub arm64: Option<Arm64Report>,
+}
+
 /// The page of one run.
 #[must_use]
-pub fn page(results: &Results, history: &[Record]) -> String {
+pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     let peers: Vec<&str> = results
         .engines_of(EngineKind::Peer)
         .map(|e| e.id.as_str())
@@ -68,12 +82,15 @@ pub fn page(results: &Results, history: &[Record]) -> String {
     );
     summary(&mut out, results);
     out.push_str("</header>\n<main>");
-    views(&mut out, results);
+    views(&mut out, results, beside.code.as_ref());
     jobs::section(&mut out, results);
     ladder(&mut out, results);
     heat_map(&mut out, results);
     phases(&mut out, results);
     history_section(&mut out, results, history);
+    if let Some(report) = &beside.arm64 {
+        arm64::section(&mut out, report);
+    }
     control(&mut out, results);
     workloads::sections(&mut out, results);
     about(&mut out, results);
@@ -204,7 +221,7 @@ fn headline_means(results: &Results) -> impl Iterator<Item = &Geomean> {
 }
 
 /// Gap bars and table of every tier × peer × metric, one shown at a time.
-fn views(out: &mut String, results: &Results) {
+fn views(out: &mut String, results: &Results, code: Option<&CodeReport>) {
     out.push_str("<h2 id=\"gaps\">Gaps by workload</h2>");
     if results.geomeans.is_empty() {
         out.push_str("<p>No workload was measured under a tier and a peer.</p>");
@@ -244,11 +261,11 @@ fn views(out: &mut String, results: &Results) {
     }
     out.push_str("</div><p id=\"no-view\" hidden>Nothing was measured for this choice.</p>");
     for mean in &results.geomeans {
-        view(out, results, mean);
+        view(out, results, mean, code);
     }
 }
 
-fn view(out: &mut String, results: &Results, mean: &Geomean) {
+fn view(out: &mut String, results: &Results, mean: &Geomean, code: Option<&CodeReport>) {
     let gaps: Vec<&Gap> = results
         .gaps
         .iter()
@@ -302,7 +319,7 @@ fn view(out: &mut String, results: &Results, mean: &Geomean) {
             "<tr title=\"{}\"><td><a href=\"#w-{}\">{}</a></td><td>{}</td>\
              <td class=\"n\" data-v=\"{}\">{}×</td><td data-v=\"{}\">{}</td>\
              <td class=\"n\" data-v=\"{n}\">{n}</td>\
-             <td class=\"{word}\">{} {word}{needed}</td></tr>",
+             <td class=\"{word}\">{} {word}{needed}{}</td></tr>",
             escape(&text::gap_sentence(gap)),
             escape(&gap.workload),
             escape(&gap.workload),
@@ -312,11 +329,27 @@ fn view(out: &mut String, results: &Results, mean: &Geomean) {
             gap.lo.unwrap_or(0.0),
             text::interval(gap.lo, gap.hi),
             gap.verdict.shape(),
+            code_link(gap, code),
             n = gap.n,
             word = gap.verdict.word(),
         );
     }
     out.push_str("</tbody></table></div></section>");
+}
+
+/// Where the row's time goes, for the tier and metric that the page of hot functions is about.
+fn code_link(gap: &Gap, code: Option<&CodeReport>) -> String {
+    let shown = code.is_some_and(|code| {
+        code.has(&gap.workload) && code.engines[0] == gap.tier && gap.metric == Metric::Steady
+    });
+    if shown {
+        format!(
+            " · <a href=\"code.html#open=w-{}\">code</a>",
+            escape(&gap.workload)
+        )
+    } else {
+        String::new()
+    }
 }
 
 fn capitalised(text: &str) -> String {

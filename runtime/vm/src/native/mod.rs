@@ -205,8 +205,10 @@ pub(crate) fn publish(
     });
     registry::register(code.clone());
     if let Some(profile) = &native.profile {
+        // Names may be missing or the same; the index tells functions apart.
+        let index = format!("wasm function {}", code.func_index);
         let name = module.func_name(code.func_index);
-        let name = name.unwrap_or_else(|| format!("wasm function {}", code.func_index));
+        let name = name.map_or(index.clone(), |name| format!("{name} ({index})"));
         profile.add(start, &compiled.code, &name);
     }
     Ok(code)

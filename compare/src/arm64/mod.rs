@@ -1,0 +1,263 @@
+//! `compare arm64`: executed ARM64 instructions, ours beside wasmtime's, on a machine of another kind.
+//!
+//! Both engines are ARM64 programs under the emulator QEMU, and a plugin of it (`count.c`, built here)
+//! counts the guest's instructions. As with callgrind, counts of 2N iterations less those of N cancel
+//! start-up. zwasm compiles in the process, so it is kept on one processor: threads that wait for each
+//! other would execute different numbers of instructions every time. wasmtime compiles ahead, on
+//! this machine. Counts repeat within 0.1 %.
+
+use crate::cli::Arm64Args;
+use crate::engine::{self, Adapter, Compile, Job};
+use crate::exec::{Executor, Exit, Invocation, Launcher};
+use crate::fail::Fail;
+use crate::machine;
+use crate::protocol::{bench_args, check_bench};
+use crate::provision::on_path;
+use crate::select::select;
+use crate::session::{build_dir, checkout, load_corpus, publish, scratch_dir, setting, verified};
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zwasm_reports::analysis::analyse;
+use zwasm_reports::arm64::{Arm64Report, Arm64Row, FORMAT, VERSION};
+use zwasm_reports::schema::{Results, write_whole};
+
+const EMULATOR: &str = "qemu-aarch64";
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+/// N of the formula.
+const ITERATIONS: u32 = 2;
+
+/// An engine: how it is started on this machine, and its ARM64 binary.
+struct Side {
+    adapter: Box<dyn Adapter>,
+    program: PathBuf,
+}
+
+/// `compare arm64`: 0 when every selected workload was counted.
+pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
+    for program in [EMULATOR, "cc", "taskset"] {
+        if on_path(program).is_none() {
+            return Err(Fail::error(format!("`{program}` is not installed")));
+        }
+    }
+    let zwasm = args.arm64_zwasm.clone().unwrap_or_else(|| {
+        let built = build_dir().join("arm64").join(TARGET);
+        built.join("release").join("zwasm")
+    });
+    if !zwasm.is_file() {
+        return Err(Fail::error(format!(
+            "there is no {}; scripts/arm64-lane.sh build --release -p zwasm-cli makes it",
+            zwasm.display()
+        )));
+    }
+    let results = match &args.results {
+        Some(path) => {
+            let mut results = Results::load(path)?;
+            analyse(&mut results);
+            Some(results)
+        }
+        None => None,
+    };
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot create {}", args.out.display()))?;
+    let mut launcher = Launcher::start()?;
+    let corpus = load_corpus(&args.places)?;
+    let (workloads, _) = select(&corpus, None, &args.workloads)?;
+    let workloads = verified(&corpus, &workloads)?;
+    let say = |line: &str| eprintln!("{line}");
+    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+    let ours = Side {
+        adapter: engine::find_tier("opt", &mut setting)?.ready()?,
+        program: zwasm,
+    };
+    let theirs = Side {
+        adapter: engine::find_peer("wasmtime", &mut setting)?.ready()?,
+        program: engine::arm64_wasmtime(&mut setting)?,
+    };
+    let executor = setting.executor;
+    let plugin = build_plugin(executor)?;
+    let version = asked(Path::new(EMULATOR), &["--version"], executor)?;
+    let peer = asked(
+        Path::new(EMULATOR),
+        &[&theirs.program.to_string_lossy(), "--version"],
+        executor,
+    )?;
+    let mut report = Arm64Report {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        commit: machine::commit(checkout()),
+        engines: ["opt".to_owned(), peer],
+        emulator: version,
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    let scratch = scratch_dir();
+    for selected in workloads.iter().filter(|s| !s.workload.startup) {
+        let workload = selected.workload;
+        let job = Job {
+            workload,
+            module: &selected.module,
+            scratch: &scratch,
+        };
+        match row(&job, &ours, &theirs, &plugin, executor)? {
+            Ok(instructions) => {
+                let row = Arm64Row {
+                    workload: workload.id.clone(),
+                    category: workload.category.clone(),
+                    instructions,
+                };
+                let [a, b] = row.instructions;
+                println!(
+                    "{:<24} {a:>14.0} {b:>14.0} {:>6.3}",
+                    workload.id,
+                    row.ratio()
+                );
+                report.rows.push(row);
+            }
+            Err(why) => {
+                eprintln!("{}: {why}", workload.id);
+                report.notes.push(format!("{}: {why}", workload.id));
+            }
+        }
+    }
+    println!(
+        "geometric mean {:.3} of {}",
+        report.geomean(),
+        report.rows.len()
+    );
+    write_whole(&args.out.join("arm64.csv"), report.csv().as_bytes())?;
+    report.save(&args.out.join("arm64.json"))?;
+    if let Some(results) = &results {
+        publish(results, &args.out)?;
+    }
+    Ok(u8::from(!report.notes.is_empty()))
+}
+
+/// The first line that a program prints.
+fn asked(program: &Path, args: &[&str], executor: &mut dyn Executor) -> Result<String> {
+    let words = args.iter().map(|&word| word.to_owned()).collect();
+    let outcome = executor.run(&Invocation::new(program, words))?;
+    if outcome.exit != Exit::Code(0) {
+        return Err(Fail::error(format!(
+            "{} {}: {}",
+            program.display(),
+            args.join(" "),
+            outcome.stderr.trim()
+        )));
+    }
+    Ok(engine::first_line(&outcome))
+}
+
+fn build_plugin(executor: &mut dyn Executor) -> Result<PathBuf> {
+    let (source, plugin) = (
+        scratch_dir().join("count.c"),
+        scratch_dir().join("count.so"),
+    );
+    write_whole(&source, include_bytes!("count.c"))?;
+    let (from, to) = (source.to_string_lossy(), plugin.to_string_lossy());
+    asked(
+        Path::new("cc"),
+        &["-O2", "-shared", "-fPIC", "-o", &to, &from],
+        executor,
+    )?;
+    Ok(plugin)
+}
+
+/// Instructions per iteration of both engines, or why there are none.
+fn row(
+    job: &Job<'_>,
+    ours: &Side,
+    theirs: &Side,
+    plugin: &Path,
+    executor: &mut dyn Executor,
+) -> Result<Result<[f64; 2], String>> {
+    let mine = match counted(job, ours, &[], plugin, executor)? {
+        Ok(count) => count,
+        Err(why) => return Ok(Err(format!("zwasm: {why}"))),
+    };
+    let adapter = theirs.adapter.as_ref();
+    let (Some(Compile::Command { whole, .. }), Some(module)) =
+        (adapter.compile(job), adapter.compiled(job))
+    else {
+        return Ok(Err("the peer has no command that compiles".to_owned()));
+    };
+    let mut compile = *whole;
+    let target = ["--target", TARGET].map(str::to_owned);
+    compile.args.splice(1..1, target);
+    let outcome = executor.run(&compile.timeout(Duration::from_secs(300)))?;
+    if outcome.exit != Exit::Code(0) {
+        let why = outcome.stderr.trim();
+        return Ok(Err(format!("the peer did not compile it: {why}")));
+    }
+    let compiled = Job {
+        module: &module,
+        ..*job
+    };
+    let counts = counted(
+        &compiled,
+        theirs,
+        &["--allow-precompiled"],
+        plugin,
+        executor,
+    )?;
+    let _ = std::fs::remove_file(&module);
+    Ok(counts
+        .map(|peers| [mine, peers])
+        .map_err(|why| format!("the peer: {why}")))
+}
+
+/// Instructions per iteration of an engine, with further options of its command `run`.
+fn counted(
+    job: &Job<'_>,
+    side: &Side,
+    options: &[&str],
+    plugin: &Path,
+    executor: &mut dyn Executor,
+) -> Result<Result<f64, String>> {
+    let size = &job.workload.small;
+    let mut totals = [0.0; 2];
+    for (total, iterations) in totals.iter_mut().zip([ITERATIONS, 2 * ITERATIONS]) {
+        let inner = side.adapter.run(job, &bench_args(iterations, size));
+        let mut args: Vec<String> = ["-c", "0", EMULATOR, "-plugin"].map(str::to_owned).into();
+        args.push(plugin.to_string_lossy().into_owned());
+        args.push(side.program.to_string_lossy().into_owned());
+        // The engine's verb, then the options.
+        args.extend(inner.args.first().cloned());
+        args.extend(options.iter().map(|&option| option.to_owned()));
+        args.extend(inner.args.iter().skip(1).cloned());
+        let invocation = Invocation::new("taskset", args).timeout(Duration::from_secs(600));
+        let outcome = executor.run(&invocation)?;
+        if let Exit::NotStarted(why) = &outcome.exit {
+            return Ok(Err(why.clone()));
+        }
+        if let Err(status) = check_bench(&outcome, iterations, size) {
+            return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+        }
+        match guest_instructions(&outcome.stderr) {
+            Some(count) => *total = count,
+            None => return Ok(Err("the plugin printed no count".to_owned())),
+        }
+    }
+    Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
+}
+
+/// What the plugin printed.
+fn guest_instructions(stderr: &str) -> Option<f64> {
+    let mut counts = stderr
+        .lines()
+        .filter_map(|line| line.strip_prefix("guest instructions: "));
+    counts.next_back()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guest_instructions;
+
+    #[test]
+    fn the_count_is_found_in_what_else_is_printed() {
+        let printed = "a warning\nguest instructions: 1234\n";
+        assert_eq!(guest_instructions(printed), Some(1234.0));
+        assert_eq!(guest_instructions("guest instructions: x"), None);
+        assert_eq!(guest_instructions(""), None);
+    }
+}

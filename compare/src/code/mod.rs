@@ -1,0 +1,429 @@
+//! `compare code`: our hottest function's machine code beside wasmtime's for the same function.
+//!
+//! Per workload both engines run N and 2N iterations of the small size under callgrind, which counts
+//! every instruction; [`profile`] finds the functions that they belong to, [`listing`] disassembles.
+//! Our code comes from the running process (a jitdump), the peer's from what its own `compile` writes,
+//! which is also what runs. Valgrind shows programs a processor without AVX-512, so the peer compiles
+//! under it, too.
+
+mod listing;
+mod profile;
+
+use crate::callgrind::{self, ITERATIONS};
+use crate::cli::{CodeArgs, Places};
+use crate::engine::{self, Adapter, Compile, Job};
+use crate::exec::{Executor, Exit, Launcher};
+use crate::fail::Fail;
+use crate::machine;
+use crate::protocol::{bench_args, check_bench};
+use crate::select::select;
+use crate::session::{checkout, load_corpus, publish, scratch_dir, setting, verified};
+use anyhow::{Context, Result};
+use object::{Object, ObjectSection, ObjectSymbol};
+use profile::{Counts, Region};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zwasm_reports::analysis::analyse;
+use zwasm_reports::code::{CodeReport, CodeRow, FORMAT, Side, VERSION};
+use zwasm_reports::html::code_page;
+use zwasm_reports::schema::{Metric, Results, write_whole};
+
+/// The tier whose code is shown, and the peer whose `compile` output is read.
+const ENGINES: [&str; 2] = ["opt", "wasmtime"];
+
+/// Functions named as the hottest.
+const HOTTEST: usize = 8;
+
+/// Rows that `--code` adds to a report.
+pub(crate) const ROWS: usize = 12;
+
+/// `compare code`: 0 when there is a page.
+pub(crate) fn run(args: &CodeArgs) -> Result<u8> {
+    let results = match &args.results {
+        Some(path) => {
+            let mut results = Results::load(path)?;
+            analyse(&mut results);
+            Some(results)
+        }
+        None => None,
+    };
+    if results.is_none() && args.workloads.is_empty() {
+        return Err(Fail::usage(
+            "name a results.json, whose slowest rows are shown, or workloads",
+        ));
+    }
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot create {}", args.out.display()))?;
+    let mut launcher = Launcher::start()?;
+    let chosen = if args.workloads.is_empty() {
+        let worst = results.iter().flat_map(slowest).map(|(id, _)| id);
+        worst.take(args.rows).collect()
+    } else {
+        args.workloads.clone()
+    };
+    let say = |line: &str| eprintln!("{line}");
+    let report = record(&chosen, results.as_ref(), &args.places, &mut launcher, &say)?;
+    write(&report, &args.out)?;
+    match &results {
+        Some(results) => publish(results, &args.out)?,
+        None => println!("{}", args.out.join("code.html").display()),
+    }
+    Ok(0)
+}
+
+/// `--code` of a comparison: the pages for its slowest rows. What is in the way is told, for the
+/// measurements are worth having without it.
+pub(crate) fn add(
+    results: &Results,
+    places: &Places,
+    out: &Path,
+    executor: &mut dyn Executor,
+    say: &dyn Fn(&str),
+) -> Result<()> {
+    let worst: Vec<String> = slowest(results).map(|(id, _)| id).take(ROWS).collect();
+    if worst.is_empty() {
+        say("no row of tier opt beside wasmtime: no page of hot functions");
+        return Ok(());
+    }
+    write(&record(&worst, Some(results), places, executor, say)?, out)
+}
+
+/// The rows of our tier beside the peer, slowest first.
+fn slowest(results: &Results) -> impl Iterator<Item = (String, f64)> + use<> {
+    let [tier, peer] = ENGINES;
+    let is_ours = |gap: &&zwasm_reports::schema::Gap| {
+        gap.tier == tier && gap.peer == peer && gap.metric == Metric::Steady
+    };
+    let mut rows: Vec<(String, f64)> = results
+        .gaps
+        .iter()
+        .filter(is_ours)
+        .map(|gap| (gap.workload.clone(), gap.ratio))
+        .collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1));
+    rows.into_iter()
+}
+
+/// What is written into the folder of a report: page, table, data.
+pub(crate) fn files(out: &Path) -> [PathBuf; 3] {
+    ["code.html", "code.csv", "code.json"].map(|name| out.join(name))
+}
+
+fn write(report: &CodeReport, out: &Path) -> Result<()> {
+    let [page, table, data] = files(out);
+    write_whole(&page, code_page(report).as_bytes())?;
+    write_whole(&table, report.csv().as_bytes())?;
+    Ok(report.save(&data)?)
+}
+
+fn record(
+    patterns: &[String],
+    results: Option<&Results>,
+    places: &Places,
+    executor: &mut dyn Executor,
+    say: &dyn Fn(&str),
+) -> Result<CodeReport> {
+    if !callgrind::available() {
+        return Err(Fail::error(
+            "the page of hot functions needs valgrind, which is not installed (package `valgrind`)",
+        ));
+    }
+    if std::env::consts::ARCH != "x86_64" {
+        return Err(Fail::error(
+            "the page of hot functions is made on x86-64 only",
+        ));
+    }
+    let corpus = load_corpus(places)?;
+    let (workloads, _) = select(&corpus, None, patterns)?;
+    let workloads = verified(&corpus, &workloads)?;
+    let mut setting = setting(places, corpus.dir(), executor, say)?;
+    let ours = engine::find_tier(ENGINES[0], &mut setting)?.ready()?;
+    let theirs = engine::find_peer(ENGINES[1], &mut setting)?.ready()?;
+    let executor = setting.executor;
+    let scratch = scratch_dir();
+    let mut report = CodeReport {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        commit: machine::commit(checkout()),
+        isa: std::env::consts::ARCH.to_owned(),
+        engines: [ENGINES[0].to_owned(), theirs.info().version.clone()],
+        rows: Vec::new(),
+        notes: Vec::new(),
+    };
+    let times: BTreeMap<String, f64> = results.into_iter().flat_map(slowest).collect();
+    for selected in workloads.iter().filter(|s| !s.workload.startup) {
+        let job = Job {
+            workload: selected.workload,
+            module: &selected.module,
+            scratch: &scratch,
+        };
+        let id = &selected.workload.id;
+        say(&format!("counting instructions of {id}"));
+        match row(&job, ours.as_ref(), theirs.as_ref(), executor)? {
+            Ok(row) => report.rows.push(CodeRow {
+                time_ratio: times.get(id).copied(),
+                ..row
+            }),
+            Err(why) => {
+                say(&format!("{id}: {why}"));
+                report.notes.push(format!("{id} is not shown: {why}"));
+            }
+        }
+    }
+    let ratio = |row: &CodeRow| {
+        row.time_ratio
+            .unwrap_or(row.sides[0].process / row.sides[1].process)
+    };
+    report.rows.sort_by(|a, b| ratio(b).total_cmp(&ratio(a)));
+    Ok(report)
+}
+
+/// The row of a workload, or why there is none.
+fn row(
+    job: &Job<'_>,
+    ours: &dyn Adapter,
+    theirs: &dyn Adapter,
+    executor: &mut dyn Executor,
+) -> Result<Result<CodeRow, String>> {
+    let mine = match profile_ours(job, ours, executor)? {
+        Ok(profile) => profile,
+        Err(why) => return Ok(Err(why)),
+    };
+    let Some(&(function, _)) = mine.hottest.first() else {
+        return Ok(Err("no code made from wasm was executed".to_owned()));
+    };
+    let peers = match profile_peer(job, theirs, executor)? {
+        Ok(profile) => profile,
+        Err(why) => return Ok(Err(why)),
+    };
+    let name = mine.functions.get(&function).and_then(|f| f.name.clone());
+    let sides = [mine.side(function), peers.side(function)];
+    let [Some(mine), Some(peers)] = sides else {
+        return Ok(Err(format!("no code of function {function} was found")));
+    };
+    Ok(Ok(CodeRow {
+        workload: job.workload.id.clone(),
+        function,
+        name,
+        time_ratio: None,
+        sides: [mine, peers],
+    }))
+}
+
+/// A function of one engine.
+struct Code {
+    name: Option<String>,
+    region: Region,
+}
+
+/// What one engine executed per iteration.
+struct Profile {
+    process: f64,
+    wasm: f64,
+    functions: BTreeMap<u32, Code>,
+    /// Most first.
+    hottest: Vec<(u32, f64)>,
+    /// By function and offset.
+    executed: BTreeMap<(u32, u64), f64>,
+}
+
+impl Profile {
+    /// From what was counted in runs of N and 2N iterations.
+    fn of(runs: [(Counts, BTreeMap<u32, Code>); 2]) -> Profile {
+        let [(short, before), (long, functions)] = runs;
+        let per_iteration = |long: f64, short: f64| (long - short) / f64::from(ITERATIONS);
+        let earlier = by_function(&short, &before);
+        let mut executed = by_function(&long, &functions);
+        for (place, count) in &mut executed {
+            *count = per_iteration(*count, earlier.get(place).copied().unwrap_or(0.0));
+        }
+        let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
+        for (&(function, _), &count) in &executed {
+            *totals.entry(function).or_default() += count;
+        }
+        let mut hottest: Vec<(u32, f64)> = totals.into_iter().filter(|t| t.1 > 0.0).collect();
+        // Of equals the first function: `sort_by` is stable.
+        hottest.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Profile {
+            process: per_iteration(long.total, short.total),
+            wasm: executed.values().sum(),
+            hottest,
+            functions,
+            executed,
+        }
+    }
+
+    fn side(&self, function: u32) -> Option<Side> {
+        let region = &self.functions.get(&function)?.region;
+        let others: Vec<Region> = self
+            .functions
+            .iter()
+            .map(|(index, code)| Region {
+                name: format!("function {index}"),
+                code: Vec::new(),
+                ..code.region
+            })
+            .collect();
+        let mut lines = listing::listing(&region.code, region, &others);
+        for line in &mut lines {
+            let place = (function, u64::from(line.offset));
+            line.count = self.executed.get(&place).copied().unwrap_or(0.0);
+        }
+        Some(Side {
+            process: self.process,
+            wasm: self.wasm,
+            hottest: self.hottest.iter().take(HOTTEST).copied().collect(),
+            bytes: region.length,
+            lines,
+        })
+    }
+}
+
+/// Instructions by function and offset.
+fn by_function(counts: &Counts, functions: &BTreeMap<u32, Code>) -> BTreeMap<(u32, u64), f64> {
+    let mut by = BTreeMap::new();
+    for (&index, code) in functions {
+        let Region { start, length, .. } = code.region;
+        for (&address, &count) in counts.at.range(start..start + length) {
+            *by.entry((index, address - start)).or_default() += count;
+        }
+    }
+    by
+}
+
+fn profile_ours(
+    job: &Job<'_>,
+    ours: &dyn Adapter,
+    executor: &mut dyn Executor,
+) -> Result<Result<Profile, String>> {
+    let mut runs = Vec::new();
+    for iterations in [ITERATIONS, 2 * ITERATIONS] {
+        let counts = match counted(job, ours, &["--profile", "jitdump"], iterations, executor)? {
+            Ok(counts) => counts,
+            Err(why) => return Ok(Err(why)),
+        };
+        let dump = job.scratch.join(format!("jit-{}.dump", counts.pid));
+        let bytes = std::fs::read(&dump).with_context(|| format!("{}", dump.display()))?;
+        let _ = std::fs::remove_file(&dump);
+        let functions = profile::jitdump(&bytes).into_iter().filter_map(|region| {
+            let (index, name) = profile::zwasm_function(&region.name)?;
+            Some((index, Code { name, region }))
+        });
+        runs.push((counts, functions.collect()));
+    }
+    Ok(runs
+        .try_into()
+        .map(Profile::of)
+        .map_err(|_| "two runs were made".to_owned()))
+}
+
+fn profile_peer(
+    job: &Job<'_>,
+    theirs: &dyn Adapter,
+    executor: &mut dyn Executor,
+) -> Result<Result<Profile, String>> {
+    let (Some(Compile::Command { whole, .. }), Some(module)) =
+        (theirs.compile(job), theirs.compiled(job))
+    else {
+        return Ok(Err("the peer has no command that compiles".to_owned()));
+    };
+    let mut args = vec!["--tool=none".to_owned(), "-q".to_owned()];
+    args.push(whole.program.to_string_lossy().into_owned());
+    args.extend(whole.args.iter().cloned());
+    let mut compile = whole.as_ref().clone().timeout(Duration::from_secs(300));
+    compile.program = "valgrind".into();
+    compile.args = args;
+    let outcome = executor.run(&compile)?;
+    if outcome.exit != Exit::Code(0) {
+        return Ok(Err(format!(
+            "the peer did not compile it: {}",
+            outcome.stderr.trim()
+        )));
+    }
+    let file = std::fs::read(&module).with_context(|| format!("{}", module.display()))?;
+    let symbols = match symbols(&file) {
+        Ok(symbols) => symbols,
+        Err(why) => return Ok(Err(format!("{}: {why}", module.display()))),
+    };
+    let compiled = Job {
+        module: &module,
+        ..*job
+    };
+    let mut runs = Vec::new();
+    for iterations in [ITERATIONS, 2 * ITERATIONS] {
+        let options = ["--allow-precompiled", "--profile=perfmap"];
+        let counts = match counted(&compiled, theirs, &options, iterations, executor)? {
+            Ok(counts) => counts,
+            Err(why) => return Ok(Err(why)),
+        };
+        let map = PathBuf::from(format!("/tmp/perf-{}.map", counts.pid));
+        let text = std::fs::read_to_string(&map).with_context(|| format!("{}", map.display()))?;
+        let _ = std::fs::remove_file(&map);
+        let mut functions = BTreeMap::new();
+        for mut region in profile::perf_map(&text) {
+            let Some(index) = profile::wasmtime_function(&region.name) else {
+                continue;
+            };
+            if let Some(code) = symbols.get(&region.name) {
+                region.code.clone_from(code);
+            }
+            functions.insert(index, Code { name: None, region });
+        }
+        runs.push((counts, functions));
+    }
+    let _ = std::fs::remove_file(&module);
+    Ok(runs
+        .try_into()
+        .map(Profile::of)
+        .map_err(|_| "two runs were made".to_owned()))
+}
+
+/// The code of each function in a compiled module of wasmtime, which is an ELF file.
+fn symbols(file: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, object::Error> {
+    let elf = object::File::parse(file)?;
+    let mut found = BTreeMap::new();
+    for symbol in elf.symbols() {
+        let Some(section) = symbol.section_index() else {
+            continue;
+        };
+        let section = elf.section_by_index(section)?;
+        if let Some(code) = section.data_range(symbol.address(), symbol.size())? {
+            found.insert(symbol.name()?.to_owned(), code.to_vec());
+        }
+    }
+    Ok(found)
+}
+
+/// A run under callgrind with further options of the engine's command `run`.
+fn counted(
+    job: &Job<'_>,
+    adapter: &dyn Adapter,
+    options: &[&str],
+    iterations: u32,
+    executor: &mut dyn Executor,
+) -> Result<Result<Counts, String>> {
+    let size = &job.workload.small;
+    let mut inner = adapter.run(job, &bench_args(iterations, size));
+    // Behind the verb.
+    let options = options.iter().map(|&option| option.to_owned());
+    inner.args.splice(1..1, options);
+    let out = job.scratch.join("callgrind.code");
+    let details = [
+        "--dump-instr=yes",
+        "--compress-pos=no",
+        "--compress-strings=no",
+    ];
+    let mut invocation = callgrind::under_callgrind(&inner, &out, &details);
+    invocation.dir = Some(job.scratch.to_owned());
+    let outcome = executor.run(&invocation)?;
+    if let Exit::NotStarted(why) = &outcome.exit {
+        return Ok(Err(why.clone()));
+    }
+    if let Err(status) = check_bench(&outcome, iterations, size) {
+        return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+    }
+    let text = std::fs::read_to_string(&out).unwrap_or_default();
+    let _ = std::fs::remove_file(&out);
+    Ok(Counts::parse(&text).ok_or_else(|| "callgrind wrote no counts".to_owned()))
+}
