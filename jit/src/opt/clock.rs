@@ -1,5 +1,6 @@
-//! How long each pass takes, when somebody asks.
+//! What each pass takes and leaves, when somebody asks.
 
+use super::ir::Function;
 use std::time::{Duration, Instant};
 
 /// What one pass took, over all functions so far.
@@ -22,9 +23,45 @@ pub struct PassTime {
 pub struct PassTimes {
     /// One per pass.
     pub passes: Vec<PassTime>,
+    /// The pass after which functions are kept as text.
+    dumped: Option<String>,
+    /// Those texts.
+    pub dumps: Vec<String>,
+    /// Whether register allocation is kept as a problem for others.
+    #[cfg(feature = "lab")]
+    wants_problem: bool,
+    /// That problem, of the function compiled last.
+    #[cfg(feature = "lab")]
+    #[doc(hidden)]
+    pub problem: Option<super::lab::Problem>,
 }
 
 impl PassTimes {
+    /// Keeps the intermediate form after every run of this pass, too.
+    #[must_use]
+    pub fn dumping(pass: &str) -> PassTimes {
+        PassTimes {
+            dumped: Some(pass.to_owned()),
+            ..PassTimes::default()
+        }
+    }
+
+    /// Keeps register allocation as a problem, too.
+    #[cfg(feature = "lab")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_problem() -> PassTimes {
+        PassTimes {
+            wants_problem: true,
+            ..PassTimes::default()
+        }
+    }
+
+    /// Adds those of another function.
+    pub fn add_all(&mut self, other: &PassTimes) {
+        other.passes.iter().for_each(|&pass| self.add(pass));
+    }
+
     fn add(&mut self, pass: PassTime) {
         let known = self.passes.iter_mut().find(|known| known.name == pass.name);
         let Some(known) = known else {
@@ -59,12 +96,33 @@ impl<'t> Clock<'t> {
         Clock { running }
     }
 
-    /// A pass ends here, and leaves this many nodes.
-    pub(super) fn lap(&mut self, name: &'static str, nodes: usize) {
+    #[cfg(feature = "lab")]
+    pub(super) fn wants_problem(&self) -> bool {
+        self.running.as_ref().is_some_and(|r| r.times.wants_problem)
+    }
+
+    #[cfg(feature = "lab")]
+    pub(super) fn keep_problem(&mut self, problem: super::lab::Problem) {
+        if let Some(running) = &mut self.running {
+            running.times.problem = Some(problem);
+        }
+        self.restart();
+    }
+
+    /// What was done since the last pass is none's.
+    #[cfg(feature = "lab")]
+    pub(super) fn restart(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.since = Instant::now();
+        }
+    }
+
+    /// A pass ends here, and leaves the function like this.
+    pub(super) fn lap(&mut self, name: &'static str, function: &Function) {
         let Some(running) = &mut self.running else {
             return;
         };
-        let nodes = nodes as u64;
+        let nodes = function.nodes.len() as u64;
         running.times.add(PassTime {
             name,
             runs: 1,
@@ -73,6 +131,9 @@ impl<'t> Clock<'t> {
             nodes_after: nodes,
         });
         running.nodes = nodes;
+        if running.times.dumped.as_deref() == Some(name) {
+            running.times.dumps.push(function.to_string());
+        }
         running.since = Instant::now();
     }
 }

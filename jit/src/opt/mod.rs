@@ -18,6 +18,9 @@ mod gvn;
 mod gvn_tests;
 mod hoist;
 pub(crate) mod ir;
+#[cfg(feature = "lab")]
+#[doc(hidden)]
+pub mod lab;
 mod legalise;
 mod lists;
 mod loops;
@@ -52,11 +55,14 @@ pub fn compile<M: Masm>(
     features: M::Features,
     func: u32,
     body: &FunctionBody<'_>,
-    times: Option<&mut PassTimes>,
+    mut times: Option<&mut PassTimes>,
 ) -> Result<Compiled, CompileError> {
     // What is not supported may be in a callee.
-    let optimised = optimise::<M>(env, features, func, body, true, Clock::start(times))
-        .or_else(|_| optimise::<M>(env, features, func, body, false, Clock::start(None)));
+    let mut attempt = |may_inline| {
+        let clock = Clock::start(times.as_deref_mut());
+        optimise::<M>(env, features, func, body, may_inline, clock)
+    };
+    let optimised = attempt(true).or_else(|_| attempt(false));
     match optimised {
         Ok(compiled) => Ok(compiled),
         Err(_) => baseline::compile::<M>(env, features, func, body),
@@ -77,12 +83,12 @@ fn optimise<M: Masm>(
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let mut function = build::build(env, func, body, may_inline)?;
     verified(&function, "construction");
-    clock.lap("construction", function.nodes.len());
+    clock.lap("construction", &function);
     // Runs a pass, and checks what it leaves.
     let mut run = |function: &mut Function, name, pass: &dyn Fn(&mut Function)| {
         pass(function);
         verified(function, name);
-        clock.lap(name, function.nodes.len());
+        clock.lap(name, function);
     };
     tail_calls_fit::<M>(&function, &signature)?;
     if !M::with_features(features).has_fused() && fuses(&function) {
@@ -116,7 +122,7 @@ fn optimise<M: Masm>(
     } else {
         select::run::<M>(&mut function, features)
     };
-    clock.lap("selection", function.nodes.len());
+    clock.lap("selection", &function);
     let limits = alloc::Limits {
         registers: env.stress.few_registers.then_some(FEW_REGISTERS),
         spill_all: env.stress.spill,
@@ -129,8 +135,19 @@ fn optimise<M: Masm>(
         folds_loads: M::FOLDS_LOADS,
         folds_vector: &|op| M::folds_vector(features, op),
     };
+    #[cfg(feature = "lab")]
+    let problem = clock
+        .wants_problem()
+        .then(|| lab::problem(&function, &sunk, machine));
+    #[cfg(feature = "lab")]
+    clock.restart();
     let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits, &mut clock)
         .ok_or(Unsupported::TooComplex)?;
+    #[cfg(feature = "lab")]
+    if let Some(mut problem) = problem {
+        problem.ours = lab::inserted(&function, &sunk, machine, &allocation);
+        clock.keep_problem(problem);
+    }
     if cfg!(debug_assertions)
         && let Err(why) = alloc::check::check(&function, &sunk, machine, &allocation)
     {
@@ -159,7 +176,7 @@ fn optimise<M: Masm>(
     let compiled = near
         .or_else(|| attempt(M::with_far_branches(features)))
         .ok_or(Unsupported::TooComplex)?;
-    clock.lap("emission", function.nodes.len());
+    clock.lap("emission", &function);
     // The baseline compiler says what is too large.
     let fits = compiled.code.len() <= env.max_code_bytes.min(baseline::MAX_CODE_BYTES) as usize
         && compiled.frame_bytes <= baseline::MAX_FRAME_BYTES;

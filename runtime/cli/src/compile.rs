@@ -6,6 +6,7 @@
 
 use crate::Outcome;
 use crate::engine::EngineOptions;
+use crate::stats::{Pass, passes};
 use anyhow::Context;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -57,29 +58,6 @@ struct Record {
     passes: Vec<Pass>,
 }
 
-/// What one pass took, over all functions.
-#[derive(Debug, Serialize)]
-struct Pass {
-    name: &'static str,
-    runs: u64,
-    time_ns: u64,
-    /// Nodes of the intermediate form.
-    nodes_before: u64,
-    nodes_after: u64,
-}
-
-fn passes(module: &Module) -> anyhow::Result<Vec<Pass>> {
-    let times = module.time_passes()?;
-    let pass = |pass: &zwasm::PassTime| Pass {
-        name: pass.name,
-        runs: pass.runs,
-        time_ns: u64::try_from(pass.time.as_nanos()).unwrap_or(u64::MAX),
-        nodes_before: pass.nodes_before,
-        nodes_after: pass.nodes_after,
-    };
-    Ok(times.passes.iter().map(pass).collect())
-}
-
 pub(crate) fn compile(options: &Options) -> Outcome {
     for file in &options.files {
         let record =
@@ -119,7 +97,7 @@ fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
                 load_ns: median(loads),
                 compile_ns: median(compiles),
                 passes: if options.passes {
-                    passes(&module)?
+                    passes(&module.time_passes()?)
                 } else {
                     Vec::new()
                 },

@@ -126,6 +126,7 @@ struct Host {
 pub(crate) fn run(options: &Options) -> Outcome {
     let mut config = options.engine.config();
     config.consume_fuel(options.fuel.is_some());
+    config.record_compilation(matches!(options.stats, Some(Format::Json)));
     let engine = Engine::new(&config)?;
     let mut stats = Stats::new(engine.tier());
     let started = Instant::now();

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 use std::time::Duration;
-use zwasm::{Module, Tier};
+use zwasm::{Compilation, Module, PassTime, PassTimes, Tier};
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -46,6 +46,55 @@ struct Record {
     functions: usize,
     functions_compiled: usize,
     peak_rss_bytes: Option<u64>,
+    /// Passes of the optimizing tier, over all functions; JSON only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passes: Vec<Pass>,
+    /// The functions that took longest to compile to machine code; JSON only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    costliest: Vec<FunctionRecord>,
+}
+
+/// One function.
+#[derive(Debug, Serialize)]
+struct FunctionRecord {
+    /// Among all functions of the module.
+    index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    compile_ns: u64,
+    code_bytes: usize,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passes: Vec<Pass>,
+}
+
+/// What one pass of the optimizing tier took and left.
+#[derive(Debug, Serialize)]
+pub(crate) struct Pass {
+    pub(crate) name: &'static str,
+    pub(crate) runs: u64,
+    pub(crate) time_ns: u64,
+    /// Nodes of the intermediate form.
+    pub(crate) nodes_before: u64,
+    pub(crate) nodes_after: u64,
+}
+
+/// Functions told of one by one; a line of JSON stays short enough for pipes.
+const COSTLIEST_MAX: usize = 100;
+
+/// In the order in which they ran first.
+pub(crate) fn passes(times: &PassTimes) -> Vec<Pass> {
+    let pass = |pass: &PassTime| Pass {
+        name: pass.name,
+        runs: pass.runs,
+        time_ns: nanoseconds(pass.time),
+        nodes_before: pass.nodes_before,
+        nodes_after: pass.nodes_after,
+    };
+    times.passes.iter().map(pass).collect()
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Stats {
@@ -61,7 +110,21 @@ impl Stats {
 
     pub(crate) fn print(&self, format: Format, module: &Module) {
         let sizes = module.stats();
-        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let ns = nanoseconds;
+        let mut compilations = module.compilations();
+        let mut totals = PassTimes::default();
+        for compilation in &compilations {
+            totals.add_all(&compilation.passes);
+        }
+        compilations.sort_by_key(|c| (std::cmp::Reverse(c.time), c.function));
+        compilations.truncate(COSTLIEST_MAX);
+        let function = |compilation: &Compilation| FunctionRecord {
+            index: compilation.function,
+            name: module.function_name(compilation.function),
+            compile_ns: ns(compilation.time),
+            code_bytes: compilation.code_bytes,
+            passes: passes(&compilation.passes),
+        };
         let record = Record {
             tier: self.tier.name(),
             load_ns: ns(self.load),
@@ -76,6 +139,8 @@ impl Stats {
             functions: sizes.functions,
             functions_compiled: sizes.functions_compiled,
             peak_rss_bytes: peak_rss_bytes(),
+            passes: passes(&totals),
+            costliest: compilations.iter().map(function).collect(),
         };
         match format {
             Format::Json => match serde_json::to_string(&record) {

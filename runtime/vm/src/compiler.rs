@@ -3,6 +3,7 @@
 use crate::engine::Tier;
 use crate::error::{Error, Result};
 use crate::module::{Module, ModuleInner, convert_val_type};
+use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_jit::baseline::{self, Compiled, Env};
 use zwasm_jit::isa;
@@ -43,6 +44,23 @@ pub struct MachineCode {
     /// Where the code of each operator begins, in bytes, and the operator's offset in the module;
     /// ascending. What follows the last one's is traps and other cold paths.
     pub operators: Vec<(u32, u32)>,
+    /// How long it took to make, with the operators noted.
+    pub compile_time: Duration,
+    /// What the passes of the optimizing compiler took and left; none of the baseline compiler.
+    pub passes: PassTimes,
+}
+
+/// How one function was compiled; see [`Config::record_compilation`](crate::Config::record_compilation).
+#[derive(Clone, Debug)]
+pub struct Compilation {
+    /// Index among all functions of the module.
+    pub function: u32,
+    /// On one thread.
+    pub time: Duration,
+    /// Size of the code.
+    pub code_bytes: usize,
+    /// What the passes of the optimizing compiler took and left; none of the baseline compiler.
+    pub passes: PassTimes,
 }
 
 impl Module {
@@ -77,10 +95,29 @@ impl Module {
             for defined in 0..module.info.bodies.len() as u32 {
                 let features = native.features;
                 let times = Some(&mut times);
-                compile_timed::<crate::native::Isa>(module, features, defined, false, times)?;
+                compile::<crate::native::Isa>(module, features, defined, false, times)?;
             }
         }
         Ok(times)
+    }
+
+    /// Compiles a function for this machine's instruction set: register allocation as a problem for
+    /// other allocators, and what the passes took. For a bench.
+    ///
+    /// # Errors
+    /// As [`Module::machine_code`].
+    #[cfg(feature = "lab")]
+    #[doc(hidden)]
+    pub fn allocation_problem(&self, defined: u32) -> Result<PassTimes> {
+        let mut passes = PassTimes::with_problem();
+        let features = x86_64_features(self.inner());
+        let host = if cfg!(target_arch = "aarch64") {
+            Isa::Aarch64
+        } else {
+            Isa::X86_64
+        };
+        compile_for(self.inner(), defined, host, features, &mut passes)?;
+        Ok(passes)
     }
 
     fn machine_code_with(
@@ -93,14 +130,41 @@ impl Module {
         if defined as usize >= module.info.bodies.len() {
             return Err(Error::usage(format!("there is no function {defined}")));
         }
-        let compiled = match isa {
-            Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true),
-            Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true),
-        }?;
+        let mut passes = PassTimes::default();
+        let start = Instant::now();
+        let compiled = compile_for(module, defined, isa, x86_64, &mut passes)?;
         Ok(MachineCode {
             bytes: compiled.code,
             operators: compiled.operators,
+            compile_time: start.elapsed(),
+            passes,
         })
+    }
+
+    /// The intermediate form of the optimizing compiler as it is after a pass (the names are those of
+    /// [`PassTimes`], spaces may be `-`), as text. Several when the pass runs again, as
+    /// allocation does after spilling; the last is what went on.
+    ///
+    /// # Errors
+    /// When there is no such function or pass, the engine's tier is another, or the function is left
+    /// to the baseline compiler before that pass.
+    pub fn dump(&self, defined: u32, isa: Isa, pass: &str) -> Result<Vec<String>> {
+        let module = self.inner();
+        if defined as usize >= module.info.bodies.len() {
+            return Err(Error::usage(format!("there is no function {defined}")));
+        }
+        let pass = pass.replace('-', " ");
+        let mut passes = PassTimes::dumping(&pass);
+        compile_for(module, defined, isa, x86_64_features(module), &mut passes)?;
+        if passes.dumps.is_empty() {
+            let known: Vec<&str> = passes.passes.iter().map(|pass| pass.name).collect();
+            return Err(Error::usage(if known.is_empty() {
+                "only the optimizing compiler has passes (tier opt)".to_owned()
+            } else {
+                format!("no pass '{pass}' ran; those that did: {}", known.join(", "))
+            }));
+        }
+        Ok(passes.dumps)
     }
 }
 
@@ -113,18 +177,24 @@ fn x86_64_features(_module: &ModuleInner) -> isa::x86_64::Features {
     isa::x86_64::Features::default()
 }
 
-/// Compiles a function, on request with the offset of each operator's code.
-pub(crate) fn compile<M: Masm>(
+/// Compiles a function for an instruction set, with the offsets of operators.
+fn compile_for(
     module: &ModuleInner,
-    cpu: M::Features,
     defined: u32,
-    record_operators: bool,
+    isa: Isa,
+    x86_64: isa::x86_64::Features,
+    passes: &mut PassTimes,
 ) -> Result<Compiled> {
-    compile_timed::<M>(module, cpu, defined, record_operators, None)
+    let passes = Some(passes);
+    match isa {
+        Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true, passes),
+        Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true, passes),
+    }
 }
 
-/// The same; adds to `times` what the passes of the optimizing compiler took.
-fn compile_timed<M: Masm>(
+/// Compiles a function, on request with the offset of each operator's code; adds to `times` what
+/// the passes of the optimizing compiler took.
+pub(crate) fn compile<M: Masm>(
     module: &ModuleInner,
     cpu: M::Features,
     defined: u32,

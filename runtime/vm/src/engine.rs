@@ -110,6 +110,7 @@ pub struct Config {
     pub(crate) stress: Stress,
     pub(crate) validation_threads: Option<usize>,
     pub(crate) profiler: Option<Profiler>,
+    pub(crate) record_compilation: bool,
     pub(crate) features: WasmFeatures,
 }
 
@@ -127,6 +128,7 @@ impl Default for Config {
             stress: Stress::default(),
             validation_threads: None,
             profiler: None,
+            record_compilation: false,
             features: WasmFeatures::WASM2
                 | WasmFeatures::EXTENDED_CONST
                 | WasmFeatures::TAIL_CALL
@@ -246,6 +248,13 @@ impl Config {
     /// Tells a profiler about machine code; the interpreter has none to tell of. Default: nobody.
     pub fn profiler(&mut self, profiler: Profiler) -> &mut Config {
         self.profiler = Some(profiler);
+        self
+    }
+
+    /// Keeps how long each function took to compile, by pass, for
+    /// [`Module::compilations`](crate::Module::compilations). Default: off.
+    pub fn record_compilation(&mut self, yes: bool) -> &mut Config {
+        self.record_compilation = yes;
         self
     }
 

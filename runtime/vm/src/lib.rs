@@ -45,7 +45,7 @@ mod val;
 mod vmctx;
 
 pub use backtrace::{Frame, WasmBacktrace};
-pub use compiler::{Isa, MachineCode};
+pub use compiler::{Compilation, Isa, MachineCode};
 pub use engine::{Config, Engine, Profiler, Tier};
 pub use error::{Error, Result, Trap};
 pub use extern_::{Extern, ExternType};
@@ -65,4 +65,7 @@ pub use zwasm_core::{
 };
 #[doc(hidden)]
 pub use zwasm_jit::baseline::Stress;
+#[cfg(feature = "lab")]
+#[doc(hidden)]
+pub use zwasm_jit::opt::lab;
 pub use zwasm_jit::opt::{PassTime, PassTimes};

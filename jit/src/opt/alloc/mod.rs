@@ -113,7 +113,7 @@ pub(crate) fn allocate(
     for _ in 0..ROUNDS_MAX {
         let lines = Lines::of(function);
         let start = Start::of(function, &lines, sunk, &spills, &fixed);
-        clock.lap("live ranges", function.nodes.len());
+        clock.lap("live ranges", function);
         let size = (function.nodes.len(), lines.end());
         let mut round = Round::new(&start, &fixed.registers, size);
         let mut failed = Vec::new();
@@ -121,12 +121,12 @@ pub(crate) fn allocate(
             round = Round::new(&start, &fixed.registers, size);
             failed = round.run(function, &spills, &fixed);
         }
-        clock.lap("placing", function.nodes.len());
+        clock.lap("placing", function);
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
             let (slots, slot_count) =
                 slots::assign(function, &fixed.graph, &lines, &start.hints, sunk, &spills);
-            clock.lap("slots", function.nodes.len());
+            clock.lap("slots", function);
             let used = |gpr: &&Gpr| homes.contains(&Home::Gpr(**gpr));
             let saved = machine.file.saved.iter().filter(used).copied().collect();
             return Some(Allocation {
@@ -148,7 +148,7 @@ pub(crate) fn allocate(
         }
         let loops = loops.get_or_insert_with(|| Loops::of(function));
         spill::rewrite(function, sunk, &mut spills, &failed, machine, loops);
-        clock.lap("spilling", function.nodes.len());
+        clock.lap("spilling", function);
     }
     None
 }

@@ -2,6 +2,7 @@
 
 use super::{Listing, chunks};
 use std::fmt::Write;
+use zwasm::MachineCode;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; }
@@ -21,7 +22,7 @@ input { font: inherit; padding: .3rem .5rem; width: min(28rem, 90%); }
 const SCRIPT: &str = "
 const box = document.querySelector('input');
 box.addEventListener('input', () => {
-  for (const d of document.querySelectorAll('details'))
+  for (const d of document.querySelectorAll('body > details'))
     d.hidden = !d.querySelector('summary').textContent.includes(box.value);
 });
 ";
@@ -62,11 +63,35 @@ pub(super) fn render(listing: &Listing) -> String {
                 );
             }
             out.push_str("</table></div>\n");
+            passes(&mut out, code);
         }
         out.push_str("</details>\n");
     }
     let _ = writeln!(out, "<script>{SCRIPT}</script></body></html>");
     out
+}
+
+/// What the passes of the optimizing compiler took and left, folded.
+fn passes(out: &mut String, code: &MachineCode) {
+    if code.passes.passes.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<details><summary>Passes</summary><div class=\"scroll\"><table><tr><td>pass</td><td>runs</td>\
+         <td>µs</td><td>nodes before</td><td>after</td></tr>",
+    );
+    for pass in &code.passes.passes {
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td></tr>",
+            pass.name,
+            pass.runs,
+            pass.time.as_secs_f64() * 1e6,
+            pass.nodes_before,
+            pass.nodes_after
+        );
+    }
+    out.push_str("</table></div></details>\n");
 }
 
 /// The text, and its bytes paler behind it.

@@ -151,6 +151,24 @@ fn statistics_go_to_the_end_of_stderr() {
     let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
     assert_eq!(record["functions_compiled"], record["functions"], "{line}");
     assert_eq!(record["eager"], true, "{line}");
+    // Native tiers tell of functions, the optimizing one of passes.
+    if cfg!(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )) {
+        let ran = zwasm(&["run", "--tier", "opt", "--stats=json", &hello]);
+        let line = ran.stderr.lines().last().expect("a line");
+        let record: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let first = &record["costliest"][0];
+        for field in ["compile_ns", "code_bytes"] {
+            assert!(first[field].as_u64().is_some_and(|n| n > 0), "{first}");
+        }
+        assert!(first["index"].is_u64(), "{first}");
+        for passes in [&record["passes"], &first["passes"]] {
+            assert_eq!(passes[0]["name"], "construction", "{passes}");
+            assert!(passes[0]["nodes_after"].as_u64().is_some_and(|n| n > 0));
+        }
+    }
     // A guest that fails has statistics too.
     let ran = run(
         r#"(module (func (export "_start") unreachable))"#,
@@ -248,4 +266,27 @@ fn inspect_validate_and_wast() {
     );
     let script = files.add("bad.wast", r#"(module (func (export "f") (result i32) (i32.const 1))) (assert_return (invoke "f") (i32.const 2))"#);
     assert_eq!(zwasm(&["wast", &script]).code, 1);
+}
+
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+#[test]
+fn the_intermediate_form_is_shown_after_a_pass() {
+    let fib = corpus("wasm/fib.wasm");
+    let explore = |pass: &str| zwasm(&["explore", "--tier", "opt", "--dump", pass, &fib]);
+    let shown = explore("value-numbering");
+    shown.succeeds();
+    for part in [
+        "== function",
+        "block0",
+        "return",
+        "x86_64 after value-numbering",
+    ] {
+        assert!(shown.stdout.contains(part), "no {part}");
+    }
+    explore("nothing").fails_with_one_line(1, &["no pass 'nothing'", "construction, "]);
+    let baseline = zwasm(&["explore", "--dump", "hoisting", &fib]);
+    baseline.fails_with_one_line(1, &["tier opt"]);
 }

@@ -3,6 +3,7 @@
 use super::handlers::call::translate_first;
 use super::machine::{Handler, Ip};
 use super::translate;
+use crate::compiler::Compilation;
 use crate::module::ModuleInner;
 #[cfg(zwasm_native)]
 use crate::native::registry::NativeCode;
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
 use zwasm_core::module::ModuleInfo;
+#[cfg(zwasm_native)]
+use zwasm_jit::opt::PassTimes;
 
 /// Where calls of a function go.
 ///
@@ -105,6 +108,9 @@ pub(crate) struct ModuleCode {
     /// Bytes of the bodies that the code was made from.
     body_bytes: AtomicUsize,
     translation_ns: AtomicU64,
+    /// What was compiled, where the configuration says so.
+    #[cfg(zwasm_native)]
+    compilations: Mutex<Vec<Compilation>>,
 }
 
 impl ModuleCode {
@@ -127,6 +133,8 @@ impl ModuleCode {
             code_bytes: AtomicUsize::new(0),
             body_bytes: AtomicUsize::new(0),
             translation_ns: AtomicU64::new(0),
+            #[cfg(zwasm_native)]
+            compilations: Mutex::default(),
         }
     }
 
@@ -150,6 +158,18 @@ impl ModuleCode {
             bodies.load(Ordering::Relaxed),
             code.load(Ordering::Relaxed),
         ]
+    }
+
+    /// What was compiled to machine code, where the configuration has it recorded.
+    pub(crate) fn compilations(&self) -> Vec<Compilation> {
+        #[cfg(zwasm_native)]
+        return self
+            .compilations
+            .lock()
+            .expect("no panic while locked")
+            .clone();
+        #[cfg(not(zwasm_native))]
+        Vec::new()
     }
 
     /// Time spent translating.
@@ -195,17 +215,31 @@ impl ModuleCode {
             return Ok(());
         }
         let start = Instant::now();
+        let records = module.engine.config().record_compilation;
+        let mut passes = records.then(PassTimes::default);
         let compiled = crate::compiler::compile::<crate::native::Isa>(
             module,
             engine.features,
             defined,
             false,
+            passes.as_mut(),
         )?;
+        let time = start.elapsed();
         let mut functions = self.native.lock().expect("no panic while locked");
         if is_new() {
             let code = crate::native::publish(module, defined, compiled)?;
             self.count_bytes(module, defined, code.length_bytes);
             entry.code.store(code.start as *mut u32, Ordering::Release);
+            if let Some(passes) = passes {
+                let compilation = Compilation {
+                    function: code.func_index,
+                    time,
+                    code_bytes: code.length_bytes,
+                    passes,
+                };
+                let mut compilations = self.compilations.lock().expect("no panic while locked");
+                compilations.push(compilation);
+            }
             functions.push(code);
         }
         self.count_time(start);

@@ -9,6 +9,7 @@ mod validate;
 pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
 
+use crate::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::extern_::ExternType;
@@ -188,6 +189,13 @@ impl Module {
             compile_time: self.inner.code.compile_time(),
             data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
         }
+    }
+
+    /// How each function was compiled so far, in that order; nothing unless
+    /// [`Config::record_compilation`](crate::Config::record_compilation) is on, or without machine code.
+    #[must_use]
+    pub fn compilations(&self) -> Vec<Compilation> {
+        self.inner.code.compilations()
     }
 
     pub(crate) fn inner(&self) -> &Arc<ModuleInner> {
