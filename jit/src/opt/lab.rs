@@ -12,6 +12,7 @@ use super::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
 use super::select::{takes_float_memory, takes_memory};
 use crate::abi::{self, Place};
 use crate::masm::RegisterFile;
+use std::collections::HashMap;
 use zwasm_core::ValType;
 
 /// A physical register.
@@ -186,6 +187,7 @@ pub(super) fn problem(function: &Function, sunk: &[bool], machine: Machine<'_>) 
         sunk,
         machine,
         blocks: vec![Block::default(); function.blocks.len()],
+        from: HashMap::new(),
         is_float: function.nodes.iter().map(is_float).collect(),
     };
     builder.run();
@@ -203,6 +205,8 @@ struct Builder<'b> {
     sunk: &'b [bool],
     machine: Machine<'b>,
     blocks: Vec<Block>,
+    /// Where the blocks of edges come from.
+    from: HashMap<usize, usize>,
     is_float: Vec<bool>,
 }
 
@@ -233,6 +237,29 @@ impl Builder<'_> {
             self.blocks[at].depth = data.loop_depth;
             self.blocks[at].insts = insts;
             self.ways(at, data.exit.edges());
+        }
+        self.order();
+    }
+
+    /// Puts each block of an edge behind the block that it comes from: allocators take ways back in
+    /// the order of blocks for loops.
+    fn order(&mut self) {
+        let mut order: Vec<usize> = (0..self.blocks.len()).collect();
+        order.sort_by_key(|&at| match self.from.get(&at) {
+            Some(&from) => (from, at),
+            None => (at, 0),
+        });
+        let mut number = vec![0; order.len()];
+        for (new, &old) in order.iter().enumerate() {
+            number[old] = new as u32;
+        }
+        let mut old: Vec<Block> = core::mem::take(&mut self.blocks);
+        for at in order {
+            let mut block = core::mem::take(&mut old[at]);
+            for way in &mut block.ways {
+                way.0 = number[way.0 as usize];
+            }
+            self.blocks.push(block);
         }
     }
 
@@ -274,7 +301,9 @@ impl Builder<'_> {
             if clobber.may_hold_second && is_placed(function, self.sunk, second) {
                 let mut uses = inst.uses.iter_mut().rev();
                 if let Some(one) = uses.find(|one| one.0 == second.0) {
+                    // It stays there.
                     one.1 = Constraint::Fixed(register);
+                    continue;
                 }
             }
             inst.clobbers.push(register);
@@ -373,6 +402,7 @@ impl Builder<'_> {
             between.insts.push(Inst::default());
             between.ways.push((edge.to.0, args));
             let number = self.blocks.len() as u32;
+            self.from.insert(self.blocks.len(), at);
             self.blocks.push(between);
             self.blocks[at].ways.push((number, Vec::new()));
         }
