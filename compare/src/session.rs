@@ -9,7 +9,7 @@ use crate::progress::Bar;
 use crate::provision::Provisioner;
 use crate::runner::{Runner, Selected, is_interrupt};
 use crate::select::select;
-use crate::{callgrind, code};
+use crate::{arm64, callgrind, code};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
 use std::io::Write;
@@ -299,7 +299,8 @@ pub(crate) fn begin(args: &RunArgs, partial: &Path, fresh: Results) -> Result<Re
         resumed(partial, &fresh)?
     } else {
         // Those of the run before, in the same folder.
-        for file in partial.parent().iter().flat_map(|out| code::files(out)) {
+        let beside = |out: &Path| code::files(out).into_iter().chain(arm64::files(out));
+        for file in partial.parent().into_iter().flat_map(beside) {
             let _ = std::fs::remove_file(file);
         }
         fresh

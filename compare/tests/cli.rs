@@ -457,3 +457,36 @@ fn a_full_disk_is_one_line_and_no_half_file() {
     ]);
     assert_eq!(failure(&output).0, 1);
 }
+
+#[test]
+fn pages_of_hot_functions_and_arm64_counts_say_what_they_lack() {
+    let place = Place::new("beside");
+    let (code, line) = failure(&place.run(&["code"]));
+    assert_eq!(code, 2);
+    assert!(line.contains("name a results.json"), "{line}");
+    let (code, line) = failure(&place.run(&["code", "missing.json"]));
+    assert_eq!(code, 1);
+    assert!(line.contains("missing.json"), "{line}");
+    // Without the emulator this is told; with it, the binary is what is not there.
+    let (code, line) = failure(&place.run(&["arm64", "--arm64-zwasm", "nothing"]));
+    assert_eq!(code, 1);
+    assert!(
+        line.contains("there is no nothing") || line.contains("is not installed"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_run_does_not_keep_what_an_earlier_one_left_beside_it() {
+    let place = Place::new("stale");
+    fs::create_dir_all(place.path("out")).unwrap();
+    for stale in ["code.html", "code.json", "arm64.json"] {
+        fs::write(place.path("out").join(stale), "old").unwrap();
+    }
+    let output = place.run(&["--against", "other", "--tiers", "interp"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(place.path("out/index.html").is_file());
+    for stale in ["code.html", "code.json", "arm64.json"] {
+        assert!(!place.path("out").join(stale).exists(), "{stale}");
+    }
+}

@@ -125,12 +125,18 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
         report.geomean(),
         report.rows.len()
     );
-    write_whole(&args.out.join("arm64.csv"), report.csv().as_bytes())?;
-    report.save(&args.out.join("arm64.json"))?;
+    let [table, data] = files(&args.out);
+    write_whole(&table, report.csv().as_bytes())?;
+    report.save(&data)?;
     if let Some(results) = &results {
         publish(results, &args.out)?;
     }
     Ok(u8::from(!report.notes.is_empty()))
+}
+
+/// What is written into the folder of a report: table and data.
+pub(crate) fn files(out: &Path) -> [PathBuf; 2] {
+    ["arm64.csv", "arm64.json"].map(|name| out.join(name))
 }
 
 /// The first line that a program prints.
