@@ -309,7 +309,7 @@ impl Builder<'_> {
             inst.clobbers.push(register);
         }
         let folds = self.machine.folds_loads
-            && (takes_memory(data.op) || takes_float_memory(data.op))
+            && (takes_memory(data.op) || takes_float_memory(data.op, self.machine.folds_vector))
             && is_placed(function, self.sunk, second)
             && data.args[0] != second;
         if folds && let Some(one) = inst.uses.iter_mut().rev().find(|one| one.0 == second.0) {
