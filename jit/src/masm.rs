@@ -111,6 +111,18 @@ pub enum FloatPart {
     V128,
 }
 
+impl FloatPart {
+    /// The size in memory, in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            FloatPart::F32 => 4,
+            FloatPart::F64 => 8,
+            FloatPart::V128 => 16,
+        }
+    }
+}
+
 /// The second operand of an integer operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operand {
@@ -409,6 +421,19 @@ pub enum LoadOp {
     S32To64,
 }
 
+impl LoadOp {
+    /// How much is read, in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            LoadOp::U8 | LoadOp::S8To32 | LoadOp::S8To64 => 1,
+            LoadOp::U16 | LoadOp::S16To32 | LoadOp::S16To64 => 2,
+            LoadOp::U32 | LoadOp::S32To64 => 4,
+            LoadOp::U64 => 8,
+        }
+    }
+}
+
 /// How much of a register is stored, in bytes.
 #[allow(missing_docs, reason = "named after the sizes")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -417,6 +442,19 @@ pub enum StoreOp {
     B2,
     B4,
     B8,
+}
+
+impl StoreOp {
+    /// How much is written, in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            StoreOp::B1 => 1,
+            StoreOp::B2 => 2,
+            StoreOp::B4 => 4,
+            StoreOp::B8 => 8,
+        }
+    }
 }
 
 /// Operations that may need registers in fixed roles.

@@ -134,7 +134,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     pub(super) fn load(&mut self, op: LoadOp, ty: ValType, memarg: &MemArg, next: Next) {
-        let (mem, held) = self.operand_address(memarg, load_size(op));
+        let (mem, held) = self.operand_address(memarg, op.bytes() as u32);
         let dst = self.result_gpr(next, held.as_slice());
         self.masm.load(op, dst, mem);
         self.may_have_faulted(TrapCode::MemoryOutOfBounds);
@@ -142,7 +142,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     pub(super) fn float_load(&mut self, ty: ValType, memarg: &MemArg, next: Next) {
-        let (mem, held) = self.operand_address(memarg, float_size(part_of(ty)));
+        let (mem, held) = self.operand_address(memarg, part_of(ty).bytes() as u32);
         let dst = self.result_fpr(next, &[]);
         self.masm.float_load(part_of(ty), dst, mem);
         self.may_have_faulted(TrapCode::MemoryOutOfBounds);
@@ -152,7 +152,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     pub(super) fn store(&mut self, op: StoreOp, memarg: &MemArg) {
         let value = self.pop_gpr();
-        let (mem, held) = self.operand_address(memarg, store_size(op));
+        let (mem, held) = self.operand_address(memarg, op.bytes() as u32);
         self.masm.store(op, value.reg, mem);
         self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.release(value);
@@ -161,7 +161,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     pub(super) fn float_store(&mut self, part: FloatPart, memarg: &MemArg) {
         let value = self.pop_fpr();
-        let (mem, held) = self.operand_address(memarg, float_size(part));
+        let (mem, held) = self.operand_address(memarg, part.bytes() as u32);
         self.masm.float_store(part, value.reg, mem);
         self.may_have_faulted(TrapCode::MemoryOutOfBounds);
         self.release_float(value);
@@ -273,30 +273,4 @@ fn memory_index(memarg: &MemArg) -> u32 {
 /// The type of sizes and indices.
 pub(super) fn index_type(is_64: bool) -> ValType {
     if is_64 { ValType::I64 } else { ValType::I32 }
-}
-
-fn load_size(op: LoadOp) -> u32 {
-    match op {
-        LoadOp::U8 | LoadOp::S8To32 | LoadOp::S8To64 => 1,
-        LoadOp::U16 | LoadOp::S16To32 | LoadOp::S16To64 => 2,
-        LoadOp::U32 | LoadOp::S32To64 => 4,
-        LoadOp::U64 => 8,
-    }
-}
-
-fn store_size(op: StoreOp) -> u32 {
-    match op {
-        StoreOp::B1 => 1,
-        StoreOp::B2 => 2,
-        StoreOp::B4 => 4,
-        StoreOp::B8 => 8,
-    }
-}
-
-fn float_size(part: FloatPart) -> u32 {
-    match part {
-        FloatPart::F32 => 4,
-        FloatPart::F64 => 8,
-        FloatPart::V128 => 16,
-    }
 }

@@ -17,10 +17,12 @@ mod gvn;
 #[cfg(test)]
 mod gvn_tests;
 mod hoist;
+mod idiom;
 pub(crate) mod ir;
 #[cfg(feature = "lab")]
 #[doc(hidden)]
 pub mod lab;
+mod layout;
 mod legalise;
 mod lists;
 mod loops;
@@ -109,6 +111,9 @@ fn optimise<M: Masm>(
     let target = Target::of::<M>();
     run(&mut function, "hoisting", &|function| {
         hoist::run(function, target)
+    });
+    run(&mut function, "loops that copy and fill", &|function| {
+        idiom::run(function, env.info)
     });
     run(&mut function, "fusing", &|function| {
         fuse::run(function, M::has_funnel_shift(features));

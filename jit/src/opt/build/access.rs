@@ -174,14 +174,14 @@ impl Builder<'_> {
     }
 
     fn load(&mut self, op: LoadOp, ty: Ty, memarg: &MemArg) {
-        let place = self.place(memarg, load_size(op));
+        let place = self.place(memarg, op.bytes());
         let op = Op::Load(op, Alias::Heap);
         let value = self.emit(op, ty, &place.args, place.displacement);
         self.stack.push(value);
     }
 
     fn float_load(&mut self, part: FloatPart, ty: Ty, memarg: &MemArg) {
-        let place = self.place(memarg, float_size(part));
+        let place = self.place(memarg, part.bytes());
         let op = Op::FloatLoad(part, Alias::Heap);
         let value = self.emit(op, ty, &place.args, place.displacement);
         self.stack.push(value);
@@ -192,7 +192,7 @@ impl Builder<'_> {
         let Place {
             args: [base, index],
             displacement,
-        } = self.place(memarg, store_size(op));
+        } = self.place(memarg, op.bytes());
         let op = Op::Store(op, Alias::Heap);
         self.emit(op, Ty::None, &[base, index, value], displacement);
     }
@@ -202,7 +202,7 @@ impl Builder<'_> {
         let Place {
             args: [base, index],
             displacement,
-        } = self.place(memarg, float_size(part));
+        } = self.place(memarg, part.bytes());
         let op = Op::FloatStore(part, Alias::Heap);
         self.emit(op, Ty::None, &[base, index, value], displacement);
     }
@@ -359,31 +359,5 @@ impl Builder<'_> {
             }
         };
         self.stack.push(value);
-    }
-}
-
-fn load_size(op: LoadOp) -> u64 {
-    match op {
-        LoadOp::U8 | LoadOp::S8To32 | LoadOp::S8To64 => 1,
-        LoadOp::U16 | LoadOp::S16To32 | LoadOp::S16To64 => 2,
-        LoadOp::U32 | LoadOp::S32To64 => 4,
-        LoadOp::U64 => 8,
-    }
-}
-
-fn store_size(op: StoreOp) -> u64 {
-    match op {
-        StoreOp::B1 => 1,
-        StoreOp::B2 => 2,
-        StoreOp::B4 => 4,
-        StoreOp::B8 => 8,
-    }
-}
-
-fn float_size(part: FloatPart) -> u64 {
-    match part {
-        FloatPart::F32 => 4,
-        FloatPart::F64 => 8,
-        FloatPart::V128 => 16,
     }
 }

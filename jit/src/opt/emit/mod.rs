@@ -1,6 +1,6 @@
 //! From allocated SSA form to machine code.
 //!
-//! Blocks are emitted in their order. A conditional way whose target wants moves goes through a
+//! Blocks are emitted in the order of [`layout`]. A conditional way whose target wants moves goes through a
 //! piece of code behind the function, so that the other way pays nothing.
 //!
 //! Frame, downwards from the frame pointer: context, saved registers, spill slots, operands of
@@ -12,6 +12,7 @@ mod nodes;
 
 use super::alloc::{Allocation, Home};
 use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
+use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::select;
 use crate::abi::{Abi, Place};
@@ -62,6 +63,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     labels: Vec<M::Label>,
     /// Where a jump to each block goes on: elsewhere if the block has no code but a jump.
     landings: Vec<BlockId>,
+    /// How many blocks come before each.
+    positions: Vec<u32>,
     cold: Vec<Cold<'f, M::Label>>,
     sites: Vec<Site>,
     frame_size: FrameSize,
@@ -103,6 +106,7 @@ pub(super) fn emit<M: Masm>(
         abi: Abi::of(signature, M::FILE),
         labels,
         landings: Vec::new(),
+        positions: Vec::new(),
         cold: Vec::new(),
         sites: Vec::new(),
         frame_size: FrameSize(0),
@@ -125,11 +129,15 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn run(mut self) -> Option<Compiled> {
         let overflow = self.prologue();
         self.landings = self.landings();
-        let ids = self.function.block_ids();
-        let coded: Vec<BlockId> = ids.filter(|&block| self.landing(block) == block).collect();
+        let order = layout::order(self.function);
+        self.positions = vec![0; order.len()];
+        for (position, block) in (0..).zip(&order) {
+            self.positions[block.0 as usize] = position;
+        }
+        let coded = order.into_iter();
+        let coded: Vec<BlockId> = coded.filter(|&it| self.landing(it) == it).collect();
         for (i, &block) in coded.iter().enumerate() {
-            let behind = BlockId(self.labels.len() as u32);
-            self.block(block, coded.get(i + 1).copied().unwrap_or(behind));
+            self.block(block, coded.get(i + 1).copied());
         }
         self.finish_cold(overflow);
         let frame = self.slots_base()
@@ -403,7 +411,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
     }
 
     /// Emits a block; `next` comes behind it.
-    fn block(&mut self, block: BlockId, next: BlockId) {
+    fn block(&mut self, block: BlockId, next: Option<BlockId>) {
         let label = self.labels[block.0 as usize];
         self.masm.bind(label);
         let function = self.function;
@@ -419,7 +427,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         match &function[block].exit {
             Exit::Open => unreachable!("verified"),
             Exit::Jump(edge) => self.follow(edge, next),
-            Exit::Branch(cond, [yes, no]) => self.branch(*cond, yes, no, next),
+            Exit::Branch(cond, [yes, no]) => self.branch(block, *cond, [yes, no], next),
             Exit::Table(index, edges) => self.table(*index, edges),
             Exit::Return(values) => self.return_(values),
             Exit::Trap(code) => {
@@ -465,9 +473,9 @@ impl<'f, M: Masm> Emitter<'f, M> {
     }
 
     /// Goes along an edge, by falling through where that is possible.
-    fn follow(&mut self, edge: &Edge, next: BlockId) {
+    fn follow(&mut self, edge: &Edge, next: Option<BlockId>) {
         self.emit_edge_moves(edge);
-        if self.landing(edge.to) != next {
+        if Some(self.landing(edge.to)) != next {
             self.masm.jump(self.label(edge.to));
         }
     }
@@ -482,15 +490,23 @@ impl<'f, M: Masm> Emitter<'f, M> {
         start
     }
 
-    fn branch(&mut self, cond: Value, yes: &'f Edge, no: &'f Edge, next: BlockId) {
+    fn branch(
+        &mut self,
+        block: BlockId,
+        cond: Value,
+        [yes, no]: [&'f Edge; 2],
+        next: Option<BlockId>,
+    ) {
         // The way that goes on here pays for its moves in place, and so does one back to a loop's
         // start: it is taken more often than not.
-        let (taken, other, negated) = if self.landing(yes.to) == next {
+        let (taken, other, negated) = if Some(self.landing(yes.to)) == next {
             (no, yes, true)
         } else {
             (yes, no, false)
         };
-        if self.landing(taken.to) < next && self.has_moves(taken) {
+        let position = |block: BlockId| self.positions[block.0 as usize];
+        let leads_back = position(self.landing(taken.to)) <= position(block);
+        if leads_back && self.has_moves(taken) {
             let leaves = self.masm.label();
             self.branch_if(cond, !negated, leaves);
             self.follow(taken, next);

@@ -27,6 +27,8 @@ pub(super) struct Body<'a> {
     function: Function,
     locals: Vec<ValType>,
     frames: Vec<Frame>,
+    /// Four `i32` and four `i64` that loops over memory count with.
+    pub(super) counters: u32,
     /// Scratch locals of `f32`, `f64` and `v128`, in this order.
     scratch: u32,
     results: Vec<ValType>,
@@ -55,15 +57,18 @@ impl<'a> Body<'a> {
         let is_small = rng.u8(..3) == 0;
         let most = [0, 2, 6, 16][rng.usize(..4)];
         let mut declared = shape.random_types(rng, most);
-        let scratch = (params.len() + declared.len()) as u32;
+        let counters = (params.len() + declared.len()) as u32;
+        let scratch = counters + 8;
+        declared.extend([ValType::I32; 4]);
+        declared.extend([ValType::I64; 4]);
         declared.extend([ValType::F32, ValType::F64, ValType::V128]);
         if !shape.vectors {
             declared.pop();
         }
         let mut locals = params;
         locals.extend(&declared);
-        // The scratch locals are nobody else's.
-        locals.truncate(scratch as usize);
+        // These locals are nobody else's.
+        locals.truncate(counters as usize);
         let budget = if is_small {
             rng.usize(..5)
         } else {
@@ -75,6 +80,7 @@ impl<'a> Body<'a> {
             stack: Vec::new(),
             function: Function::new_with_locals_types(declared),
             locals,
+            counters,
             frames: vec![Frame {
                 label: results.clone(),
                 results: results.clone(),
@@ -298,9 +304,9 @@ impl<'a> Body<'a> {
     }
 
     fn step(&mut self) {
-        let choice = match self.rng.u8(..40) {
+        let choice = match self.rng.u8(..41) {
             // Blocks, which may be loops, calls and helpers.
-            23..=31 | 38 if self.is_small => 32,
+            23..=31 | 38 | 40 if self.is_small => 32,
             choice => choice,
         };
         match choice {
@@ -329,6 +335,7 @@ impl<'a> Body<'a> {
             35..=36 => self.store(),
             37 if self.shape.vectors => self.load_lane(),
             38 => self.bulk(),
+            40 => self.bulk_loop(),
             _ => self.reference(),
         }
     }

@@ -4,6 +4,7 @@ mod boundaries;
 mod bulk;
 mod fill_loops;
 mod fuel;
+mod idioms;
 mod inline;
 mod limits;
 mod memory_state;

@@ -1,0 +1,555 @@
+//! The loop over vectors, with its checks, before the loop that it does turns of:
+//!
+//! ```text
+//! before ── checks ── vectors ── rest ── advanced ─┐
+//!    └────────┴───────── fallback ─────────────── join ── header
+//! ```
+//!
+//! The rest is one more vector, which ends where the turns to be done end and overlaps with the one
+//! before it. A copy may read there what was written already, if that is what the loop would read:
+//! not when the target is less than a vector behind the source; then there is no rest.
+
+use super::super::ir::{Alias, BlockId, Edge, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
+use super::Shape;
+use super::linear::Linear;
+use super::plan::{Plan, Range, Source};
+use crate::masm::{AluOp, Cond, FloatPart, FloatWidth, IntUnary, LoadOp, Width};
+use crate::vector::Lanes;
+use zwasm_core::vmctx::memory;
+
+/// Counters of 64 bits that are further from their end are not looked at: what is computed from the
+/// number of turns stays far below 2⁶⁴.
+const TURNS_MAX: u64 = 1 << 40;
+
+/// Adds the blocks at the end of the function, in their order.
+pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
+    let origin = function.origins[plan.store.0 as usize];
+    let first = shape.first(function).to_vec();
+    let params = function[shape.header].params.clone();
+    let mut maker = Maker {
+        depth: function[shape.header].loop_depth - 1,
+        function,
+        plan,
+        block: shape.before,
+        origin,
+        made: Vec::new(),
+        checks: Vec::new(),
+    };
+    let left = maker.left();
+    let turns = maker.turns(left);
+    let bytes = maker.alu_constant(AluOp::Mul, turns, plan.stride);
+    let mut target = maker.start(&plan.target, bytes);
+    let (mut source, turns) = match &plan.source {
+        Source::Fill(value, size) => (Vector::Filling(maker.filling(*value, *size)), turns),
+        Source::Copy { range, is_in_order } => {
+            let source = maker.start(range, bytes);
+            let turns = maker.overlap(target, source, *is_in_order, turns);
+            (Vector::Loaded(source), turns)
+        }
+    };
+    let bytes = maker.alu_constant(AluOp::Mul, turns, plan.stride);
+    if plan.is_down {
+        // From where the last turn ends, so that indices go down to zero.
+        target = maker.alu(AluOp::Sub, target, bytes);
+        if let Vector::Loaded(source) = &mut source {
+            *source = maker.alu(AluOp::Sub, *source, bytes);
+        }
+    }
+    let rest = match plan.has_rest() {
+        true => maker.alu_constant(AluOp::And, bytes, plan.chunk - 1),
+        false => maker.constant(Ty::I64, 0),
+    };
+    // Where the index begins, and where it ends.
+    let (begin, end) = match plan.is_down {
+        false => (
+            maker.constant(Ty::I64, 0),
+            maker.alu(AluOp::Sub, bytes, rest),
+        ),
+        true => (bytes, rest),
+    };
+    let last = maker.block;
+    let checks = core::mem::take(&mut maker.checks);
+    // From here on values are not there on all ways.
+    maker.made.clear();
+    let vectors = maker.add_block();
+    maker.jump(last, vectors, vec![begin]);
+    let behind = maker.add_block();
+    maker.vectors(vectors, behind, target, &source, end);
+    maker.block = behind;
+    if maker.function.constant(rest) != Some(0) {
+        maker.rest(target, &source, bytes, rest);
+    }
+    let advanced = maker.block;
+    let after = params
+        .iter()
+        .map(|&param| maker.advanced(param, turns, bytes))
+        .collect();
+    let fallback = maker.add_block();
+    let join = maker.add_block();
+    maker.jump(advanced, join, after);
+    maker.jump(fallback, join, first);
+    maker.block = join;
+    let joined = params
+        .iter()
+        .map(|&param| maker.param(maker.function[param].ty))
+        .collect();
+    maker.jump(join, shape.header, joined);
+    for (from, fails, next) in checks {
+        let ways = [edge(fallback, Vec::new()), edge(next, Vec::new())];
+        maker.end(from, Exit::Branch(fails, ways));
+    }
+}
+
+fn edge(to: BlockId, args: Vec<Value>) -> Edge {
+    Edge { to, args }
+}
+
+/// Where vectors come from.
+enum Vector {
+    Filling(Value),
+    /// From memory, at this address.
+    Loaded(Value),
+}
+
+struct Maker<'f> {
+    function: &'f mut Function,
+    plan: &'f Plan,
+    /// Where nodes go.
+    block: BlockId,
+    /// That of the loop's first store.
+    origin: Origin,
+    /// Depth of the blocks around the loop.
+    depth: u32,
+    /// What was made before the loop over vectors: equal nodes are made once.
+    made: Vec<Value>,
+    /// The checks: each ends a block, and leads to the fallback or to the next one.
+    checks: Vec<(BlockId, Value, BlockId)>,
+}
+
+impl Maker<'_> {
+    // --- the checks ---
+
+    /// How far the loop is from its end.
+    fn left(&mut self) -> Value {
+        let trips = &self.plan.trips;
+        let width = trips.a.width;
+        let ty = Ty::int(width);
+        if let Some(known) = trips.known
+            && trips.when == Cond::Ne
+        {
+            return self.constant(ty, known);
+        }
+        let (a, b) = (self.first(&trips.a), self.first(&trips.b));
+        let left = match trips.step > 0 {
+            true => self.alu(AluOp::Sub, b, a),
+            false => self.alu(AluOp::Sub, a, b),
+        };
+        let least = self.constant(ty, self.plan.left_min);
+        self.refuse_if(Cond::LtU, width, left, least);
+        if trips.when != Cond::Ne {
+            self.refuse_if(trips.when.negate(), width, a, b);
+        }
+        left
+    }
+
+    /// The loop runs as it was if a comparison holds; what follows is for the other case.
+    fn refuse_if(&mut self, cond: Cond, width: Width, a: Value, b: Value) {
+        let before = self.made.len();
+        let fails = self.compare(cond, width, a, b);
+        if self.made.len() > before {
+            let next = self.add_block();
+            self.checks.push((self.block, fails, next));
+            self.block = next;
+        }
+    }
+
+    /// The number of turns to do, from what is left to the end of the loop.
+    fn turns(&mut self, left: Value) -> Value {
+        let trips = &self.plan.trips;
+        let shift = trips.step.trailing_zeros();
+        let turns = self.alu_constant(AluOp::ShrU, left, shift.into());
+        let turns = match trips.a.width {
+            Width::W32 => self.extend(turns),
+            Width::W64 => {
+                let most = self.constant(Ty::I64, TURNS_MAX);
+                self.refuse_if(Cond::GtU, Width::W64, turns, most);
+                turns
+            }
+        };
+        match self.plan.has_rest() {
+            true => turns,
+            false => self.whole_chunks(turns),
+        }
+    }
+
+    /// As many turns as make up whole chunks.
+    fn whole_chunks(&mut self, turns: Value) -> Value {
+        let chunk = self.plan.chunk / self.plan.stride;
+        debug_assert!(chunk.is_power_of_two());
+        self.alu_constant(AluOp::And, turns, !(chunk - 1))
+    }
+
+    /// The address at which the first vector begins, or ends when it goes down. All bytes must be in
+    /// the memory, and the indices must not wrap: they are in the memory as well.
+    fn start(&mut self, range: &Range, bytes: Value) -> Value {
+        let (definition, length) = self.memory(range.definition);
+        let index = self.first(&range.index);
+        let index = match range.index.width {
+            Width::W32 => self.extend(index),
+            Width::W64 => {
+                self.refuse_if(Cond::GtU, Width::W64, index, length);
+                index
+            }
+        };
+        let stride = self.plan.stride as i64;
+        let reach = if self.plan.is_down {
+            let room = self.add(index, range.lowest_index + stride);
+            self.refuse_if(Cond::LtS, Width::W64, room, bytes);
+            self.add(index, range.end)
+        } else {
+            if range.lowest_index < 0 {
+                let least = self.constant(Ty::I64, range.lowest_index.unsigned_abs());
+                self.refuse_if(Cond::LtU, Width::W64, index, least);
+            }
+            let behind = self.alu(AluOp::Add, index, bytes);
+            self.add(behind, range.end - stride)
+        };
+        self.refuse_if(Cond::GtU, Width::W64, reach, length);
+        let base = match range.is_first {
+            true => self.pinned(Op::MemoryBase),
+            false => self.field(definition, memory::offset::base, Alias::Fixed),
+        };
+        let address = self.alu(AluOp::Add, base, index);
+        if self.plan.is_down {
+            self.add(address, range.low + stride)
+        } else {
+            self.add(address, range.low)
+        }
+    }
+
+    /// Refuses copies to where they would read within a chunk; the turns to do in other cases.
+    fn overlap(&mut self, target: Value, source: Value, is_in_order: bool, turns: Value) -> Value {
+        let ahead = match self.plan.is_down {
+            false => self.alu(AluOp::Sub, target, source),
+            true => self.alu(AluOp::Sub, source, target),
+        };
+        let chunk = self.plan.chunk;
+        let shifted = self.add(ahead, chunk as i64 - 1);
+        if !is_in_order {
+            // Not on the other side either.
+            let least = self.constant(Ty::I64, 2 * chunk - 1);
+            self.refuse_if(Cond::LtU, Width::W64, shifted, least);
+            return turns;
+        }
+        let least = self.constant(Ty::I64, chunk);
+        self.refuse_if(Cond::LtU, Width::W64, ahead, least);
+        if !self.plan.has_rest() {
+            return turns;
+        }
+        let least = self.constant(Ty::I64, chunk - 1);
+        let is_close = self.compare(Cond::LtU, Width::W64, shifted, least);
+        let whole = self.whole_chunks(turns);
+        self.node(Op::Select, Ty::I64, &[is_close, whole, turns], 0)
+    }
+
+    fn memory(&mut self, at: u64) -> (Value, Value) {
+        let context = self.pinned(Op::Context);
+        let load = Op::Load(LoadOp::U64, Alias::Fixed);
+        let definition = self.node(load, Ty::I64, &[context], at);
+        let length = self.field(definition, memory::offset::length_bytes, Alias::Length);
+        (definition, length)
+    }
+
+    // --- the loop ---
+
+    /// A vector full of a value of `size` bytes.
+    fn filling(&mut self, value: Value, size: u64) -> Value {
+        let value = match self.function[value].op {
+            Op::Materialize => self.function[value].args[0],
+            _ => value,
+        };
+        let ty = self.function[value].ty;
+        if let Some(bits) = self.function.constant(value) {
+            let ones = u64::MAX / (u64::MAX >> (64 - 8 * size));
+            let low = bits & (u64::MAX >> (64 - 8 * size));
+            let number = self.function.vectors.len() as u64;
+            self.function.vectors.push([low * ones; 2]);
+            let constant = self.outside(Node::new(Op::VectorConst, Ty::V128, &[], number));
+            return self.node(Op::Materialize, Ty::V128, &[constant], 0);
+        }
+        let (op, value) = match (size, ty) {
+            (_, Ty::F32) => (Op::FloatSplat(FloatWidth::F32), value),
+            (_, Ty::F64) => (Op::FloatSplat(FloatWidth::F64), value),
+            (8, Ty::I32) => (Op::Splat(Lanes::I64x2), self.extend(value)),
+            (8, _) => (Op::Splat(Lanes::I64x2), value),
+            (_, Ty::I64) => (Op::Splat(lanes(size)), self.wrap(value)),
+            (_, _) => (Op::Splat(lanes(size)), value),
+        };
+        self.node(op, Ty::V128, &[value], 0)
+    }
+
+    fn vectors(
+        &mut self,
+        vectors: BlockId,
+        behind: BlockId,
+        target: Value,
+        source: &Vector,
+        end: Value,
+    ) {
+        self.function[vectors].is_loop_header = true;
+        self.function[vectors].loop_depth += 1;
+        self.block = vectors;
+        let index = self.param(Ty::I64);
+        let chunk = self.plan.chunk;
+        let next = self.plan.is_down.then(|| self.add(index, -(chunk as i64)));
+        let at = next.unwrap_or(index);
+        self.chunk(target, source, at);
+        let next = match next {
+            Some(next) => next,
+            None => self.add(index, chunk as i64),
+        };
+        let goes_on = self.compare(Cond::Ne, Width::W64, next, end);
+        let ways = [edge(vectors, vec![next]), edge(behind, Vec::new())];
+        self.end(vectors, Exit::Branch(goes_on, ways));
+    }
+
+    /// The vector at the end of the turns, unless nothing is left.
+    fn rest(&mut self, target: Value, source: &Vector, bytes: Value, rest: Value) {
+        let (vector, behind) = (self.add_block(), self.add_block());
+        let zero = self.constant(Ty::I64, 0);
+        let is_done = self.compare(Cond::Eq, Width::W64, rest, zero);
+        let ways = [edge(behind, Vec::new()), edge(vector, Vec::new())];
+        self.end(self.block, Exit::Branch(is_done, ways));
+        self.block = vector;
+        self.made.clear();
+        let at = match self.plan.is_down {
+            false => self.add(bytes, -(self.plan.chunk as i64)),
+            true => zero,
+        };
+        self.chunk(target, source, at);
+        self.jump(vector, behind, Vec::new());
+        self.block = behind;
+        self.made.clear();
+    }
+
+    /// Loads and stores what one turn of the new loop does.
+    fn chunk(&mut self, target: Value, source: &Vector, at: Value) {
+        let pieces = (0..self.plan.chunk).step_by(16);
+        let op = Op::FloatLoad(FloatPart::V128, Alias::Heap);
+        let loaded: Vec<Value> = pieces
+            .clone()
+            .map(|piece| match *source {
+                Vector::Filling(value) => value,
+                Vector::Loaded(source) => self.node(op, Ty::V128, &[source, at], piece),
+            })
+            .collect();
+        let op = Op::FloatStore(FloatPart::V128, Alias::Heap);
+        for (piece, vector) in pieces.zip(loaded) {
+            self.node(op, Ty::None, &[target, at, vector], piece);
+        }
+    }
+
+    /// A parameter of the header, some turns later.
+    fn advanced(&mut self, param: Value, turns: Value, bytes: Value) -> Value {
+        let induction = self.plan.body.inductions[&param];
+        let ty = self.function[param].ty;
+        let step = match ty {
+            Ty::I32 => i64::from(induction.step as u32 as i32),
+            _ => induction.step as i64,
+        };
+        let by = match step.unsigned_abs() {
+            by if by == self.plan.stride => bytes,
+            by => self.alu_constant(AluOp::Mul, turns, by),
+        };
+        let by = if ty == Ty::I32 { self.wrap(by) } else { by };
+        let op = if step < 0 { AluOp::Sub } else { AluOp::Add };
+        self.alu(op, induction.first, by)
+    }
+
+    // --- nodes ---
+
+    /// What a sum is in the first turn.
+    fn first(&mut self, linear: &Linear) -> Value {
+        let ty = Ty::int(linear.width);
+        let mut constant = linear.constant;
+        let mut sum: Option<Value> = None;
+        for &(term, factor) in &linear.terms {
+            let induction = self.plan.body.inductions.get(&term);
+            let term = induction.map_or(term, |induction| induction.first);
+            if let Some(bits) = self.function.constant(term) {
+                constant = constant.wrapping_add(bits.wrapping_mul(factor));
+                continue;
+            }
+            let is_negative = linear.signed(factor) < 0;
+            let factor = linear.signed(factor).unsigned_abs();
+            let term = self.alu_constant(AluOp::Mul, term, factor);
+            sum = Some(match (sum, is_negative) {
+                (None, false) => term,
+                (None, true) => {
+                    let zero = self.constant(ty, 0);
+                    self.alu(AluOp::Sub, zero, term)
+                }
+                (Some(sum), false) => self.alu(AluOp::Add, sum, term),
+                (Some(sum), true) => self.alu(AluOp::Sub, sum, term),
+            });
+        }
+        let constant = linear.mask(constant);
+        match sum {
+            Some(sum) => self.alu_constant(AluOp::Add, sum, constant),
+            None => self.constant(ty, constant),
+        }
+    }
+
+    fn node(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
+        let node = Node::new(op, ty, args, imm);
+        if let Some(equal) = self.equal(&node) {
+            return equal;
+        }
+        let value = self.function.add(node, self.origin);
+        self.made.push(value);
+        let block = self.block;
+        self.function[block].nodes.push(value);
+        value
+    }
+
+    /// A node that is in no block's list.
+    fn outside(&mut self, node: Node) -> Value {
+        if let Some(equal) = self.equal(&node) {
+            return equal;
+        }
+        let value = self.function.add(node, Origin::default());
+        self.made.push(value);
+        value
+    }
+
+    fn equal(&self, node: &Node) -> Option<Value> {
+        let can_be = matches!(
+            node.op.effect(),
+            Effect::Pure | Effect::Reads(Alias::Length)
+        ) && node.op != Op::Param;
+        let mut made = self.made.iter().copied();
+        made.find(|&value| can_be && self.function[value] == *node)
+    }
+
+    fn pinned(&mut self, op: Op) -> Value {
+        self.outside(Node::new(op, Ty::I64, &[], 0))
+    }
+
+    fn constant(&mut self, ty: Ty, bits: u64) -> Value {
+        self.outside(Node::constant(ty, bits))
+    }
+
+    fn param(&mut self, ty: Ty) -> Value {
+        let index = self.function[self.block].params.len() as u64;
+        let param = self.outside(Node::new(Op::Param, ty, &[], index));
+        let block = self.block;
+        self.function[block].params.push(param);
+        param
+    }
+
+    fn field(&mut self, base: Value, offset: u32, alias: Alias) -> Value {
+        let op = Op::Load(LoadOp::U64, alias);
+        self.node(op, Ty::I64, &[base], u64::from(offset))
+    }
+
+    /// An operation; constants come second where that is possible.
+    fn alu(&mut self, op: AluOp, a: Value, b: Value) -> Value {
+        let ty = self.function[a].ty;
+        if let Some(constant) = self.function.constant(b) {
+            return self.alu_constant(op, a, constant);
+        }
+        let is_constant = self.function.constant(a).is_some();
+        let (a, b) = match is_constant && op.commutes() {
+            true => return self.alu(op, b, a),
+            false => (a, b),
+        };
+        self.node(Op::Alu(op, ty.width()), ty, &[a, b], 0)
+    }
+
+    /// `a op constant`, unless that is `a`.
+    fn alu_constant(&mut self, op: AluOp, a: Value, constant: u64) -> Value {
+        let ty = self.function[a].ty;
+        if let Some(known) = self.function.constant(a)
+            && let Some(bits) = folded(op, known, constant)
+        {
+            let bits = if ty == Ty::I32 {
+                bits & 0xffff_ffff
+            } else {
+                bits
+            };
+            return self.constant(ty, bits);
+        }
+        let (op, constant) = match (op, constant) {
+            (AluOp::Mul, 1) | (AluOp::And, u64::MAX) => return a,
+            (AluOp::Add | AluOp::Sub | AluOp::ShrU, 0) => return a,
+            (AluOp::Mul, factor) if factor.is_power_of_two() => {
+                (AluOp::Shl, factor.trailing_zeros().into())
+            }
+            same => same,
+        };
+        let constant = self.constant(ty, constant);
+        self.node(Op::Alu(op, ty.width()), ty, &[a, constant], 0)
+    }
+
+    /// `a + constant`, in 64 bits.
+    fn add(&mut self, a: Value, constant: i64) -> Value {
+        self.alu_constant(AluOp::Add, a, constant as u64)
+    }
+
+    fn compare(&mut self, cond: Cond, width: Width, a: Value, b: Value) -> Value {
+        self.node(Op::Compare(cond, width), Ty::I32, &[a, b], 0)
+    }
+
+    fn extend(&mut self, value: Value) -> Value {
+        match self.function.constant(value) {
+            Some(bits) => self.constant(Ty::I64, bits),
+            None => self.node(Op::ExtendU, Ty::I64, &[value], 0),
+        }
+    }
+
+    fn wrap(&mut self, value: Value) -> Value {
+        if let Some(bits) = self.function.constant(value) {
+            return self.constant(Ty::I32, bits & 0xffff_ffff);
+        }
+        let op = Op::IntUnary(IntUnary::Wrap, Width::W32);
+        self.node(op, Ty::I32, &[value], 0)
+    }
+
+    // --- blocks ---
+
+    fn add_block(&mut self) -> BlockId {
+        self.function.add_block(self.depth)
+    }
+
+    fn jump(&mut self, from: BlockId, to: BlockId, args: Vec<Value>) {
+        self.end(from, Exit::Jump(edge(to, args)));
+    }
+
+    fn end(&mut self, block: BlockId, exit: Exit) {
+        let origin = self.origin;
+        let block = &mut self.function[block];
+        block.exit = exit;
+        block.exit_origin = origin;
+    }
+}
+
+/// Lanes of `size` bytes that are held in 32 bits.
+fn lanes(size: u64) -> Lanes {
+    match size {
+        1 => Lanes::I8x16,
+        2 => Lanes::I16x8,
+        _ => Lanes::I32x4,
+    }
+}
+
+/// What follows from a known number of turns.
+fn folded(op: AluOp, a: u64, b: u64) -> Option<u64> {
+    match op {
+        AluOp::Add => Some(a.wrapping_add(b)),
+        AluOp::Sub => Some(a.wrapping_sub(b)),
+        AluOp::Mul => Some(a.wrapping_mul(b)),
+        AluOp::And => Some(a & b),
+        AluOp::ShrU => Some(a >> b),
+        _ => None,
+    }
+}
