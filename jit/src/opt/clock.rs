@@ -23,6 +23,8 @@ pub struct PassTime {
 pub struct PassTimes {
     /// One per pass.
     pub passes: Vec<PassTime>,
+    /// How many functions were left to the baseline compiler.
+    pub left_to_baseline: u64,
     /// The pass after which functions are kept as text.
     dumped: Option<String>,
     /// Those texts.

@@ -63,7 +63,8 @@ impl fmt::Display for Function {
                 write!(f, "{}", List(self, &block.params))?;
             }
             let loops = if block.is_loop_header { ", a loop" } else { "" };
-            writeln!(f, ": depth {}{loops}", block.loop_depth)?;
+            let pad = if block.pad.is_some() { ", a pad" } else { "" };
+            writeln!(f, ": depth {}{loops}{pad}", block.loop_depth)?;
             for &value in &block.nodes {
                 let node = &self[value];
                 let args: Vec<Value> = match node.op {
@@ -109,6 +110,10 @@ impl Function {
                 writeln!(f, "  table {} [{}]", Operand(self, *index), ways.join(", "))
             }
             Exit::Return(values) => writeln!(f, "  return {}", List(self, values)),
+            Exit::Invoke(edges) => {
+                let ways: Vec<String> = edges.iter().map(way).collect();
+                writeln!(f, "  go on {}", ways.join(" or at a throw "))
+            }
             Exit::Trap(code) => writeln!(f, "  trap {code:?}"),
             Exit::TailCall(call) => {
                 let call = &self.calls[*call as usize];

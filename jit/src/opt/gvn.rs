@@ -284,7 +284,7 @@ impl Pass {
         let node = function[value];
         match node.op.effect() {
             Effect::Pure | Effect::MayTrap => {
-                if node.op == Op::CallResult {
+                if matches!(node.op, Op::CallResult | Op::Caught) {
                     return true;
                 }
                 if let Op::TrapIf(_) = node.op {

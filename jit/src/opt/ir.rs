@@ -211,6 +211,9 @@ pub(crate) enum Op {
     Call,
     /// Result `imm` of the call that is operand 0.
     CallResult,
+    /// Of what the runtime left for a landing pad, the value that begins at slot `imm`. Comes first
+    /// in its block.
+    Caught,
     /// Operand 0, a constant, in a register.
     Materialize,
     /// Operand 0, from where it was spilled to. Made by the register allocator.
@@ -272,6 +275,7 @@ impl Op {
             | Op::Shuffle
             | Op::Address
             | Op::CallResult
+            | Op::Caught
             | Op::Materialize
             | Op::Reload => Effect::Pure,
             Op::Div(..) | Op::Truncate(..) | Op::TrapIf(_) => Effect::MayTrap,
@@ -374,6 +378,10 @@ pub(crate) enum Exit {
     Trap(TrapCode),
     /// Call number of [`Function::calls`].
     TailCall(u32),
+    /// The first edge when the block's last call, behind which are only its results, returns. The
+    /// others lead to landing pads, by their precedence, and have no arguments: a value that is live
+    /// there was known before the call, and is in the frame.
+    Invoke(Vec<Edge>),
 }
 
 impl Exit {
@@ -381,7 +389,7 @@ impl Exit {
         match self {
             Exit::Jump(edge) => core::slice::from_ref(edge),
             Exit::Branch(_, edges) => edges,
-            Exit::Table(_, edges) => edges,
+            Exit::Table(_, edges) | Exit::Invoke(edges) => edges,
             Exit::Open | Exit::Return(_) | Exit::Trap(_) | Exit::TailCall(_) => &[],
         }
     }
@@ -390,7 +398,7 @@ impl Exit {
         match self {
             Exit::Jump(edge) => core::slice::from_mut(edge),
             Exit::Branch(_, edges) => edges,
-            Exit::Table(_, edges) => edges,
+            Exit::Table(_, edges) | Exit::Invoke(edges) => edges,
             Exit::Open | Exit::Return(_) | Exit::Trap(_) | Exit::TailCall(_) => &mut [],
         }
     }
@@ -411,6 +419,17 @@ impl Exit {
     }
 }
 
+/// What makes a block a landing pad: only the runtime leads there, with an exception that fits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Pad {
+    /// The tag's index, or any.
+    pub(crate) tag: Option<u32>,
+    /// Whether the exception itself follows the payload.
+    pub(crate) with_ref: bool,
+    /// Frame slots that the payload and the exception take.
+    pub(crate) slots: u32,
+}
+
 /// A basic block.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
@@ -423,6 +442,7 @@ pub(crate) struct Block {
     /// How many loops it is in.
     pub(crate) loop_depth: u32,
     pub(crate) is_loop_header: bool,
+    pub(crate) pad: Option<Pad>,
 }
 
 /// A function in intermediate form. Block 0 is the entry; its parameters are the function's.
@@ -437,6 +457,8 @@ pub(crate) struct Function {
     pub(crate) vectors: Vec<[u64; 2]>,
     /// The calls in whose place their callees are, by the number of their scope.
     pub(crate) inlined: Vec<InlinedCall>,
+    /// Whether there are landing pads.
+    pub(crate) catches: bool,
 }
 
 impl Index<Value> for Function {
@@ -483,6 +505,7 @@ impl Function {
             exit_origin: Origin::default(),
             loop_depth,
             is_loop_header: false,
+            pad: None,
         });
         block
     }
@@ -517,6 +540,16 @@ impl Function {
             }
         }
         defined
+    }
+
+    /// Where in the nodes of a block the call is that may lead to landing pads.
+    pub(crate) fn invoked(&self, block: BlockId) -> Option<usize> {
+        let data = &self[block];
+        let is_call = |&node: &Value| self[node].op == Op::Call;
+        match data.exit {
+            Exit::Invoke(_) => data.nodes.iter().rposition(is_call),
+            _ => None,
+        }
     }
 
     /// The constant that a value is.

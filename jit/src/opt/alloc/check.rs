@@ -41,9 +41,13 @@ pub(crate) fn check(
     let mut work = vec![BlockId(0)];
     while let Some(block) = work.pop() {
         let mut state = at_start[block.0 as usize].clone().expect("reached");
-        checker.block(block, &mut state)?;
+        let thrown = checker.block(block, &mut state)?;
         for edge in function[block].exit.edges() {
-            let after = checker.edge(block, edge, &state)?;
+            let before = match function[edge.to].pad {
+                Some(_) => thrown.as_ref().expect("a pad is behind a call"),
+                None => &state,
+            };
+            let after = checker.edge(block, edge, before)?;
             let known = &mut at_start[edge.to.0 as usize];
             let merged = match known {
                 None => after,
@@ -159,8 +163,11 @@ impl Checker<'_> {
         }
     }
 
-    fn block(&self, block: BlockId, state: &mut State) -> Result<(), String> {
-        for &node in &self.function[block].nodes {
+    /// Gives back what is known when the call at the end throws, if that may lead to landing pads.
+    fn block(&self, block: BlockId, state: &mut State) -> Result<Option<State>, String> {
+        let invoked = self.function.invoked(block);
+        let mut thrown = None;
+        for (i, &node) in self.function[block].nodes.iter().enumerate() {
             if self.sunk[node.0 as usize] {
                 continue;
             }
@@ -178,6 +185,12 @@ impl Checker<'_> {
                         Place::Slot(_) => true,
                     };
                     state.retain(|place, _| saved(place));
+                    if invoked == Some(i) {
+                        // The runtime puts no registers back.
+                        let mut left = state.clone();
+                        left.retain(|place, _| matches!(place, Place::Slot(_)));
+                        thrown = Some(left);
+                    }
                 }
                 Op::CallResult => {}
                 Op::Reload => {
@@ -213,7 +226,8 @@ impl Checker<'_> {
                     .try_for_each(|&value| self.anywhere(state, value, &what))
             }
             _ => Ok(()),
-        }
+        }?;
+        Ok(thrown)
     }
 
     /// What the node overwrites beside its result. Operands and result must not be there, but for

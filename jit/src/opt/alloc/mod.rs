@@ -14,6 +14,7 @@ pub(crate) mod check;
 mod fixed;
 pub(crate) mod live;
 mod loops;
+mod pads;
 mod round;
 mod scan;
 mod slots;
@@ -22,6 +23,7 @@ mod taken;
 
 use super::clock::Clock;
 use super::ir::{Function, Op, Value};
+use super::unlikely::Unlikely;
 use crate::abi::Place;
 use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
 use crate::vector::VecBinary;
@@ -50,7 +52,7 @@ pub(crate) struct Allocation {
     /// First frame slot of each spilled value.
     pub(crate) slots: Vec<Option<u32>>,
     pub(crate) slot_count: u32,
-    /// The registers of the caller that are used.
+    /// The registers of the caller that are used, by callees that do not return too.
     pub(crate) saved: Vec<Gpr>,
 }
 
@@ -107,7 +109,23 @@ pub(crate) fn allocate(
         graph: Graph::of(function),
         pairs: Pairs::of(function),
         wishes: fixed::wishes(function, machine),
+        unlikely: Unlikely::of(function),
     };
+    if function.catches {
+        let lines = Lines::of(function);
+        let start = Start::of(function, &lines, sunk, &spills, &fixed);
+        let mut caught = pads::live_in(function, &lines, &start.live);
+        caught.retain(|value| spills[value.0 as usize] == Spill::No);
+        if !caught.is_empty() {
+            for &value in &caught {
+                spills[value.0 as usize] = Spill::PerStretch;
+            }
+            pads::spill_between(function, &fixed.unlikely, &mut spills, &mut caught);
+            let loops = loops.get_or_insert_with(|| Loops::of(function));
+            spill::rewrite(function, sunk, &mut spills, &caught, machine, loops);
+        }
+        clock.lap("landing pads", function);
+    }
     // What the round before placed.
     let mut placed = Vec::new();
     for _ in 0..ROUNDS_MAX {
@@ -127,7 +145,9 @@ pub(crate) fn allocate(
             let (slots, slot_count) =
                 slots::assign(function, &fixed.graph, &lines, &start.hints, sunk, &spills);
             clock.lap("slots", function);
-            let used = |gpr: &&Gpr| homes.contains(&Home::Gpr(**gpr));
+            // At a landing pad, registers hold what the callee left there.
+            let catches = function.catches;
+            let used = |gpr: &&Gpr| catches || homes.contains(&Home::Gpr(**gpr));
             let saved = machine.file.saved.iter().filter(used).copied().collect();
             return Some(Allocation {
                 homes,
@@ -162,4 +182,5 @@ struct Fixed<'m> {
     pairs: Pairs,
     /// Registers that values would like.
     wishes: Vec<(u32, Home)>,
+    unlikely: Unlikely,
 }

@@ -196,7 +196,7 @@ impl Start {
             let block = &function[id];
             scan.block = id;
             scan.edges();
-            let weight = 10_f32.powi(block.loop_depth.min(6) as i32);
+            let weight = fixed.unlikely.weight(function, id);
             for &param in &block.params {
                 scan.weights[param.0 as usize] += weight;
                 scan.define(param, lines.start(id));

@@ -3,7 +3,7 @@
 use super::{Builder, Unsupported};
 use crate::baseline::helpers;
 use crate::masm::{Cond, LoadOp, Width};
-use crate::opt::ir::{Alias, CallSite, Callee, Exit, Op, Ty, Value};
+use crate::opt::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value};
 use std::sync::Arc;
 use wasmparser::Operator;
 use zwasm_core::vmctx::func_ref;
@@ -110,14 +110,17 @@ impl Builder<'_> {
 
     fn call(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) {
         let site = self.site(callee, reference, ty);
-        self.emit_call(site);
+        let pads = self.ways_to_pads(false);
+        self.emit_call(site, pads);
     }
 
     fn tail_call(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) {
         if let Some(call) = self.body.call {
             // The callee that this is in is gone; its caller goes on behind the call.
             let origin = core::mem::replace(&mut self.origin, call);
-            self.call(callee, reference, ty);
+            let site = self.site(callee, reference, ty);
+            let pads = self.ways_to_pads(true);
+            self.emit_call(site, pads);
             self.origin = origin;
             self.leave_body();
             return;
@@ -126,18 +129,35 @@ impl Builder<'_> {
         self.close(Exit::TailCall(site));
     }
 
-    fn emit_call(&mut self, site: u32) {
+    /// Adds a call, which ends the block if it may lead to landing pads.
+    fn emit_call(&mut self, site: u32, pads: Vec<Edge>) {
         let call = self.emit(Op::Call, Ty::None, &[], u64::from(site));
         let results = self.function.calls[site as usize].results.clone();
         for (i, ty) in results.into_iter().enumerate() {
             let result = self.emit(Op::CallResult, Ty::of(ty), &[call], i as u64);
             self.stack.push(result);
         }
+        if pads.is_empty() {
+            return;
+        }
+        let next = self.function.add_block(self.loop_depth);
+        let mut edges = vec![Edge {
+            to: next,
+            args: Vec::new(),
+        }];
+        edges.extend(pads);
+        self.finish_block(Exit::Invoke(edges));
+        self.start(next);
     }
 
     // --- the runtime ---
 
     fn helper_operator(&mut self, op: &Operator<'_>) -> bool {
+        if let Operator::Throw { tag_index } = *op
+            && self.jump_to_clause(tag_index)
+        {
+            return true;
+        }
         let Some(call) = helpers::runtime_call(op, self.env.info, self.env.types) else {
             return false;
         };
@@ -170,6 +190,11 @@ impl Builder<'_> {
             args,
         });
         let site = self.function.calls.len() as u32 - 1;
-        self.emit_call(site);
+        let pads = if helpers::ends_activation(entry) {
+            self.ways_to_pads(false)
+        } else {
+            Vec::new()
+        };
+        self.emit_call(site, pads);
     }
 }

@@ -7,8 +7,7 @@
 //!
 //! Whether a callee is worth its room is decided by the size of its body alone: small ones cost no
 //! more than their calls, larger ones are let in where the call is in a loop. What a function may
-//! grow by is bounded by its own size, so that the time to compile it stays in proportion. Callees
-//! that handle exceptions are called.
+//! grow by is bounded by its own size, so that the time to compile it stays in proportion.
 //!
 //! A callee, or the function itself, that ends by a tail call is gone at that point. If what it calls
 //! can be inlined, backtraces do not show it any more; if not, a callee's tail call is a call from
@@ -194,10 +193,11 @@ impl<'m> Builder<'m> {
         self.loop_depth -= 1;
         self.function[start.block].is_loop_header = start.used;
         if !start.used {
-            // Of all blocks made since.
-            for block in &mut self.function.blocks[start.block.0 as usize..] {
-                block.loop_depth -= 1;
-            }
+            // Of all blocks made since, but for landing pads of clauses outside.
+            let since = &mut self.function.blocks[start.block.0 as usize..];
+            let depth = self.loop_depth;
+            let inside = since.iter_mut().filter(|block| block.loop_depth > depth);
+            inside.for_each(|block| block.loop_depth -= 1);
         }
     }
 

@@ -8,6 +8,7 @@
 mod access;
 mod bulk;
 mod calls;
+mod exceptions;
 mod inline;
 mod numeric;
 mod scan;
@@ -15,6 +16,7 @@ mod scan;
 use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value};
 use crate::baseline::Env;
 use crate::masm::{Cond, Width};
+use exceptions::Try;
 use foldhash::{HashMap, HashMapExt};
 use inline::{Inlining, Start};
 use scan::{Assigned, NO_CONSTRUCT};
@@ -28,8 +30,6 @@ const VALIDATED: &str = "the body was validated when the module was loaded";
 /// What this tier leaves to the baseline compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unsupported {
-    /// Handlers of exceptions.
-    Exceptions,
     /// More merges of locals than are worth the memory.
     TooComplex,
     /// An operator without a form in the intermediate representation.
@@ -81,6 +81,10 @@ pub(super) struct Builder<'m> {
     inlining: Inlining,
     stack: Vec<Value>,
     control: Vec<Frame>,
+    /// Of the frames that have clauses, ascending.
+    tries: Vec<Try>,
+    /// Landing pads that come before what follows the end of a frame.
+    pads: Vec<(usize, BlockId)>,
     /// The block that nodes are added to.
     block: BlockId,
     /// All blocks in the order of the source: each after those that dominate it, loops in one
@@ -129,6 +133,15 @@ impl Body {
             outer: None,
             is_outer_left: false,
         }
+    }
+
+    /// The values of the locals that a construct assigns.
+    fn assigned_values(&self, construct: usize) -> Vec<Value> {
+        let assigned = self.assigned.of(construct);
+        assigned
+            .iter()
+            .map(|&local| self.locals[local as usize])
+            .collect()
     }
 }
 
@@ -184,6 +197,8 @@ impl<'m> Builder<'m> {
             inlining,
             stack: Vec::new(),
             control: Vec::new(),
+            tries: Vec::new(),
+            pads: Vec::new(),
             block,
             order: vec![block],
             loop_depth: 0,
@@ -334,7 +349,10 @@ impl<'m> Builder<'m> {
     /// An operator in unreachable code: only block structure counts.
     fn skip(&mut self, op: &Operator<'_>) {
         match op {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
                 self.body.next_construct += 1;
                 self.skipped_blocks += 1;
             }
@@ -373,7 +391,7 @@ impl<'m> Builder<'m> {
             Operator::If { blockty } => self.if_(blockty),
             Operator::Else => self.else_(),
             Operator::End => self.end(),
-            Operator::TryTable { .. } => return Err(Unsupported::Exceptions),
+            Operator::TryTable { ref try_table } => self.try_table(try_table),
             Operator::Br { relative_depth } => {
                 let exit = self.branch_exit(relative_depth);
                 self.close(exit);
@@ -505,15 +523,6 @@ impl<'m> Builder<'m> {
         self.body.next_construct += 1;
     }
 
-    /// The values of the locals that a construct assigns.
-    fn assigned_values(&self, construct: usize) -> Vec<Value> {
-        let assigned = self.body.assigned.of(construct);
-        assigned
-            .iter()
-            .map(|&local| self.body.locals[local as usize])
-            .collect()
-    }
-
     /// Makes parameters of a block for values of these types and for the locals that the construct
     /// assigns, which they become.
     fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize) {
@@ -542,7 +551,7 @@ impl<'m> Builder<'m> {
         let params = signature.params().to_vec();
         self.push_frame(Kind::Loop, signature, header);
         let mut args = self.pop_many(params.len());
-        args.extend(self.assigned_values(construct));
+        args.extend(self.body.assigned_values(construct));
         self.finish_block(Exit::Jump(Edge { to: header, args }));
         self.start(header);
         self.merge(header, &params, construct);
@@ -564,7 +573,7 @@ impl<'m> Builder<'m> {
         let params = signature.params().len();
         self.push_frame(Kind::If, signature, target);
         let params = self.stack[self.stack.len() - params..].to_vec();
-        let locals = self.assigned_values(construct);
+        let locals = self.body.assigned_values(construct);
         let frame = self.control.last_mut().expect("pushed");
         frame.to_else = Some((other, locals, params));
     }
@@ -617,6 +626,7 @@ impl<'m> Builder<'m> {
             }));
             frame.used = true;
         }
+        self.settle_pads();
         if frame.kind == Kind::Loop {
             // Falling out of a loop goes on in the same block.
             self.loop_depth -= 1;
@@ -654,7 +664,7 @@ impl<'m> Builder<'m> {
         let (to, construct) = (frame.target, frame.construct);
         let count = frame.label_types().len();
         let mut args = self.stack[self.stack.len() - count..].to_vec();
-        args.extend(self.assigned_values(construct));
+        args.extend(self.body.assigned_values(construct));
         self.edge_args += args.len();
         Edge { to, args }
     }

@@ -39,11 +39,13 @@ pub(super) fn scan(mut reader: OperatorsReader<'_>) -> Result<Assigned, Unsuppor
     while !reader.eof() {
         operators += 1;
         match reader.read().expect(VALIDATED) {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::TryTable { .. } => {
                 open.push((assigned.ranges.len(), Vec::new()));
                 assigned.ranges.push((0, 0));
             }
-            Operator::TryTable { .. } => return Err(Unsupported::Exceptions),
             Operator::ReturnCall { .. } => assigned.has_tail_calls = true,
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 if let Some((_, locals)) = open.last_mut() {

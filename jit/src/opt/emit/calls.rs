@@ -11,25 +11,28 @@ use crate::opt::moves::{self, Move, Source, Target};
 use zwasm_core::ValType;
 use zwasm_core::vmctx::{context, func_ref, limits};
 
-/// The most slots that the operands or results of one helper take.
+/// The most slots that the operands or results of one helper take, or what a landing pad is given.
 pub(super) fn helper_slots(function: &Function) -> u32 {
     let slots = |types: &[ValType]| types.iter().map(|ty| ty.slots()).sum::<u32>();
     let helpers = function
         .calls
         .iter()
         .filter(|call| matches!(call.callee, Callee::Helper(..)));
-    helpers
-        .map(|call| slots(&call.params).max(slots(&call.results)))
-        .max()
-        .unwrap_or(0)
+    let operands = helpers.map(|call| slots(&call.params).max(slots(&call.results)));
+    let pads = function.blocks.iter().filter_map(|block| block.pad);
+    let caught = pads.map(|pad| pad.slots);
+    operands.chain(caught).max().unwrap_or(0)
 }
 
 impl<M: Masm> Emitter<'_, M> {
     pub(super) fn call(&mut self, call: Value) {
         let function = self.function;
         let site = &function.calls[function[call].imm as usize];
+        let start = self.masm.offset();
+        self.invoking = self.invoked_by(call);
         if let Callee::Helper(entry, immediates) = site.callee {
             self.call_helper(call, site, entry, immediates);
+            self.cover(start);
             return;
         }
         let abi = Abi::of_types(&site.params, &site.results, M::FILE);
@@ -51,6 +54,7 @@ impl<M: Masm> Emitter<'_, M> {
                 }
             }
         }
+        self.cover(start);
         let stack = M::FILE.stack;
         let places: Vec<Source> = abi
             .results
@@ -81,14 +85,17 @@ impl<M: Masm> Emitter<'_, M> {
             start: elsewhere,
             back,
             origin: self.origin,
+            invoking: self.invoking,
         });
     }
 
     /// The same for a reference of another instance.
     pub(super) fn call_elsewhere(&mut self, back: M::Label) {
+        let start = self.masm.offset();
         let entry = calls::enter_callee(&mut self.masm, calls::Callee::Reference);
         self.masm.call(entry);
         self.site(self.masm.offset(), None);
+        self.cover(start);
         calls::restore_context(&mut self.masm);
         self.masm.jump(back);
     }

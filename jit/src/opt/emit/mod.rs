@@ -8,6 +8,7 @@
 //! makes, so that frames of both are walked alike.
 
 mod calls;
+mod catches;
 mod nodes;
 
 use super::alloc::{Allocation, Home};
@@ -15,12 +16,14 @@ use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
 use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::select;
+use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
 use crate::baseline::truncate::Slow;
 use crate::baseline::{Compiled, Site};
 use crate::masm::{
     AluOp, Cond, FloatSource, Fpr, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width,
 };
+use catches::Covered;
 use zwasm_core::{FuncType, TrapCode, vmctx};
 
 /// Code behind the function.
@@ -35,7 +38,13 @@ enum Cold<'f, L> {
     /// What the fast path of a truncation leaves.
     Truncation(Slow<L>),
     /// A reference is of another instance.
-    Elsewhere { start: L, back: L, origin: Origin },
+    Elsewhere {
+        start: L,
+        back: L,
+        origin: Origin,
+        /// The block that the call ends, if it may lead to landing pads.
+        invoking: Option<BlockId>,
+    },
     /// A helper failed.
     Raise { start: L, origin: Origin },
 }
@@ -67,8 +76,15 @@ pub(super) struct Emitter<'f, M: Masm> {
     positions: Vec<u32>,
     cold: Vec<Cold<'f, M::Label>>,
     sites: Vec<Site>,
+    /// Where the code of each block begins, in bytes.
+    offsets: Vec<u32>,
+    covered: Vec<Covered>,
+    /// The block that is being emitted.
+    current: BlockId,
+    /// The block whose last call is being emitted, if that may lead to landing pads.
+    invoking: Option<BlockId>,
     frame_size: FrameSize,
-    /// Slots for the operands of helpers.
+    /// Slots for the operands of helpers, and for what landing pads are given.
     helper_slots: u32,
     spares: u32,
     outgoing_bytes: u32,
@@ -109,6 +125,10 @@ pub(super) fn emit<M: Masm>(
         positions: Vec::new(),
         cold: Vec::new(),
         sites: Vec::new(),
+        offsets: vec![0; function.blocks.len()],
+        covered: Vec::new(),
+        current: BlockId(0),
+        invoking: None,
         frame_size: FrameSize(0),
         helper_slots,
         spares: 0,
@@ -129,7 +149,11 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn run(mut self) -> Option<Compiled> {
         let overflow = self.prologue();
         self.landings = self.landings();
-        let order = layout::order(self.function);
+        let mut order = layout::order(self.function);
+        if self.function.catches {
+            let unlikely = Unlikely::of(self.function);
+            order.sort_by_key(|&block| unlikely.contains(block));
+        }
         self.positions = vec![0; order.len()];
         for (position, block) in (0..).zip(&order) {
             self.positions[block.0 as usize] = position;
@@ -146,10 +170,11 @@ impl<'f, M: Masm> Emitter<'f, M> {
         let frame_bytes = frame.next_multiple_of(16);
         self.masm.set_frame_size(self.frame_size, frame_bytes);
         self.sites.sort_by_key(|site| site.offset);
+        let catches = self.catches();
         self.masm.in_reach().then(|| Compiled {
             code: self.masm.finish(),
             sites: self.sites,
-            catches: Vec::new(),
+            catches,
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
             operators: self.operators.unwrap_or_default(),
@@ -414,7 +439,9 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn block(&mut self, block: BlockId, next: Option<BlockId>) {
         let label = self.labels[block.0 as usize];
         self.masm.bind(label);
+        self.offsets[block.0 as usize] = self.masm.offset();
         let function = self.function;
+        self.current = block;
         for &node in &function[block].nodes {
             if !self.sunk[node.0 as usize] {
                 self.origin = function.origins[node.0 as usize];
@@ -435,6 +462,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
                 self.masm.trap(*code);
             }
             Exit::TailCall(call) => self.tail_call(*call),
+            Exit::Invoke(edges) => self.follow(&edges[0], next),
         }
     }
 
@@ -640,9 +668,11 @@ impl<'f, M: Masm> Emitter<'f, M> {
                     start,
                     back,
                     origin,
+                    invoking,
                 } => {
                     self.masm.bind(start);
                     self.origin = origin;
+                    self.invoking = invoking;
                     self.call_elsewhere(back);
                 }
                 Cold::Raise { start, origin } => {

@@ -207,6 +207,11 @@ impl<M: Masm> Emitter<'_, M> {
             Op::Call => self.call(value),
             // Fetched right behind the call.
             Op::CallResult => return,
+            Op::Caught => {
+                let slot = self.allocation.slot_count + node.imm as u32;
+                let from = Source::Memory(self.slot_mem(slot, node.ty));
+                self.define(value, from);
+            }
             Op::Materialize => {
                 let from = self.source(a);
                 self.define(value, from);

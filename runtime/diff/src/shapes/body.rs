@@ -6,9 +6,19 @@ use crate::values::{float_bits, integer, single_bits, vector};
 use fastrand::Rng;
 use std::borrow::Cow;
 use wasm_encoder::Instruction as I;
-use wasm_encoder::{BlockType, Catch, ConstExpr, Function, HeapType, Ieee32, Ieee64, ValType};
+use wasm_encoder::{
+    AbstractHeapType, BlockType, Catch, ConstExpr, Function, HeapType, Ieee32, Ieee64, RefType,
+    ValType,
+};
 
 const MAX_NESTING: usize = 5;
+
+/// The type of what a handler with the exception itself gets.
+const EXCEPTION: ValType = ValType::Ref(RefType::EXNREF);
+const NO_EXCEPTION: HeapType = HeapType::Abstract {
+    shared: false,
+    ty: AbstractHeapType::Exn,
+};
 
 /// An open block.
 struct Frame {
@@ -206,6 +216,7 @@ impl<'a> Body<'a> {
                 let bits = vector(self.rng) as i128;
                 self.function.instruction(&I::V128Const(bits))
             }
+            EXCEPTION => self.function.instruction(&I::RefNull(NO_EXCEPTION)),
             ValType::Ref(_) if self.rng.bool() => {
                 self.function.instruction(&I::RefNull(HeapType::FUNC))
             }
@@ -474,24 +485,33 @@ impl<'a> Body<'a> {
         self.steps();
     }
 
-    /// A body whose exceptions are caught, with what they carry, at the end of a block around it.
+    /// A body whose exceptions are caught, with what they carry, at the end of a block around it, or
+    /// at other labels that fit.
     fn try_block(&mut self) {
-        let tag = self.rng.u32(..self.shape.tags.len() as u32);
-        let payload = self.shape.types[self.shape.tags[tag as usize] as usize]
-            .0
-            .clone();
+        let tag = self.random_tag();
+        let with_ref = self.rng.u8(..3) == 0;
+        let caught = self.caught(tag, with_ref);
         let height = self.stack.len();
-        let outer = self.block_type(&[], &payload);
+        let outer = self.block_type(&[], &caught);
         self.emit(I::Block(outer));
         self.frames.push(Frame {
-            label: payload.clone(),
-            results: payload,
+            label: caught.clone(),
+            results: caught,
             height,
         });
+        let mut catches = vec![catch(tag, with_ref, 0)];
+        for _ in 0..self.rng.usize(..3) {
+            let (tag, with_ref) = (self.random_tag(), self.rng.bool());
+            let caught = self.caught(tag, with_ref);
+            let depth = self.rng.usize(..self.frames.len());
+            if self.label(depth) == caught {
+                let at = self.rng.usize(..=catches.len());
+                catches.insert(at, catch(tag, with_ref, depth as u32));
+            }
+        }
         let results = self.shape.random_types(self.rng, 2);
         let inner = self.block_type(&[], &results);
-        let catches = [Catch::One { tag, label: 0 }];
-        self.emit(I::TryTable(inner, Cow::Borrowed(&catches)));
+        self.emit(I::TryTable(inner, Cow::Owned(catches)));
         self.frames.push(Frame {
             label: results.clone(),
             results,
@@ -499,6 +519,42 @@ impl<'a> Body<'a> {
         });
         self.steps();
         self.finish_block();
+    }
+
+    /// A tag, or none for all of them.
+    fn random_tag(&mut self) -> Option<u32> {
+        let tags = self.shape.tags.len() as u32;
+        (self.rng.u8(..4) != 0).then(|| self.rng.u32(..tags))
+    }
+
+    fn payload(&self, tag: u32) -> Vec<ValType> {
+        let ty = self.shape.tags[tag as usize];
+        self.shape.types[ty as usize].0.clone()
+    }
+
+    /// What the label of a clause takes.
+    fn caught(&self, tag: Option<u32>, with_ref: bool) -> Vec<ValType> {
+        let mut caught = tag.map_or_else(Vec::new, |tag| self.payload(tag));
+        caught.extend(with_ref.then_some(EXCEPTION));
+        caught
+    }
+
+    /// An exception on top goes away, or is thrown again.
+    fn use_exception(&mut self) {
+        match self.rng.u8(..4) {
+            0 => self.emit(I::Drop),
+            _ => {
+                let ty = self.block_type(&[EXCEPTION], &[]);
+                self.condition();
+                self.stack.pop();
+                self.emit(I::If(ty));
+                self.emit(I::ThrowRef);
+                self.emit(I::Else);
+                self.emit(I::Drop);
+                self.emit(I::End);
+            }
+        }
+        self.stack.pop();
     }
 
     fn block_type(&mut self, params: &[ValType], results: &[ValType]) -> BlockType {
@@ -519,6 +575,9 @@ impl<'a> Body<'a> {
         let frame = self.frames.pop().expect("a block is open");
         self.stack.truncate(frame.height);
         self.stack.extend(&frame.results);
+        if frame.results.last() == Some(&EXCEPTION) {
+            self.use_exception();
+        }
     }
 
     /// Leaves exactly the results of the innermost block on the stack, or jumps.
@@ -578,15 +637,13 @@ impl<'a> Body<'a> {
                 self.emit(I::Return);
             }
             8 if !self.is_small => self.tail_call(),
-            _ if self.shape.tags.is_empty() || self.is_small => {
+            _ if self.shape.tags.is_empty() => {
                 self.want_label(depth);
                 self.emit(I::Br(depth as u32));
             }
             _ => {
                 let tag = self.rng.u32(..self.shape.tags.len() as u32);
-                let payload = self.shape.types[self.shape.tags[tag as usize] as usize]
-                    .0
-                    .clone();
+                let payload = self.payload(tag);
                 self.want(&payload);
                 self.emit(I::Throw(tag));
             }
@@ -677,6 +734,15 @@ impl<'a> Body<'a> {
         } else {
             self.emit(I::ReturnCall(func));
         }
+    }
+}
+
+fn catch(tag: Option<u32>, with_ref: bool, label: u32) -> Catch {
+    match (tag, with_ref) {
+        (Some(tag), false) => Catch::One { tag, label },
+        (Some(tag), true) => Catch::OneRef { tag, label },
+        (None, false) => Catch::All { label },
+        (None, true) => Catch::AllRef { label },
     }
 }
 

@@ -125,7 +125,7 @@ fn outline(rng: &mut Rng) -> Shape {
             page_size_log2: None,
         });
     }
-    for _ in 0..rng.usize(..2) {
+    for _ in 0..[0, 1, 2, 3][rng.usize(..4)] {
         let payload = shape.random_types(rng, 3);
         let ty = shape.type_index((payload, Vec::new()));
         shape.tags.push(ty);

@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod bulk;
+mod exceptions;
 mod fill_loops;
 mod fuel;
 mod idioms;

@@ -306,9 +306,12 @@ impl Translator<'_> {
         debug_assert!(frame.patches.is_empty(), "branches to the function return");
         // Catch clauses that lead out of the function: the payload is what it returns.
         if !frame.clause_patches.is_empty() {
+            self.truncate(frame.height);
             self.bind_label(&frame);
-            let count = frame.signature.results().iter().map(|ty| ty.slots()).sum();
-            self.emit_return_many(frame.base_slot, count);
+            for &ty in frame.signature.results() {
+                self.push(ty, Place::Canonical);
+            }
+            self.return_();
         }
     }
 

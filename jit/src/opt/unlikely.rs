@@ -1,0 +1,51 @@
+//! Which blocks are reached by throwing only: they come behind the others, and count for little.
+
+use super::ir::{BlockId, Exit, Function};
+
+/// The blocks that are reached from landing pads only.
+#[derive(Debug)]
+pub(super) struct Unlikely {
+    /// Of each block; none where there are no landing pads.
+    is_unlikely: Vec<bool>,
+}
+
+impl Unlikely {
+    pub(super) fn of(function: &Function) -> Unlikely {
+        if !function.catches {
+            return Unlikely {
+                is_unlikely: Vec::new(),
+            };
+        }
+        let mut is_unlikely = vec![true; function.blocks.len()];
+        is_unlikely[0] = false;
+        // Ways back lead from blocks that are as unlikely as the loop's header, if not more so.
+        for block in function.block_ids() {
+            if is_unlikely[block.0 as usize] {
+                continue;
+            }
+            let edges = function[block].exit.edges();
+            let usual = match function[block].exit {
+                Exit::Invoke(_) => &edges[..1],
+                _ => edges,
+            };
+            for edge in usual {
+                is_unlikely[edge.to.0 as usize] = false;
+            }
+        }
+        Unlikely { is_unlikely }
+    }
+
+    pub(super) fn contains(&self, block: BlockId) -> bool {
+        self.is_unlikely.get(block.0 as usize) == Some(&true)
+    }
+
+    /// How often a block runs, as far as can be seen: a loop counts ten times what is outside.
+    pub(super) fn weight(&self, function: &Function, block: BlockId) -> f32 {
+        let often = 10_f32.powi(function[block].loop_depth.min(6) as i32);
+        if self.contains(block) {
+            often / 1000.0
+        } else {
+            often
+        }
+    }
+}
