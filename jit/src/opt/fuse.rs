@@ -4,10 +4,11 @@ use super::ir::{Function, Node, Op, Value};
 use super::select;
 use crate::masm::{AluOp, Width};
 
-/// Fuses pairs of operations where nothing else uses the first one's result, which is dead then.
+/// Fuses operations where nothing else uses the first ones' results, which are removed.
 pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
     let uses = select::uses(function);
     let is_single = |value: Value| uses[value.0 as usize] == 1;
+    let mut gone: Vec<Value> = Vec::new();
     for block in function.block_ids() {
         for i in 0..function[block].nodes.len() {
             let node = function[block].nodes[i];
@@ -23,17 +24,16 @@ pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
             let fused = match op {
                 // A constant is part of an `and`.
                 AluOp::And if function.constant(b).is_some() => continue,
-                AluOp::And
-                    if is_single(b)
-                        && let Some(b) = negated(function, b, width) =>
-                {
-                    Node::new(Op::AndNot(width), ty, &[a, b], 0)
-                }
-                AluOp::And
-                    if is_single(a)
-                        && let Some(a) = negated(function, a, width) =>
-                {
-                    Node::new(Op::AndNot(width), ty, &[b, a], 0)
+                AluOp::And => {
+                    let with = |kept: Value, not: Value| {
+                        let operand = negated(function, not, width).filter(|_| is_single(not))?;
+                        Some((kept, operand, not))
+                    };
+                    let Some((kept, operand, not)) = with(a, b).or_else(|| with(b, a)) else {
+                        continue;
+                    };
+                    gone.push(not);
+                    Node::new(Op::AndNot(width), ty, &[kept, operand], 0)
                 }
                 // What is added or combined has no bits in common.
                 AluOp::Or | AluOp::Xor | AluOp::Add
@@ -45,12 +45,20 @@ pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
                     else {
                         continue;
                     };
+                    gone.extend([a, b]);
                     Node::new(Op::Funnel(width), ty, &[upper, lower], count)
                 }
                 _ => continue,
             };
             function[node] = fused;
         }
+    }
+    if gone.is_empty() {
+        return;
+    }
+    gone.sort_unstable();
+    for block in &mut function.blocks {
+        block.nodes.retain(|node| gone.binary_search(node).is_err());
     }
 }
 

@@ -34,6 +34,7 @@ type Versions = [u32; 4];
 pub(super) fn run(function: &mut Function) {
     let count = function.blocks.len();
     let mut pass = Pass {
+        pending: Vec::new(),
         replaced: (0..function.nodes.len() as u32).map(Value).collect(),
         constants: HashMap::new(),
         table: HashMap::with_capacity(function.nodes.len()),
@@ -62,6 +63,8 @@ pub(super) fn run(function: &mut Function) {
 }
 
 struct Pass {
+    /// What is left of a block; empty between two.
+    pending: Vec<Value>,
     /// What stands for each value; always one that stands for itself.
     replaced: Vec<Value>,
     constants: HashMap<(Ty, u64), Value>,
@@ -116,10 +119,11 @@ impl Pass {
     fn block(&mut self, function: &mut Function, block: BlockId) {
         let mut versions = self.at_start(block);
         self.learn_from_branch(function, block);
+        let mut kept = core::mem::take(&mut function[block].nodes);
         // In reverse: the next is last.
-        let mut pending = core::mem::take(&mut function[block].nodes);
-        let mut kept = Vec::with_capacity(pending.len());
-        pending.reverse();
+        let mut pending = core::mem::take(&mut self.pending);
+        pending.extend(kept.iter().rev());
+        kept.clear();
         while let Some(value) = pending.pop() {
             self.replace_args(function, value);
             if !self.simplify(function, block, value, &mut pending) {
@@ -129,6 +133,7 @@ impl Pass {
                 kept.push(value);
             }
         }
+        self.pending = pending;
         function[block].nodes = kept;
         self.at_end[block.0 as usize] = Some(versions);
         self.fold_exit(function, block);

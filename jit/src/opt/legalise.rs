@@ -25,13 +25,15 @@ impl Target {
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.
 pub(super) fn run(function: &mut Function, target: Target) {
+    let mut pass = Pass {
+        made: HashMap::new(),
+        nodes: Vec::new(),
+    };
     for block in function.block_ids() {
-        let mut pass = Pass {
-            made: HashMap::new(),
-            nodes: Vec::new(),
-        };
         let nodes = core::mem::take(&mut function[block].nodes);
-        for node in nodes {
+        pass.made.clear();
+        pass.nodes.clear();
+        for &node in &nodes {
             fold_index(function, node);
             let data = function[node];
             for i in 0..3 {
@@ -51,7 +53,11 @@ pub(super) fn run(function: &mut Function, target: Target) {
             let value = pass.register(function, cond);
             function[block].exit.set_condition(value);
         }
-        function[block].nodes = pass.nodes;
+        // The block keeps its memory where that is enough.
+        let mut kept = nodes;
+        kept.clear();
+        kept.extend_from_slice(&pass.nodes);
+        function[block].nodes = kept;
     }
 }
 

@@ -102,18 +102,12 @@ fn optimise<M: Masm>(
     if !M::with_features(features).has_fused() && fuses(&function) {
         return Err(Unsupported::Operator);
     }
-    run(&mut function, "removing parameters", &params::simplify);
     run(&mut function, "value numbering", &|function| {
         gvn::run(function);
         // Folded branches leave blocks that nothing leads to.
         prune::run(function);
     });
-    run(
-        &mut function,
-        "removing parameters again",
-        &params::simplify,
-    );
-    run(&mut function, "removing dead nodes", &dce::run);
+    run(&mut function, "removing what is unused", &dce::run);
     let target = Target::of::<M>();
     run(&mut function, "hoisting", &|function| {
         hoist::run(function, target)
@@ -123,7 +117,6 @@ fn optimise<M: Masm>(
     });
     run(&mut function, "fusing", &|function| {
         fuse::run(function, M::has_funnel_shift(features));
-        dce::run(function);
     });
     run(&mut function, "legalising", &|function| {
         legalise::run(function, target)

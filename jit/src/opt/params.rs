@@ -1,9 +1,9 @@
-//! Removes block parameters that are always the same value.
+//! Finds block parameters that are always the same value.
 //!
-//! Construction gives a join a parameter for every local assigned in its construct; most of them
-//! merge one value with itself. A parameter whose arguments are all one other value, or itself, is
-//! that value; removing one can make others trivial, so this goes on until nothing changes. What
-//! nobody uses goes as well.
+//! Construction gives a loop's header a parameter for every local assigned in the loop, and folded
+//! branches leave joins with fewer ways. A parameter whose arguments are all one other value, or
+//! itself, is that value; replacing one can make others trivial, so this goes on until nothing
+//! changes.
 //!
 //! Source: Braun et al., Simple and Efficient Construction of Static Single Assignment Form, 2013,
 //! which shows that this gives minimal form for reducible control flow.
@@ -14,10 +14,10 @@ use super::ways::Ways;
 use foldhash::{HashMap, HashMapExt};
 
 /// What a value was replaced by: a forest whose roots stand for themselves.
-struct Replaced(Vec<Value>);
+pub(super) struct Replaced(Vec<Value>);
 
 impl Replaced {
-    fn find(&mut self, value: Value) -> Value {
+    pub(super) fn find(&mut self, value: Value) -> Value {
         let above = self.0[value.0 as usize];
         if above == value {
             return value;
@@ -33,16 +33,6 @@ impl Replaced {
         }
         root
     }
-}
-
-/// Removes trivial and unused parameters.
-pub(super) fn simplify(function: &mut Function) {
-    let ways = Ways::of(function);
-    let mut replaced = Replaced((0..function.nodes.len() as u32).map(Value).collect());
-    remove_trivial(function, &ways, &mut replaced);
-    function.map_args(|value| replaced.find(value));
-    let used = used_params(function, &replaced);
-    keep(function, &ways, |param| used[param.0 as usize]);
 }
 
 /// What is known of a parameter's arguments.
@@ -65,9 +55,17 @@ impl Merge {
     }
 }
 
-fn remove_trivial(function: &Function, ways: &Ways, replaced: &mut Replaced) {
-    // Once over all blocks in their order, which settles all but what goes around loops. The
-    // function's own parameters come from its caller.
+/// What trivial parameters are replaced by; everything else stands for itself.
+pub(super) fn trivial(function: &Function, ways: &Ways) -> Replaced {
+    let mut replaced = Replaced((0..function.nodes.len() as u32).map(Value).collect());
+    onwards(function, ways, &mut replaced);
+    around(function, ways, &mut replaced);
+    replaced
+}
+
+/// One walk over all blocks in their order settles all but what goes around loops.
+fn onwards(function: &Function, ways: &Ways, replaced: &mut Replaced) {
+    // The function's own parameters come from its caller.
     let mut merges: Vec<Merge> = Vec::new();
     for (id, block) in function.blocks.iter().enumerate().skip(1) {
         if block.params.is_empty() {
@@ -89,33 +87,53 @@ fn remove_trivial(function: &Function, ways: &Ways, replaced: &mut Replaced) {
             }
         }
     }
-    // Then those that are left, again when an argument was replaced.
-    let mut users: Vec<(u32, (u32, u32))> = Vec::new();
-    let mut work: Vec<(u32, u32)> = Vec::new();
+}
+
+/// A parameter: its block, and its number there.
+type Param = (u32, u32);
+
+/// The value that all arguments are, but for the parameter itself.
+fn merged(
+    function: &Function,
+    ways: &Ways,
+    (id, at): Param,
+    replaced: &mut Replaced,
+) -> Option<Value> {
+    let param = function.blocks[id as usize].params[at as usize];
+    let mut merge = Merge::Nothing;
+    for &(from, edge) in ways.to(BlockId(id)) {
+        let args = &function[from].exit.edges()[edge as usize].args;
+        merge = merge.with(param, replaced.find(args[at as usize]));
+        if let Merge::Several = merge {
+            break;
+        }
+    }
+    match merge {
+        Merge::One(value) => Some(value),
+        Merge::Nothing | Merge::Several => None,
+    }
+}
+
+/// Then the parameters of loops, and those that become trivial with them.
+fn around(function: &Function, ways: &Ways, replaced: &mut Replaced) {
+    let mut work: Vec<Param> = Vec::new();
     for (id, block) in function.blocks.iter().enumerate().skip(1).rev() {
-        let id = id as u32;
+        let is_loop = ways.to(BlockId(id as u32)).iter();
+        if block.params.is_empty() || !is_loop.into_iter().any(|way| way.0.0 >= id as u32) {
+            continue;
+        }
         for (at, &param) in block.params.iter().enumerate().rev() {
-            if replaced.find(param) != param {
-                continue;
-            }
-            let at = at as u32;
-            let is_back = |way: &&(BlockId, u32)| way.0.0 >= id;
-            if ways.to(BlockId(id)).iter().any(|way| is_back(&way)) {
-                work.push((id, at));
-            }
-            for &(from, edge) in ways.to(BlockId(id)) {
-                let arg =
-                    replaced.find(function[from].exit.edges()[edge as usize].args[at as usize]);
-                if arg != param && function[arg].op == Op::Param {
-                    users.push((arg.0, (id, at)));
-                }
+            let param_at = (id as u32, at as u32);
+            if replaced.find(param) == param && merged(function, ways, param_at, replaced).is_some()
+            {
+                work.push(param_at);
             }
         }
     }
     if work.is_empty() {
         return;
     }
-    let users = Lists::of(function.nodes.len(), &users);
+    let users = users(function, replaced);
     // Users that were those of a parameter before it was replaced.
     let mut inherited: HashMap<Value, Vec<Value>> = HashMap::new();
     while let Some((id, at)) = work.pop() {
@@ -123,15 +141,7 @@ fn remove_trivial(function: &Function, ways: &Ways, replaced: &mut Replaced) {
         if replaced.find(param) != param {
             continue;
         }
-        let mut merge = Merge::Nothing;
-        for &(from, edge) in ways.to(BlockId(id)) {
-            let args = &function[from].exit.edges()[edge as usize].args;
-            merge = merge.with(param, replaced.find(args[at as usize]));
-            if let Merge::Several = merge {
-                break;
-            }
-        }
-        let Merge::One(value) = merge else {
+        let Some(value) = merged(function, ways, (id, at), replaced) else {
             continue;
         };
         replaced.0[param.0 as usize] = value;
@@ -145,62 +155,22 @@ fn remove_trivial(function: &Function, ways: &Ways, replaced: &mut Replaced) {
     }
 }
 
-/// The parameters that something uses, other than parameters that nothing uses or that were
-/// replaced.
-fn used_params(function: &Function, replaced: &Replaced) -> Vec<bool> {
-    let mut used = vec![false; function.nodes.len()];
-    let mut work: Vec<Value> = Vec::new();
-    let mut mark = |value: Value, work: &mut Vec<Value>| {
-        if function[value].op == Op::Param && !core::mem::replace(&mut used[value.0 as usize], true)
-        {
-            work.push(value);
-        }
-    };
-    for block in &function.blocks {
-        for &node in &block.nodes {
-            function.for_each_arg(node, |arg| mark(arg, &mut work));
-        }
-        block
-            .exit
-            .condition()
-            .into_iter()
-            .for_each(|value| mark(value, &mut work));
-        match &block.exit {
-            super::ir::Exit::Return(values) => {
-                values.iter().for_each(|&value| mark(value, &mut work));
-            }
-            super::ir::Exit::TailCall(call) => {
-                let args = &function.calls[*call as usize].args;
-                args.iter().for_each(|&value| mark(value, &mut work));
-            }
-            _ => {}
-        }
-    }
-    // What flows into a used parameter is used.
-    let mut inflow: Vec<(u32, Value)> = Vec::new();
-    for block in &function.blocks {
-        for edge in block.exit.edges() {
-            let params = &function[edge.to].params;
-            for (&param, &arg) in params.iter().zip(&edge.args) {
-                let is_left = replaced.0[param.0 as usize] == param;
-                if is_left && arg != param && function[arg].op == Op::Param {
-                    inflow.push((param.0, arg));
-                }
+/// The parameters that each parameter is an argument of.
+fn users(function: &Function, replaced: &mut Replaced) -> Lists<Param> {
+    let mut users: Vec<(u32, Param)> = Vec::new();
+    for edge in function.blocks.iter().flat_map(|block| block.exit.edges()) {
+        for (at, (&param, &arg)) in function[edge.to].params.iter().zip(&edge.args).enumerate() {
+            let arg = replaced.find(arg);
+            if arg != param && function[arg].op == Op::Param && replaced.find(param) == param {
+                users.push((arg.0, (edge.to.0, at as u32)));
             }
         }
     }
-    let inflow = Lists::of(function.nodes.len(), &inflow);
-    while let Some(param) = work.pop() {
-        inflow
-            .at(param.0)
-            .iter()
-            .for_each(|&arg| mark(arg, &mut work));
-    }
-    used
+    Lists::of(function.nodes.len(), &users)
 }
 
 /// Removes the parameters that are not to stay, with their arguments; the function's own stay.
-fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -> bool) {
+pub(super) fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -> bool) {
     let mut flags: Vec<bool> = Vec::new();
     for id in 1..function.blocks.len() {
         let mut params = core::mem::take(&mut function.blocks[id].params);
@@ -221,7 +191,7 @@ fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -> bool) {
 }
 
 /// Keeps the values whose flags are set.
-fn retain(values: &mut Vec<Value>, flags: &[bool]) {
+pub(super) fn retain(values: &mut Vec<Value>, flags: &[bool]) {
     let mut flags = flags.iter();
     values.retain(|_| *flags.next().expect("one per parameter"));
 }

@@ -22,16 +22,16 @@ pub(super) struct Bundles {
 }
 
 impl Bundles {
-    /// Puts every value that has a range into a bundle, those of which `stays_alone` is true into
-    /// their own. Ascending by the lowest member.
-    pub(super) fn of<'f>(
-        function: &'f Function,
+    /// Puts every value of `count` that has a range into a bundle, those of which `stays_alone` is
+    /// true into their own. Ascending by the lowest member.
+    pub(super) fn of(
+        count: usize,
         pairs: &Pairs,
+        in_place: &InPlace,
         live: &LiveRanges,
-        in_place: impl Fn(Value) -> &'f [Value],
         stays_alone: impl Fn(Value) -> bool,
     ) -> Bundles {
-        let count = function.nodes.len() as u32;
+        let count = count as u32;
         let mut union = Union {
             parent: (0..count).collect(),
             joined: vec![(0, 0); count as usize],
@@ -40,7 +40,7 @@ impl Bundles {
         };
         let joins = |value: Value| !live.of(value).is_empty() && !stays_alone(value);
         let mut edges = pairs.0.iter().peekable();
-        for (depth, result, operand) in results_in_place(function, live, in_place) {
+        for &(depth, result, operand) in &in_place.0 {
             while let Some(&(_, param, arg)) = edges.next_if(|edge| edge.0 >= depth) {
                 if joins(param) && joins(arg) {
                     union.join(param, arg, live);
@@ -122,23 +122,28 @@ impl Pairs {
 }
 
 /// Results with operands in whose place they come to be, in the order of [`Pairs`].
-fn results_in_place<'f>(
-    function: &'f Function,
-    live: &LiveRanges,
-    in_place: impl Fn(Value) -> &'f [Value],
-) -> Vec<(u32, Value, Value)> {
-    let mut pairs = Vec::new();
-    for block in &function.blocks {
-        for &node in &block.nodes {
-            for &operand in in_place(node) {
-                if function[node].ty == function[operand].ty && follows(live, operand, node) {
-                    pairs.push((block.loop_depth, node, operand));
+#[derive(Default)]
+pub(super) struct InPlace(Vec<(u32, Value, Value)>);
+
+impl InPlace {
+    pub(super) fn of<'f>(
+        function: &'f Function,
+        live: &LiveRanges,
+        in_place: impl Fn(Value) -> &'f [Value],
+    ) -> InPlace {
+        let mut pairs = Vec::new();
+        for block in &function.blocks {
+            for &node in &block.nodes {
+                for &operand in in_place(node) {
+                    if function[node].ty == function[operand].ty && follows(live, operand, node) {
+                        pairs.push((block.loop_depth, node, operand));
+                    }
                 }
             }
         }
+        pairs.sort_by_key(|pair| Reverse(pair.0));
+        InPlace(pairs)
     }
-    pairs.sort_by_key(|pair| Reverse(pair.0));
-    pairs
 }
 
 /// Whether one value lives until the other comes to be, both without a break.
@@ -208,9 +213,22 @@ fn merge(first: &[Range], second: &[Range], both: &mut Vec<Range>) {
     both.clear();
     for &range in short {
         let (before, after) = long.split_at(lower(long, |other| other < range));
-        both.extend_from_slice(before);
-        both.push(range);
+        append(before, both);
+        append(&[range], both);
         long = after;
     }
-    both.extend_from_slice(long);
+    append(long, both);
+}
+
+/// Adds what follows, which has no two ranges that touch. The first may touch the last so far, or
+/// begin with a block at whose predecessor's end that one ends: nothing is between these.
+fn append(ranges: &[Range], both: &mut Vec<Range>) {
+    let Some((&first, rest)) = ranges.split_first() else {
+        return;
+    };
+    match both.last_mut() {
+        Some(last) if first.0 - last.1 <= 1 => last.1 = first.1,
+        _ => both.push(first),
+    }
+    both.extend_from_slice(rest);
 }

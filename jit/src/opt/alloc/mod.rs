@@ -143,7 +143,7 @@ pub(crate) fn allocate(
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
             let (slots, slot_count) =
-                slots::assign(function, &fixed.graph, &lines, &start.hints, sunk, &spills);
+                slots::assign(function, &fixed, &lines, &start, sunk, &spills);
             clock.lap("slots", function);
             // At a landing pad, registers hold what the callee left there.
             let catches = function.catches;

@@ -3,7 +3,7 @@
 //! The most urgent come first. A bundle that finds no register is taken apart, and its members wait
 //! for their turn.
 
-use super::bundle::Bundles;
+use super::bundle::{Bundles, InPlace};
 use super::live::{LiveRanges, Range};
 use super::scan::{NO_REGISTER, Registers, Start};
 use super::spill::Spill;
@@ -98,7 +98,9 @@ impl<'r> Round<'r> {
                 &[]
             }
         };
-        let bundles = Bundles::of(function, &fixed.pairs, self.live, in_place, stays_alone);
+        let in_place = InPlace::of(function, self.live, in_place);
+        let count = self.placed.len();
+        let bundles = Bundles::of(count, &fixed.pairs, &in_place, self.live, stays_alone);
         let mut together: Vec<Waiting> = bundles
             .firsts()
             .iter()

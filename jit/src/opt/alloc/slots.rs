@@ -1,10 +1,12 @@
 //! Frame slots of spilled values.
 
-use super::live::{Graph, Lines, Range, Uses};
+use super::Fixed;
+use super::bundle::{Bundles, InPlace};
+use super::live::{Lines, Range, Uses};
+use super::scan::Start;
 use super::spill::{self, Spill};
 use super::taken::Taken;
 use crate::opt::ir::{BlockId, Function, Op, Value};
-use crate::opt::lists::Lists;
 
 /// Where spilled values are defined, and read from their slots.
 struct Scan<'f> {
@@ -87,40 +89,58 @@ fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> 
     scan.uses
 }
 
-/// Gives frame slots to the spilled values: shared by those that are never live together, and the
-/// same for those that hint at each other where that is possible.
+/// Gives frame slots to the spilled values: shared by those that are never live together. Parameters
+/// and their arguments have the same where that is possible, so that nothing is moved; what is used
+/// most comes first, where short offsets reach.
 pub(super) fn assign(
     function: &Function,
-    graph: &Graph,
+    fixed: &Fixed<'_>,
     lines: &Lines,
-    hints: &Lists<Value>,
+    start: &Start,
     sunk: &[bool],
     spills: &[Spill],
 ) -> (Vec<Option<u32>>, u32) {
-    let mut slots: Vec<Option<u32>> = vec![None; function.nodes.len()];
+    let count = function.nodes.len();
+    let mut slots: Vec<Option<u32>> = vec![None; count];
     if spills.iter().all(|&spill| spill == Spill::No) {
         return (slots, 0);
     }
-    let live = uses(function, lines, sunk, spills).ranges(function, graph, lines);
+    let live = uses(function, lines, sunk, spills).ranges(function, &fixed.graph, lines);
+    let bundles = Bundles::of(count, &fixed.pairs, &InPlace::default(), &live, |_| false);
     let mut frame = Frame {
         groups: Vec::new(),
         end: lines.end(),
         count: 0,
     };
-    for value in (0..function.nodes.len() as u32).map(Value) {
-        let ranges = live.of(value);
-        if ranges.is_empty() {
-            continue;
-        }
-        let is_wide = function[value].ty.slots() == 2;
-        let hinted = hints
-            .at(value.0)
+    let mut order: Vec<(f32, &[Value])> = bundles
+        .firsts()
+        .iter()
+        .map(|first| {
+            let members = match bundles.members(*first) {
+                [] => core::slice::from_ref(first),
+                members => members,
+            };
+            let weights = members
+                .iter()
+                .map(|member| start.weights[member.0 as usize]);
+            (weights.sum(), members)
+        })
+        .collect();
+    order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (_, members) in order {
+        let first = members[0];
+        let ranges = bundles.ranges(first, &live);
+        let is_wide = function[first].ty.slots() == 2;
+        let hinted = members
             .iter()
+            .flat_map(|member| start.hints.at(member.0))
             .filter_map(|other| slots[other.0 as usize])
             .find(|&slot| frame.is_free(slot, is_wide, ranges));
         let slot = hinted.unwrap_or_else(|| frame.first_free(is_wide, ranges));
         frame.take(slot, is_wide, ranges);
-        slots[value.0 as usize] = Some(slot);
+        for member in members {
+            slots[member.0 as usize] = Some(slot);
+        }
     }
     (slots, frame.count)
 }

@@ -107,6 +107,7 @@ impl Builder<'_> {
             body = body.outer.as_ref().expect("the outermost has all frames");
         }
         body.assigned_values(self.control[label].construct)
+            .collect()
     }
 
     fn pad(&mut self, at: usize, number: usize) -> BlockId {
@@ -218,7 +219,7 @@ impl Builder<'_> {
         args.extend(self.locals_for(label));
         self.edge_args += args.len();
         let target = &mut self.control[label];
-        target.used = true;
+        target.branch_to(&args);
         let to = target.target;
         Exit::Jump(Edge { to, args })
     }

@@ -100,7 +100,7 @@ impl<'m> Builder<'m> {
         let signature = self.env.types[self.env.info.funcs[func as usize] as usize].clone();
         let types = local_types(self.env, &signature, &body);
         let reader = body.get_operators_reader().expect(VALIDATED);
-        let Ok(assigned) = scan::scan(reader) else {
+        let Ok(assigned) = scan::scan(reader, types.len()) else {
             return Ok(false);
         };
         let Some(scope) = Scope::inlined(self.function.inlined.len()) else {
@@ -124,15 +124,12 @@ impl<'m> Builder<'m> {
         self.body.outer = Some(Box::new(outer));
         self.origin = Origin { scope, ..here };
         let target = self.function.add_block(self.loop_depth);
-        self.control.push(Frame {
-            kind: Kind::Block,
-            signature: BlockSignature::Func(signature),
-            height: self.stack.len(),
-            construct: NO_CONSTRUCT,
+        self.control.push(Frame::new(
+            Kind::Block,
+            BlockSignature::Func(signature),
             target,
-            to_else: None,
-            used: false,
-        });
+            (self.stack.len(), NO_CONSTRUCT),
+        ));
         self.open_start();
         self.zero_locals();
         self.operators(&body)?;

@@ -16,6 +16,7 @@ mod scan;
 use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value};
 use crate::baseline::Env;
 use crate::masm::{Cond, Width};
+use crate::opt::params;
 use exceptions::Try;
 use foldhash::{HashMap, HashMapExt};
 use inline::{Inlining, Start};
@@ -58,9 +59,46 @@ struct Frame {
     to_else: Option<(BlockId, Vec<Value>, Vec<Value>)>,
     /// Whether a branch leads behind the end.
     used: bool,
+    /// What all branches behind the end bring for each result and each local that the construct
+    /// assigns; [`Value::NONE`] where they differ.
+    agreed: Vec<Value>,
 }
 
 impl Frame {
+    fn new(
+        kind: Kind,
+        signature: BlockSignature,
+        target: BlockId,
+        (height, construct): (usize, usize),
+    ) -> Frame {
+        Frame {
+            kind,
+            signature,
+            height,
+            construct,
+            target,
+            to_else: None,
+            used: false,
+            agreed: Vec::new(),
+        }
+    }
+
+    /// A branch leads to the label.
+    fn branch_to(&mut self, args: &[Value]) {
+        if self.kind == Kind::Loop {
+            return;
+        }
+        if !core::mem::replace(&mut self.used, true) {
+            self.agreed = args.to_vec();
+            return;
+        }
+        for (agreed, arg) in self.agreed.iter_mut().zip(args) {
+            if agreed != arg {
+                *agreed = Value::NONE;
+            }
+        }
+    }
+
     fn label_types(&self) -> &[ValType] {
         match self.kind {
             Kind::Loop => self.signature.params(),
@@ -97,6 +135,8 @@ pub(super) struct Builder<'m> {
     origin: Origin,
     /// Of all edges so far.
     edge_args: usize,
+    /// Of blocks that need fewer parameters than the ways there have arguments: which stay.
+    stays: Vec<(BlockId, Vec<bool>)>,
 }
 
 /// The body that is being read: the function's, or that of a callee in place of a call.
@@ -136,12 +176,9 @@ impl Body {
     }
 
     /// The values of the locals that a construct assigns.
-    fn assigned_values(&self, construct: usize) -> Vec<Value> {
+    fn assigned_values(&self, construct: usize) -> impl Iterator<Item = Value> {
         let assigned = self.assigned.of(construct);
-        assigned
-            .iter()
-            .map(|&local| self.locals[local as usize])
-            .collect()
+        assigned.iter().map(|&local| self.locals[local as usize])
     }
 }
 
@@ -158,7 +195,8 @@ pub(crate) fn build(
 ) -> Result<Function, Unsupported> {
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let local_types = local_types(env, &signature, body);
-    let assigned = scan::scan(body.get_operators_reader().expect(VALIDATED))?;
+    let reader = body.get_operators_reader().expect(VALIDATED);
+    let assigned = scan::scan(reader, local_types.len())?;
     let inlining = Inlining::new(env, func, body, may_inline);
     let own = Body::new(func, local_types, assigned);
     let mut builder = Builder::new(env, own, inlining);
@@ -206,6 +244,7 @@ impl<'m> Builder<'m> {
             skipped_blocks: 0,
             origin: Origin::default(),
             edge_args: 0,
+            stays: Vec::new(),
         }
     }
 
@@ -217,15 +256,12 @@ impl<'m> Builder<'m> {
             self.open_start();
         }
         self.zero_locals();
-        self.control.push(Frame {
-            kind: Kind::Function,
-            signature: BlockSignature::Func(signature.clone()),
-            height: 0,
-            construct: NO_CONSTRUCT,
-            target: self.block,
-            to_else: None,
-            used: false,
-        });
+        self.control.push(Frame::new(
+            Kind::Function,
+            BlockSignature::Func(signature.clone()),
+            self.block,
+            (0, NO_CONSTRUCT),
+        ));
     }
 
     /// Gives the locals that are no parameters their first values.
@@ -255,7 +291,10 @@ impl<'m> Builder<'m> {
 
     /// Adds a node at the end of the current block.
     fn emit(&mut self, op: Op, ty: Ty, args: &[Value], imm: u64) -> Value {
-        let node = Node::new(op, ty, args, imm);
+        self.add(Node::new(op, ty, args, imm))
+    }
+
+    fn add(&mut self, node: Node) -> Value {
         let value = self.function.add(node, self.origin);
         let block = self.block;
         self.function[block].nodes.push(value);
@@ -324,8 +363,10 @@ impl<'m> Builder<'m> {
 
     /// Adds a node whose operands are on the stack, where its result goes.
     fn operate(&mut self, op: Op, ty: Ty, operands: usize, imm: u64) {
-        let args = self.pop_many(operands);
-        let value = self.emit(op, ty, &args, imm);
+        let first = self.stack.len() - operands;
+        let node = Node::new(op, ty, &self.stack[first..], imm);
+        self.stack.truncate(first);
+        let value = self.add(node);
         self.stack.push(value);
     }
 
@@ -474,11 +515,19 @@ impl<'m> Builder<'m> {
         for (new, &old) in self.order.iter().enumerate() {
             number[old.0 as usize] = BlockId(new as u32);
         }
+        let mut stays: Vec<&[bool]> = vec![&[]; number.len()];
+        for (block, of_block) in &self.stays {
+            stays[block.0 as usize] = of_block;
+        }
         let mut old: Vec<Option<Block>> = self.function.blocks.drain(..).map(Some).collect();
         for &id in &self.order {
             let mut block = old[id.0 as usize].take().expect("started once");
             for edge in block.exit.edges_mut() {
-                edge.to = number[edge.to.0 as usize];
+                let to = edge.to.0 as usize;
+                if !stays[to].is_empty() {
+                    params::retain(&mut edge.args, stays[to]);
+                }
+                edge.to = number[to];
             }
             self.function.blocks.push(block);
         }
@@ -511,28 +560,40 @@ impl<'m> Builder<'m> {
 
     fn push_frame(&mut self, kind: Kind, signature: BlockSignature, target: BlockId) {
         let height = self.stack.len() - signature.params().len();
-        self.control.push(Frame {
-            kind,
-            signature,
-            height,
-            construct: self.body.next_construct,
-            target,
-            to_else: None,
-            used: false,
-        });
+        let construct = self.body.next_construct;
+        let place = (height, construct);
+        self.control
+            .push(Frame::new(kind, signature, target, place));
         self.body.next_construct += 1;
     }
 
     /// Makes parameters of a block for values of these types and for the locals that the construct
-    /// assigns, which they become.
-    fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize) {
+    /// assigns, which they become; where all ways bring one value, `agreed` says which, and that is
+    /// taken instead.
+    fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize, agreed: &[Value]) {
+        let mut agreed = agreed.iter().copied();
+        let mut value = |builder: &mut Self, ty| match agreed.next() {
+            Some(value) if value != Value::NONE => value,
+            _ => builder.param(block, ty),
+        };
         for &ty in types {
-            let value = self.param(block, ty);
+            let value = value(self, ty);
             self.stack.push(value);
         }
         for at in 0..self.body.assigned.of(construct).len() {
             let local = self.body.assigned.of(construct)[at] as usize;
-            self.body.locals[local] = self.param(block, self.body.local_types[local]);
+            self.body.locals[local] = value(self, self.body.local_types[local]);
+        }
+    }
+
+    /// Begins what lies behind a construct, which branches lead to.
+    fn merge_behind(&mut self, frame: Frame) {
+        self.start(frame.target);
+        let results = frame.signature.results();
+        self.merge(frame.target, results, frame.construct, &frame.agreed);
+        if frame.agreed.iter().any(|&value| value != Value::NONE) {
+            let stays = frame.agreed.iter().map(|&value| value == Value::NONE);
+            self.stays.push((frame.target, stays.collect()));
         }
     }
 
@@ -554,7 +615,7 @@ impl<'m> Builder<'m> {
         args.extend(self.body.assigned_values(construct));
         self.finish_block(Exit::Jump(Edge { to: header, args }));
         self.start(header);
-        self.merge(header, &params, construct);
+        self.merge(header, &params, construct, &[]);
     }
 
     fn if_(&mut self, ty: BlockType) {
@@ -573,7 +634,7 @@ impl<'m> Builder<'m> {
         let params = signature.params().len();
         self.push_frame(Kind::If, signature, target);
         let params = self.stack[self.stack.len() - params..].to_vec();
-        let locals = self.body.assigned_values(construct);
+        let locals = self.body.assigned_values(construct).collect();
         let frame = self.control.last_mut().expect("pushed");
         frame.to_else = Some((other, locals, params));
     }
@@ -620,11 +681,11 @@ impl<'m> Builder<'m> {
             self.stack.truncate(frame.height);
             let mut args = params;
             args.extend(locals);
+            frame.branch_to(&args);
             self.finish_block(Exit::Jump(Edge {
                 to: frame.target,
                 args,
             }));
-            frame.used = true;
         }
         self.settle_pads();
         if frame.kind == Kind::Loop {
@@ -643,9 +704,7 @@ impl<'m> Builder<'m> {
         self.stack.truncate(frame.height);
         self.reachable = frame.used;
         if frame.used {
-            self.start(frame.target);
-            let results = frame.signature.results().to_vec();
-            self.merge(frame.target, &results, frame.construct);
+            self.merge_behind(frame);
         }
     }
 
@@ -660,13 +719,15 @@ impl<'m> Builder<'m> {
 
     fn edge(&mut self, index: usize) -> Edge {
         let frame = &mut self.control[index];
-        frame.used = true;
-        let (to, construct) = (frame.target, frame.construct);
         let count = frame.label_types().len();
         let mut args = self.stack[self.stack.len() - count..].to_vec();
-        args.extend(self.body.assigned_values(construct));
+        args.extend(self.body.assigned_values(frame.construct));
         self.edge_args += args.len();
-        Edge { to, args }
+        frame.branch_to(&args);
+        Edge {
+            to: frame.target,
+            args,
+        }
     }
 
     fn return_exit(&self) -> Exit {
