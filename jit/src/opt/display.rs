@@ -1,6 +1,6 @@
 //! The intermediate form as text, for dumps and for the messages of the verifier.
 
-use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
+use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value, Values};
 use core::fmt;
 
 impl fmt::Display for Value {
@@ -67,7 +67,7 @@ impl fmt::Display for Function {
             writeln!(f, ": depth {}{loops}{pad}", block.loop_depth)?;
             for &value in &block.nodes {
                 let node = &self[value];
-                let args: Vec<Value> = match node.op {
+                let args: Values = match node.op {
                     Op::Call => self.calls[node.imm as usize].args.clone(),
                     _ => node
                         .args

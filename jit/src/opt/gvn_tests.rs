@@ -1,11 +1,13 @@
 //! What is known of memory, conditions and bounds; what leaves loops.
 
 use super::ir::{
-    Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Origin, Ty, Value,
+    Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Origin, Ty, Types, Value,
+    Values,
 };
 use super::legalise::Target;
 use super::{dce, gvn, hoist, prune, verify};
 use crate::masm::{AluOp, Cond, LoadOp, StoreOp, Width};
+use smallvec::smallvec;
 use zwasm_core::TrapCode;
 
 struct Builder {
@@ -65,9 +67,9 @@ impl Builder {
     fn call(&mut self) {
         self.function.calls.push(CallSite {
             callee: Callee::Defined(0),
-            params: Vec::new(),
-            results: Vec::new(),
-            args: Vec::new(),
+            params: Types::new(),
+            results: Types::new(),
+            args: Values::new(),
         });
         let site = self.function.calls.len() as u64 - 1;
         self.node(Op::Call, Ty::None, &[], site);
@@ -100,7 +102,7 @@ impl Builder {
 fn edge(to: BlockId) -> Edge {
     Edge {
         to,
-        args: Vec::new(),
+        args: Values::new(),
     }
 }
 
@@ -134,7 +136,7 @@ fn around_a_loop(within: impl FnOnce(&mut Builder, Value)) -> Function {
     b.start(0);
     let behind = b.global();
     let sum = b.node(Op::Alu(AluOp::Mul, Width::W64), Ty::I64, &[sum, behind], 0);
-    b.exit(Exit::Return(vec![sum]));
+    b.exit(Exit::Return(smallvec![sum]));
     b.finish()
 }
 
@@ -182,7 +184,7 @@ fn joins_know_what_all_ways_agree_on() {
             &[before, behind],
             0,
         );
-        b.exit(Exit::Return(vec![sum]));
+        b.exit(Exit::Return(smallvec![sum]));
         let function = b.finish();
         let left = count(&function, 3, is_global);
         assert_eq!(left, usize::from(writes), "{function}");
@@ -206,7 +208,7 @@ fn branches_decide_conditions() {
         0,
     );
     let chosen = b.node(Op::Select, Ty::I64, &[cond, x, five], 0);
-    b.exit(Exit::Return(vec![chosen]));
+    b.exit(Exit::Return(smallvec![chosen]));
     b.start(0);
     b.node(
         Op::TrapIf(TrapCode::MemoryOutOfBounds),
@@ -214,7 +216,7 @@ fn branches_decide_conditions() {
         &[cond],
         0,
     );
-    b.exit(Exit::Return(vec![x]));
+    b.exit(Exit::Return(smallvec![x]));
     let function = b.finish();
     assert_eq!(function.blocks[1].nodes, [], "{function}");
     assert_eq!(function.blocks[2].nodes, [], "{function}");
@@ -260,7 +262,7 @@ fn checks_imply_smaller_ones() {
     check(&mut b, y, 8);
     check(&mut b, x, 17);
     check(&mut b, x, 12);
-    b.exit(Exit::Return(Vec::new()));
+    b.exit(Exit::Return(Values::new()));
     let function = b.finish();
     assert_eq!(count(&function, 0, is_check), 3, "{function}");
 }
@@ -282,7 +284,7 @@ fn lengths_leave_loops_without_calls() {
         let again = b.node(op, Ty::I32, &[global, x], 0);
         b.exit(Exit::Branch(again, [edge(header), edge(BlockId(2))]));
         b.start(0);
-        b.exit(Exit::Return(Vec::new()));
+        b.exit(Exit::Return(Values::new()));
         let function = b.finish();
         let loads = count(&function, 1, |op| matches!(op, Op::Load(..)));
         assert_eq!(loads, if has_call { 3 } else { 0 }, "{function}");

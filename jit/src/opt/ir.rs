@@ -16,6 +16,7 @@ use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, Ve
 use core::hash::{Hash, Hasher};
 use core::mem::discriminant;
 use core::ops::{Index, IndexMut};
+use smallvec::SmallVec;
 use zwasm_core::{TrapCode, ValType};
 
 /// A node and its result.
@@ -345,15 +346,21 @@ impl Node {
     }
 }
 
+/// Lists of values that are short more often than not.
+pub(crate) type Values = SmallVec<[Value; 4]>;
+
+/// Types of what is passed to a callee or comes back.
+pub(crate) type Types = SmallVec<[ValType; 4]>;
+
 /// A call with as many operands as it needs.
 #[derive(Clone, Debug)]
 pub(crate) struct CallSite {
     pub(crate) callee: Callee,
     /// Parameter and result types; of a helper, those of its operands and results.
-    pub(crate) params: Vec<ValType>,
-    pub(crate) results: Vec<ValType>,
+    pub(crate) params: Types,
+    pub(crate) results: Types,
     /// A function reference first, where the callee is one.
-    pub(crate) args: Vec<Value>,
+    pub(crate) args: Values,
 }
 
 /// A way from the end of a block to the start of another.
@@ -361,7 +368,7 @@ pub(crate) struct CallSite {
 pub(crate) struct Edge {
     pub(crate) to: BlockId,
     /// One per parameter of the target.
-    pub(crate) args: Vec<Value>,
+    pub(crate) args: Values,
 }
 
 /// How a block ends.
@@ -374,7 +381,7 @@ pub(crate) enum Exit {
     Branch(Value, [Edge; 2]),
     /// The edge with the number of the `i32`, or the last one.
     Table(Value, Vec<Edge>),
-    Return(Vec<Value>),
+    Return(Values),
     Trap(TrapCode),
     /// Call number of [`Function::calls`].
     TailCall(u32),
@@ -433,7 +440,7 @@ pub(crate) struct Pad {
 /// A basic block.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
-    pub(crate) params: Vec<Value>,
+    pub(crate) params: Values,
     /// In order of execution; constants are in none.
     pub(crate) nodes: Vec<Value>,
     pub(crate) exit: Exit,
@@ -499,7 +506,7 @@ impl Function {
     pub(crate) fn add_block(&mut self, loop_depth: u32) -> BlockId {
         let block = BlockId(self.blocks.len() as u32);
         self.blocks.push(Block {
-            params: Vec::new(),
+            params: Values::new(),
             nodes: Vec::new(),
             exit: Exit::Open,
             exit_origin: Origin::default(),

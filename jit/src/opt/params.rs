@@ -8,7 +8,7 @@
 //! Source: Braun et al., Simple and Efficient Construction of Static Single Assignment Form, 2013,
 //! which shows that this gives minimal form for reducible control flow.
 
-use super::ir::{BlockId, Function, Op, Value};
+use super::ir::{BlockId, Function, Op, Value, Values};
 use super::lists::Lists;
 use super::ways::Ways;
 use foldhash::{HashMap, HashMapExt};
@@ -191,7 +191,7 @@ pub(super) fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -
 }
 
 /// Keeps the values whose flags are set.
-pub(super) fn retain(values: &mut Vec<Value>, flags: &[bool]) {
+pub(super) fn retain(values: &mut Values, flags: &[bool]) {
     let mut flags = flags.iter();
     values.retain(|_| *flags.next().expect("one per parameter"));
 }

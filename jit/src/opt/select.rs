@@ -11,7 +11,7 @@
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
 use crate::vector::VecBinary;
-use std::collections::HashMap;
+use foldhash::{HashMap, HashMapExt};
 
 /// Whether operand 1 of an operation can be an integer in memory.
 pub(super) fn takes_memory(op: Op) -> bool {
@@ -40,6 +40,7 @@ pub(super) fn run<M: Masm>(function: &mut Function, features: M::Features) -> Ve
         home: vec![None; function.nodes.len()],
         seen: vec![Seen::default(); function.nodes.len()],
         now: Seen::default(),
+        decided: Vec::new(),
         copies: Vec::new(),
     };
     for block in function.block_ids() {
@@ -98,6 +99,9 @@ struct Selection<'m> {
     /// What had happened when a load was executed.
     seen: Vec<Seen>,
     now: Seen,
+    /// What conditions decide in a block, with the node that asks, or none for the end of the block;
+    /// empty between two blocks.
+    decided: Vec<(Value, Option<Value>)>,
     /// Copies, with the nodes that use them.
     copies: Vec<(Value, Value)>,
 }
@@ -105,8 +109,7 @@ struct Selection<'m> {
 impl Selection<'_> {
     /// Comparisons that decide something in their block, and nothing else.
     fn comparisons(&mut self, function: &mut Function, block: BlockId) {
-        // With the node that asks, or none for the end of the block.
-        let mut decided: Vec<(Value, Option<Value>)> = Vec::new();
+        let mut decided = core::mem::take(&mut self.decided);
         for &node in &function[block].nodes {
             let data = &function[node];
             if matches!(data.op, Op::Compare(..) | Op::FloatCompare(..)) {
@@ -147,6 +150,8 @@ impl Selection<'_> {
                 }
             }
         }
+        decided.clear();
+        self.decided = decided;
     }
 
     /// The same node once more, to be done in another place.

@@ -1,6 +1,7 @@
 //! The loops in which values may stay in registers that calls overwrite.
 
 use crate::opt::ir::{BlockId, Function, Op};
+use crate::opt::ways::Ways;
 
 /// A loop without calls that is in no other such loop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -19,18 +20,16 @@ pub(super) struct Loops {
 impl Loops {
     pub(super) fn of(function: &Function) -> Loops {
         let count = function.blocks.len();
-        let mut predecessors: Vec<Vec<BlockId>> = vec![Vec::new(); count];
-        for block in function.block_ids() {
-            for edge in function[block].exit.edges() {
-                predecessors[edge.to.0 as usize].push(block);
-            }
+        let mut loops = Loops {
+            of_block: vec![None; count],
+        };
+        if !function.blocks.iter().any(|block| block.is_loop_header) {
+            return loops;
         }
+        let ways = Ways::of(function);
         let is_call = |block: BlockId| {
             let mut nodes = function[block].nodes.iter();
             nodes.any(|&node| function[node].op == Op::Call)
-        };
-        let mut loops = Loops {
-            of_block: vec![None; count],
         };
         let mut seen = vec![BlockId(u32::MAX); count];
         // Outer loops come first: those in them are done when these are.
@@ -38,13 +37,13 @@ impl Loops {
             if !function[header].is_loop_header || loops.of_block[header.0 as usize].is_some() {
                 continue;
             }
-            let from = &predecessors[header.0 as usize];
-            let mut outside = from.iter().filter(|&&block| block < header);
-            let (Some(&before), None) = (outside.next(), outside.next()) else {
+            let from = ways.to(header).iter().map(|way| way.0);
+            let mut outside = from.clone().filter(|&block| block < header);
+            let (Some(before), None) = (outside.next(), outside.next()) else {
                 continue;
             };
-            let back = from.iter().filter(|&&block| block >= header);
-            let Some(body) = body(header, back.copied().collect(), &predecessors, &mut seen) else {
+            let back = from.filter(|&block| block >= header).collect();
+            let Some(body) = body(header, back, &ways, &mut seen) else {
                 continue;
             };
             if body.iter().any(|&block| is_call(block)) {
@@ -67,7 +66,7 @@ impl Loops {
 fn body(
     header: BlockId,
     mut work: Vec<BlockId>,
-    predecessors: &[Vec<BlockId>],
+    ways: &Ways,
     seen: &mut [BlockId],
 ) -> Option<Vec<BlockId>> {
     let mut body = vec![header];
@@ -80,7 +79,7 @@ fn body(
             return None;
         }
         body.push(block);
-        work.extend(&predecessors[block.0 as usize]);
+        work.extend(ways.to(block).iter().map(|way| way.0));
     }
     Some(body)
 }

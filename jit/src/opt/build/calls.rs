@@ -3,7 +3,7 @@
 use super::{Builder, Unsupported};
 use crate::baseline::helpers;
 use crate::masm::{Cond, LoadOp, Width};
-use crate::opt::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value};
+use crate::opt::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
 use std::sync::Arc;
 use wasmparser::Operator;
 use zwasm_core::vmctx::func_ref;
@@ -97,12 +97,12 @@ impl Builder<'_> {
     }
 
     fn site(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) -> u32 {
-        let mut args: Vec<Value> = reference.into_iter().collect();
+        let mut args: Values = reference.into_iter().collect();
         args.extend(self.pop_many(ty.params().len()));
         self.function.calls.push(CallSite {
             callee,
-            params: ty.params().to_vec(),
-            results: ty.results().to_vec(),
+            params: ty.params().into(),
+            results: ty.results().into(),
             args,
         });
         self.function.calls.len() as u32 - 1
@@ -143,7 +143,7 @@ impl Builder<'_> {
         let next = self.function.add_block(self.loop_depth);
         let mut edges = vec![Edge {
             to: next,
-            args: Vec::new(),
+            args: Values::new(),
         }];
         edges.extend(pads);
         self.finish_block(Exit::Invoke(edges));
@@ -186,7 +186,7 @@ impl Builder<'_> {
         self.function.calls.push(CallSite {
             callee: Callee::Helper(entry, immediates),
             params,
-            results: results.to_vec(),
+            results: results.into(),
             args,
         });
         let site = self.function.calls.len() as u32 - 1;

@@ -9,7 +9,7 @@
 //! A `throw` whose clause is known jumps to its label, unless somebody may ask for the exception.
 
 use super::{Builder, Kind};
-use crate::opt::ir::{BlockId, Edge, Exit, Node, Op, Pad, Ty, Value};
+use crate::opt::ir::{BlockId, Edge, Exit, Node, Op, Pad, Ty, Value, Values};
 use foldhash::{HashSet, HashSetExt};
 use wasmparser::{Catch, TryTable};
 
@@ -91,7 +91,7 @@ impl Builder<'_> {
             }
             edges.push(Edge {
                 to: self.pad(at, number),
-                args: Vec::new(),
+                args: Values::new(),
             });
             if tag.is_none() {
                 break;
@@ -135,7 +135,7 @@ impl Builder<'_> {
         let pad = self.function.add_block(self.function[next].loop_depth);
         self.function.catches = true;
         self.pads.push((place, pad));
-        let mut args = Vec::new();
+        let mut args = Values::new();
         let mut slots = 0;
         let mut caught = |builder: &mut Self, ty: Ty| {
             let node = Node::new(Op::Caught, ty, &[], u64::from(slots));
@@ -200,7 +200,7 @@ impl Builder<'_> {
                     let args = if caught.is_some() {
                         payload
                     } else {
-                        Vec::new()
+                        Values::new()
                     };
                     let exit = self.jump_with(label, args);
                     self.close(exit);
@@ -212,7 +212,7 @@ impl Builder<'_> {
     }
 
     /// A jump to a label of this body or one around it, with these values.
-    fn jump_with(&mut self, label: usize, mut args: Vec<Value>) -> Exit {
+    fn jump_with(&mut self, label: usize, mut args: Values) -> Exit {
         if self.control[label].kind == Kind::Function {
             return Exit::Return(args);
         }

@@ -116,7 +116,7 @@ impl<'m> Builder<'m> {
         self.inlining.room_bytes -= body.as_bytes().len();
         self.inlining.open.push(func);
         let mut own = Body::new(func, types, assigned);
-        own.locals = self.pop_many(signature.params().len());
+        own.locals = self.pop_many(signature.params().len()).into_vec();
         own.frame = self.control.len();
         own.call = call;
         own.is_outer_left = is_tail_call;
@@ -152,6 +152,7 @@ impl<'m> Builder<'m> {
         let block = self.function.add_block(self.loop_depth);
         let args = core::mem::take(&mut self.body.locals);
         let count = args.len();
+        let args = args.into();
         self.finish_block(Exit::Jump(Edge { to: block, args }));
         self.start(block);
         self.body.locals = (0..count)

@@ -13,7 +13,7 @@ mod inline;
 mod numeric;
 mod scan;
 
-use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value};
+use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values};
 use crate::baseline::Env;
 use crate::masm::{Cond, Width};
 use crate::opt::params;
@@ -56,12 +56,12 @@ struct Frame {
     /// Where branches lead: a loop's header, else the block behind the end.
     target: BlockId,
     /// Of an `if` without `else` so far: the block, with the locals and parameters at its start.
-    to_else: Option<(BlockId, Vec<Value>, Vec<Value>)>,
+    to_else: Option<(BlockId, Values, Values)>,
     /// Whether a branch leads behind the end.
     used: bool,
     /// What all branches behind the end bring for each result and each local that the construct
     /// assigns; [`Value::NONE`] where they differ.
-    agreed: Vec<Value>,
+    agreed: Values,
 }
 
 impl Frame {
@@ -79,7 +79,7 @@ impl Frame {
             target,
             to_else: None,
             used: false,
-            agreed: Vec::new(),
+            agreed: Values::new(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Frame {
             return;
         }
         if !core::mem::replace(&mut self.used, true) {
-            self.agreed = args.to_vec();
+            self.agreed = args.into();
             return;
         }
         for (agreed, arg) in self.agreed.iter_mut().zip(args) {
@@ -123,8 +123,9 @@ pub(super) struct Builder<'m> {
     tries: Vec<Try>,
     /// Landing pads that come before what follows the end of a frame.
     pads: Vec<(usize, BlockId)>,
-    /// The block that nodes are added to.
+    /// The block that is being filled, and its nodes so far.
     block: BlockId,
+    nodes: Vec<Value>,
     /// All blocks in the order of the source: each after those that dominate it, loops in one
     /// piece.
     order: Vec<BlockId>,
@@ -238,6 +239,7 @@ impl<'m> Builder<'m> {
             tries: Vec::new(),
             pads: Vec::new(),
             block,
+            nodes: Vec::new(),
             order: vec![block],
             loop_depth: 0,
             reachable: true,
@@ -296,8 +298,7 @@ impl<'m> Builder<'m> {
 
     fn add(&mut self, node: Node) -> Value {
         let value = self.function.add(node, self.origin);
-        let block = self.block;
-        self.function[block].nodes.push(value);
+        self.nodes.push(value);
         value
     }
 
@@ -357,8 +358,13 @@ impl<'m> Builder<'m> {
         [self.pop(), b]
     }
 
-    fn pop_many(&mut self, count: usize) -> Vec<Value> {
-        self.stack.split_off(self.stack.len() - count)
+    fn pop_many(&mut self, count: usize) -> Values {
+        self.stack.drain(self.stack.len() - count..).collect()
+    }
+
+    /// The values on top of the stack.
+    fn top(&self, count: usize) -> Values {
+        self.stack[self.stack.len() - count..].into()
     }
 
     /// Adds a node whose operands are on the stack, where its result goes.
@@ -544,6 +550,8 @@ impl<'m> Builder<'m> {
         let (block, origin) = (self.block, self.origin);
         let block = &mut self.function[block];
         debug_assert!(matches!(block.exit, Exit::Open), "a block ends once");
+        block.nodes = self.nodes.clone();
+        self.nodes.clear();
         block.exit = exit;
         block.exit_origin = origin;
     }
@@ -627,13 +635,13 @@ impl<'m> Builder<'m> {
         let target = self.function.add_block(self.loop_depth);
         let edge = |to| Edge {
             to,
-            args: Vec::new(),
+            args: Values::new(),
         };
         self.finish_block(Exit::Branch(cond, [edge(then), edge(other)]));
         self.start(then);
         let params = signature.params().len();
         self.push_frame(Kind::If, signature, target);
-        let params = self.stack[self.stack.len() - params..].to_vec();
+        let params = self.top(params);
         let locals = self.body.assigned_values(construct).collect();
         let frame = self.control.last_mut().expect("pushed");
         frame.to_else = Some((other, locals, params));
@@ -695,7 +703,7 @@ impl<'m> Builder<'m> {
                 let next = self.function.add_block(self.loop_depth);
                 self.finish_block(Exit::Jump(Edge {
                     to: next,
-                    args: Vec::new(),
+                    args: Values::new(),
                 }));
                 self.start(next);
             }
@@ -720,7 +728,7 @@ impl<'m> Builder<'m> {
     fn edge(&mut self, index: usize) -> Edge {
         let frame = &mut self.control[index];
         let count = frame.label_types().len();
-        let mut args = self.stack[self.stack.len() - count..].to_vec();
+        let mut args: Values = self.stack[self.stack.len() - count..].into();
         args.extend(self.body.assigned_values(frame.construct));
         self.edge_args += args.len();
         frame.branch_to(&args);
@@ -732,7 +740,7 @@ impl<'m> Builder<'m> {
 
     fn return_exit(&self) -> Exit {
         let count = self.control[0].signature.results().len();
-        Exit::Return(self.stack[self.stack.len() - count..].to_vec())
+        Exit::Return(self.top(count))
     }
 
     /// Leaves the body with the results on the stack, if it gets there.
@@ -754,7 +762,7 @@ impl<'m> Builder<'m> {
         let exit = self.return_exit();
         Edge {
             to: self.way(exit),
-            args: Vec::new(),
+            args: Values::new(),
         }
     }
 
@@ -763,7 +771,7 @@ impl<'m> Builder<'m> {
         let next = self.function.add_block(self.loop_depth);
         let not_taken = Edge {
             to: next,
-            args: Vec::new(),
+            args: Values::new(),
         };
         self.finish_block(Exit::Branch(cond, [taken, not_taken]));
         self.start(next);
@@ -795,7 +803,7 @@ impl<'m> Builder<'m> {
             };
             edges.push(Edge {
                 to,
-                args: Vec::new(),
+                args: Values::new(),
             });
         }
         self.close(Exit::Table(index, edges));

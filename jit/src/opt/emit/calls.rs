@@ -1,12 +1,12 @@
 //! Calls of functions and of the runtime.
 
 use super::{Cold, Emitter};
-use crate::abi::{Abi, Place};
+use crate::abi::{Abi, Place, Places};
 use crate::baseline::helpers;
 use crate::calls;
 use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::opt::alloc::Home;
-use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value};
+use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value, Values};
 use crate::opt::moves::{self, Move, Source, Target};
 use zwasm_core::ValType;
 use zwasm_core::vmctx::{context, func_ref, limits};
@@ -56,16 +56,12 @@ impl<M: Masm> Emitter<'_, M> {
         }
         self.cover(start);
         let stack = M::FILE.stack;
-        let places: Vec<Source> = abi
-            .results
-            .iter()
-            .map(|place| match *place {
-                Place::Gpr(gpr) => Source::Gpr(gpr),
-                Place::Fpr(fpr) => Source::Fpr(fpr),
-                Place::Stack(at) => Source::Memory(Mem::at(stack, at as i32)),
-            })
-            .collect();
-        self.receive(call, &places);
+        let places = abi.results.iter().map(|place| match *place {
+            Place::Gpr(gpr) => Source::Gpr(gpr),
+            Place::Fpr(fpr) => Source::Fpr(fpr),
+            Place::Stack(at) => Source::Memory(Mem::at(stack, at as i32)),
+        });
+        self.receive(call, places);
     }
 
     /// Calls the reference in the callee register. Most are of this instance: then the pinned
@@ -103,8 +99,8 @@ impl<M: Masm> Emitter<'_, M> {
     /// The arguments, and the function reference if the callee is one.
     fn pass_call(&mut self, site: &CallSite, abi: &Abi, area: Mem) {
         if site.callee.is_reference() {
-            let mut places = vec![Place::Gpr(M::FILE.callee)];
-            places.extend(&abi.params);
+            let mut places = Places::from_slice(&[Place::Gpr(M::FILE.callee)]);
+            places.extend_from_slice(&abi.params);
             self.pass(&site.args, &places, area);
         } else {
             self.pass(&site.args, &abi.params, area);
@@ -112,19 +108,17 @@ impl<M: Masm> Emitter<'_, M> {
     }
 
     /// Gives the results of a call to the nodes that stand for them.
-    fn receive(&mut self, call: Value, places: &[Source]) {
-        let mut results = Vec::new();
+    fn receive(&mut self, call: Value, places: impl Iterator<Item = Source>) {
+        let mut results = Values::new();
         // They follow the call.
-        for (i, &from) in places.iter().enumerate() {
+        for (i, from) in places.enumerate() {
             let value = Value(call.0 + 1 + i as u32);
             let node = self.function[value];
             debug_assert!(node.op == Op::CallResult && node.imm == i as u64);
-            if self.uses[value.0 as usize] == 0 {
-                continue;
-            }
             let to = match self.allocation.homes[value.0 as usize] {
                 Home::Gpr(gpr) => Target::Gpr(gpr),
                 Home::Fpr(fpr) => Target::Fpr(fpr),
+                // Nobody uses it.
                 Home::None => continue,
             };
             self.moves.push(Move {
@@ -189,7 +183,7 @@ impl<M: Masm> Emitter<'_, M> {
                 Source::Memory(mem)
             })
             .collect();
-        self.receive(call, &places);
+        self.receive(call, places.into_iter());
     }
 
     /// Tells the runtime where the activation stands. Keeps the result register.

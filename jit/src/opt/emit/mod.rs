@@ -15,7 +15,6 @@ use super::alloc::{Allocation, Home};
 use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
 use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
-use super::select;
 use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
 use crate::baseline::truncate::Slow;
@@ -94,8 +93,6 @@ pub(super) struct Emitter<'f, M: Masm> {
     callees_return_here: bool,
     /// Offsets of code and of the operators that it came from, when asked for.
     operators: Option<Vec<(u32, u32)>>,
-    /// How often each value is used: results of calls that nobody uses are not fetched.
-    uses: Vec<u32>,
     /// Moves that are to be done at once.
     moves: Moves,
 }
@@ -111,7 +108,6 @@ pub(super) fn emit<M: Masm>(
 ) -> Option<Compiled> {
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
-    let uses = select::uses(function);
     let entry = masm.label();
     let helper_slots = calls::helper_slots(function);
     let emitter = Emitter {
@@ -139,7 +135,6 @@ pub(super) fn emit<M: Masm>(
         callees_return_here: options.callees_return_here,
         own: options.own,
         entry,
-        uses,
         moves: Moves::default(),
     };
     emitter.run()

@@ -15,7 +15,7 @@ fn function(ty: Ty, build: impl FnOnce(&mut Function, Value) -> Value) -> Functi
     let param = add(&mut function, Op::Param, ty, &[], 0);
     function[block].params.push(param);
     let result = build(&mut function, param);
-    function[block].exit = Exit::Return(vec![result]);
+    function[block].exit = Exit::Return(smallvec::smallvec![result]);
     function
 }
 

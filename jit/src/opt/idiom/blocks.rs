@@ -9,7 +9,9 @@
 //! before it. A copy may read there what was written already, if that is what the loop would read:
 //! not when the target is less than a vector behind the source; then there is no rest.
 
-use super::super::ir::{Alias, BlockId, Edge, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
+use super::super::ir::{
+    Alias, BlockId, Edge, Effect, Exit, Function, Node, Op, Origin, Ty, Value, Values,
+};
 use super::Shape;
 use super::linear::Linear;
 use super::plan::{Plan, Range, Source};
@@ -100,7 +102,8 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
     }
 }
 
-fn edge(to: BlockId, args: Vec<Value>) -> Edge {
+fn edge(to: BlockId, args: impl Into<Values>) -> Edge {
+    let args = args.into();
     Edge { to, args }
 }
 
