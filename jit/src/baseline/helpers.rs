@@ -373,7 +373,8 @@ pub(crate) fn runtime_call(
             (Helper::MemoryCopy, 3, to, from, Results::None)
         }
         Operator::MemoryInit { data_index, mem } => {
-            (Helper::MemoryInit, 3, data_index, mem, Results::None)
+            let memory = memory_word(info, mem);
+            (Helper::MemoryInit, 3, data_index, memory, Results::None)
         }
         Operator::DataDrop { data_index } => (Helper::DataDrop, 0, data_index, 0, Results::None),
         Operator::ElemDrop { elem_index } => (Helper::ElemDrop, 0, elem_index, 0, Results::None),

@@ -10,8 +10,7 @@ use crate::store::handle::{StoreId, Stored};
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
-use crate::vmctx::{FuncRef, VmContext, VmContextBox};
-use core::ops::Range;
+use crate::vmctx::{FuncRef, MemoryDef, VmContext, VmContextBox};
 use core::ptr::NonNull;
 use zwasm_core::module::{
     ConstExpr, ConstOp, ElementItems, ExternIndex, ModuleInfo, NO_FUNC_REF, SegmentMode,
@@ -31,8 +30,9 @@ pub(crate) struct InstanceData {
     pub(crate) globals: Vec<NonNull<GlobalInst>>,
     pub(crate) tags: Vec<NonNull<TagInst>>,
     pub(crate) dropped_elements: Vec<bool>,
-    /// Where in the module the bytes of each data segment are; nowhere once it is dropped.
-    data: Vec<Range<usize>>,
+    /// What `memory.init` finds in each data segment, among the bytes that `module` keeps; nothing once
+    /// it is dropped.
+    data: Vec<NonNull<[u8]>>,
 }
 
 /// An instance of a store.
@@ -261,30 +261,32 @@ impl InstanceData {
 
     /// `data.drop`.
     pub(crate) fn drop_data(&mut self, segment: u32) {
-        self.data[segment as usize] = 0..0;
+        self.data[segment as usize] = NonNull::from(<&[u8]>::default());
     }
 
     /// `memory.init`: copies bytes of a segment into a memory.
-    pub(crate) fn memory_init(
-        &mut self,
+    ///
+    /// # Safety
+    /// The memory is one of this instance's, and lives.
+    pub(crate) unsafe fn memory_init(
+        &self,
         segment: u32,
-        memory: u32,
+        memory: *const MemoryDef,
         dst: u64,
         src: u64,
         len: u64,
     ) -> Result<(), TrapCode> {
-        let bytes = self.module.inner().bytes.get(&self.data[segment as usize]);
-        let range =
+        // SAFETY: forwarded. The module keeps its bytes as they are, and this instance the module.
+        let (bytes, memory) = unsafe { (self.data[segment as usize].as_ref(), &*memory) };
+        let source =
             checked_range(src, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        // SAFETY: the memory lives in this instance's store, which is running this instruction.
-        let def = unsafe { &self.memories[memory as usize].as_ref().def };
-        let target =
-            checked_range(dst, len, def.length_bytes as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
+        let target = checked_range(dst, len, memory.length_bytes as u64)
+            .ok_or(TrapCode::MemoryOutOfBounds)?;
         // SAFETY: both ranges were checked, and a module's bytes are no memory's.
         unsafe {
             core::ptr::copy_nonoverlapping(
-                bytes[range].as_ptr(),
-                def.base.add(target.start),
+                bytes.as_ptr().add(source.start),
+                memory.base.add(target.start),
                 target.len(),
             );
         }
@@ -332,7 +334,15 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
         globals: Vec::with_capacity(info.globals.len()),
         tags: Vec::with_capacity(info.tags.len()),
         dropped_elements: vec![false; info.elements.len()],
-        data: info.data.iter().map(|data| data.bytes.clone()).collect(),
+        data: info
+            .data
+            .iter()
+            .map(|segment| match (&segment.mode, &inner.images) {
+                // It is in a memory from the start.
+                (SegmentMode::Active { .. }, Some(_)) => NonNull::from(<&[u8]>::default()),
+                _ => NonNull::from(inner.bytes.get(&segment.bytes)),
+            })
+            .collect(),
     };
     let mut imported_funcs = Vec::with_capacity(info.imported_funcs as usize);
     for (import, item) in info.imports.iter().zip(imports) {
@@ -480,7 +490,10 @@ fn run_segments(data: &mut InstanceData) -> Result<()> {
             );
             // An image was there from the start.
             if module.inner().images.is_none() {
-                data.memory_init(i as u32, *index, offset, 0, segment.bytes.len() as u64)?;
+                let memory = data.memories[*index as usize].as_ptr().cast();
+                let length = segment.bytes.len() as u64;
+                // SAFETY: an instance's memories live as long as its store.
+                unsafe { data.memory_init(i as u32, memory, offset, 0, length) }?;
             }
             data.drop_data(i as u32);
         }

@@ -440,10 +440,9 @@ unsafe extern "C" fn memory_init(
 ) -> u64 {
     // SAFETY: the running code's own context and operands.
     unsafe {
-        let instance = instance(cx);
-        let is_64 = instance.memories[memory as usize].as_ref().ty.memory64;
+        let (memory, is_64) = memory_of(cx, memory);
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
-        match instance.memory_init(segment as u32, memory as u32, dst, src, count) {
+        match instance(cx).memory_init(segment as u32, memory, dst, src, count) {
             Ok(()) => on_the_way_out(cx),
             Err(code) => code as u64,
         }

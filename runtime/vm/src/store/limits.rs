@@ -71,6 +71,7 @@ impl StoreLimits {
         self.native_stack_limit.load(Ordering::Acquire) == MOVED
     }
 
+    #[inline]
     pub(crate) fn is_interrupted(&self) -> bool {
         self.interrupt.load(Ordering::Relaxed) != 0
     }

@@ -88,12 +88,18 @@ handler! {
 ///
 /// # Safety
 /// `cx` is live.
+#[inline]
 pub(crate) unsafe fn in_chunks(
     cx: *mut VmContext,
     total: usize,
     from_end: bool,
     mut step: impl FnMut(usize, usize),
 ) -> bool {
+    if total <= CHUNK_BYTES {
+        step(0, total);
+        // SAFETY: the context's limits live as long as the store.
+        return !unsafe { (*(*cx).limits).is_interrupted() };
+    }
     let mut done = 0;
     while done < total {
         let length = CHUNK_BYTES.min(total - done);
@@ -175,12 +181,13 @@ handler! {
 }
 
 handler! {
-    /// `memory.init`; operands: dst, src, length, segment, memory index, is64.
+    /// `memory.init`; operands: dst, src, length, segment, memory, is64.
     fn memory_init(ip, fp, cx, mem, len, acc, a32, a64) {
         let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
         let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
-        let instance = &mut *(*cx).instance;
-        if let Err(code) = instance.memory_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count) {
+        let instance = &*(*cx).instance;
+        let memory = VmContext::memory(cx, *ip.add(H + 4));
+        if let Err(code) = instance.memory_init(*ip.add(H + 3), memory, dst, src, count) {
             return trap_at(ip, fp, cx, code);
         }
         dispatch!(ip.add(H + 6), fp, cx, mem, len, acc, a32, a64)

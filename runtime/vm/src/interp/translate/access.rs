@@ -112,7 +112,7 @@ impl Translator<'_> {
                 let slots = self.pop_slots::<3>();
                 self.begin_bulk(bulk::memory_init, slots);
                 self.word(data_index);
-                self.word(mem);
+                self.memory_word(mem);
                 self.memory_width(mem);
             }
             Operator::DataDrop { data_index } => {
