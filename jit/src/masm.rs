@@ -89,6 +89,12 @@ impl Width {
             Width::W64 => 64,
         }
     }
+
+    /// All bits of the width.
+    #[must_use]
+    pub const fn ones(self) -> u64 {
+        u64::MAX >> (64 - self.bits())
+    }
 }
 
 /// The width of a float operation.

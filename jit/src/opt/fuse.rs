@@ -65,9 +65,8 @@ pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
 /// The operand of an exclusive or with all ones.
 fn negated(function: &Function, value: Value, width: Width) -> Option<Value> {
     let node = &function[value];
-    let ones = u64::MAX >> (64 - width.bits());
     let is_not = node.op == Op::Alu(AluOp::Xor, width)
-        && function.constant(node.args[1]) == Some(ones)
+        && function.constant(node.args[1]) == Some(width.ones())
         && function.constant(node.args[0]).is_none();
     is_not.then_some(node.args[0])
 }

@@ -7,7 +7,7 @@
 //! several ways out has a block of its own.
 
 use super::alloc::live::has_place;
-use super::alloc::{Allocation, Home, Machine, clobbers};
+use super::alloc::{Allocation, Home, Machine, clobbers, in_place};
 use super::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
 use super::select::{takes_float_memory, takes_memory};
 use crate::abi::{self, Place};
@@ -119,16 +119,7 @@ fn reused<'n>(function: &Function, machine: Machine<'_>, node: &'n Node) -> &'n 
         {
             &[]
         }
-        Op::Alu(op, _) if op.commutes() => &node.args[..2],
-        Op::Float(op, _) if op.commutes() => &node.args[..2],
-        Op::Select => &node.args[1..],
-        Op::Alu(..)
-        | Op::Float(..)
-        | Op::VecBinary(_)
-        | Op::VecShift(_)
-        | Op::ReplaceLane(..)
-        | Op::FloatReplaceLane(..) => &node.args[..1],
-        _ => &[],
+        _ => in_place(node),
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) use fixed::clobbers;
 use live::{Graph, Lines};
 use loops::Loops;
 use round::Round;
+#[cfg(feature = "lab")]
+pub(super) use round::in_place;
 use scan::{Registers, Start};
 use spill::Spill;
 

@@ -222,7 +222,7 @@ impl<'r> Round<'r> {
 
 /// The operands whose register the instruction for a node overwrites with the result, or may, as
 /// they can be swapped.
-fn in_place(node: &Node) -> &[Value] {
+pub(in crate::opt) fn in_place(node: &Node) -> &[Value] {
     match node.op {
         Op::Alu(op, _) if op.commutes() => &node.args[..2],
         Op::Float(op, _) if op.commutes() => &node.args[..2],

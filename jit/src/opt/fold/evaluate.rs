@@ -43,7 +43,7 @@ pub(super) fn constant(function: &Function, node: &Node) -> Option<(Ty, u64)> {
 }
 
 /// What an operation gives; 32-bit values have a clear upper half, here as everywhere.
-pub(super) fn alu(op: AluOp, width: Width, a: u64, b: u64) -> u64 {
+pub(in crate::opt) fn alu(op: AluOp, width: Width, a: u64, b: u64) -> u64 {
     match width {
         Width::W32 => {
             let (a, b) = (a as i32, b as i32);

@@ -13,6 +13,8 @@ mod range;
 #[cfg(test)]
 mod tests;
 
+pub(super) use evaluate::alu;
+
 use super::ir::{Function, Node, Op, Origin, Ty, Value};
 use crate::masm::{AluOp, Cond, Width};
 use foldhash::HashMap;

@@ -9,6 +9,7 @@
 //! before it. A copy may read there what was written already, if that is what the loop would read:
 //! not when the target is less than a vector behind the source; then there is no rest.
 
+use super::super::fold;
 use super::super::ir::{
     Alias, BlockId, Edge, Effect, Exit, Function, Node, Op, Origin, Ty, Value, Values,
 };
@@ -472,15 +473,8 @@ impl Maker<'_> {
     /// `a op constant`, unless that is `a`.
     fn alu_constant(&mut self, op: AluOp, a: Value, constant: u64) -> Value {
         let ty = self.function[a].ty;
-        if let Some(known) = self.function.constant(a)
-            && let Some(bits) = folded(op, known, constant)
-        {
-            let bits = if ty == Ty::I32 {
-                bits & 0xffff_ffff
-            } else {
-                bits
-            };
-            return self.constant(ty, bits);
+        if let Some(known) = self.function.constant(a) {
+            return self.constant(ty, fold::alu(op, ty.width(), known, constant));
         }
         let (op, constant) = match (op, constant) {
             (AluOp::Mul, 1) | (AluOp::And, u64::MAX) => return a,
@@ -542,17 +536,5 @@ fn lanes(size: u64) -> Lanes {
         1 => Lanes::I8x16,
         2 => Lanes::I16x8,
         _ => Lanes::I32x4,
-    }
-}
-
-/// What follows from a known number of turns.
-fn folded(op: AluOp, a: u64, b: u64) -> Option<u64> {
-    match op {
-        AluOp::Add => Some(a.wrapping_add(b)),
-        AluOp::Sub => Some(a.wrapping_sub(b)),
-        AluOp::Mul => Some(a.wrapping_mul(b)),
-        AluOp::And => Some(a & b),
-        AluOp::ShrU => Some(a >> b),
-        _ => None,
     }
 }

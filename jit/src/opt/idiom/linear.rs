@@ -112,7 +112,7 @@ impl Body {
                     return self.add(function, to, a, factor, depth);
                 }
                 (AluOp::Shl, Some(count)) if is_inside => {
-                    let count = count as u32 & (to.bits() - 1);
+                    let count = count as u32 & (to.width.bits() - 1);
                     return self.add(function, to, a, to.mask(factor << count), depth);
                 }
                 _ => {}
@@ -192,18 +192,8 @@ pub(super) struct Linear {
 }
 
 impl Linear {
-    fn bits(&self) -> u32 {
-        match self.width {
-            Width::W32 => 32,
-            Width::W64 => 64,
-        }
-    }
-
     pub(super) fn mask(&self, bits: u64) -> u64 {
-        match self.width {
-            Width::W32 => bits & 0xffff_ffff,
-            Width::W64 => bits,
-        }
+        bits & self.width.ones()
     }
 
     /// A number of the sum's width as a signed one.
