@@ -3,7 +3,7 @@
 //! Counted under an emulator, where there is no ARM64 machine; they are not time. Counts are of the
 //! whole process per iteration of the small size.
 
-use crate::schema::{Commit, ResultsError, write_whole};
+use crate::schema::{Commit, ResultsError, read_versioned, to_line, write_whole};
 use crate::stats;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -58,22 +58,7 @@ impl Arm64Report {
     /// # Errors
     /// [`ResultsError`]: unreadable, not a file of this format, or of another version.
     pub fn load(path: &Path) -> Result<Arm64Report, ResultsError> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ResultsError::Io {
-            path: name.clone(),
-            source,
-        })?;
-        let malformed = |reason: String| ResultsError::Malformed { path: name, reason };
-        let report: Arm64Report = match serde_json::from_str(&text) {
-            Ok(report) => report,
-            Err(e) => return Err(malformed(e.to_string())),
-        };
-        if report.format != FORMAT || report.version != VERSION {
-            return Err(malformed(format!(
-                "it is not version {VERSION} of {FORMAT}"
-            )));
-        }
-        Ok(report)
+        read_versioned(path, FORMAT, VERSION)
     }
 
     /// Writes `arm64.json` whole or not at all.
@@ -84,9 +69,7 @@ impl Arm64Report {
     /// # Panics
     /// Never: every field is representable in JSON.
     pub fn save(&self, path: &Path) -> Result<(), ResultsError> {
-        let mut text = serde_json::to_string(self).expect("plain data");
-        text.push('\n');
-        write_whole(path, text.as_bytes())
+        write_whole(path, to_line(self).as_bytes())
     }
 
     /// The geometric mean of the ratios.

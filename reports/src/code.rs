@@ -4,7 +4,7 @@
 //! instructions are derived here, so that page, CSV and JSON cannot disagree. Counts are per
 //! iteration of the workload's small size.
 
-use crate::schema::{Commit, ResultsError, write_whole};
+use crate::schema::{Commit, ResultsError, read_versioned, to_line, write_whole};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::path::Path;
@@ -178,23 +178,7 @@ impl CodeReport {
     /// # Errors
     /// [`ResultsError`]: unreadable, not a file of this format, or of another version.
     pub fn load(path: &Path) -> Result<CodeReport, ResultsError> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ResultsError::Io {
-            path: name.clone(),
-            source,
-        })?;
-        let report: CodeReport =
-            serde_json::from_str(&text).map_err(|e| ResultsError::Malformed {
-                path: name.clone(),
-                reason: e.to_string(),
-            })?;
-        if report.format != FORMAT || report.version != VERSION {
-            return Err(ResultsError::Malformed {
-                path: name,
-                reason: format!("it is not version {VERSION} of {FORMAT}"),
-            });
-        }
-        Ok(report)
+        read_versioned(path, FORMAT, VERSION)
     }
 
     /// Writes `code.json` whole or not at all.
@@ -205,9 +189,7 @@ impl CodeReport {
     /// # Panics
     /// Never: every field is representable in JSON.
     pub fn save(&self, path: &Path) -> Result<(), ResultsError> {
-        let mut text = serde_json::to_string(self).expect("plain data");
-        text.push('\n');
-        write_whole(path, text.as_bytes())
+        write_whole(path, to_line(self).as_bytes())
     }
 
     /// Whether a workload has a row.

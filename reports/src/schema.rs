@@ -7,6 +7,7 @@
 //! their names.
 
 use crate::stats::Verdict;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::Write;
@@ -37,12 +38,14 @@ pub enum ResultsError {
         reason: String,
     },
     /// The file is of another version of the format.
-    #[error("{path}: results format version {found}, this program reads version {VERSION}")]
+    #[error("{path}: results format version {found}, this program reads version {reads}")]
     Version {
         /// The file concerned.
         path: String,
         /// The version that the file names.
         found: u64,
+        /// The version that can be read.
+        reads: u32,
     },
 }
 
@@ -561,12 +564,7 @@ impl Results {
     /// # Errors
     /// [`ResultsError`]: unreadable, not a results file, or of another version.
     pub fn load(path: &Path) -> Result<Results, ResultsError> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| ResultsError::Io {
-            path: name.clone(),
-            source,
-        })?;
-        Results::parse(&text, &name)
+        read_versioned(path, FORMAT, VERSION)
     }
 
     /// Reads results from JSON text; `name` is used in errors.
@@ -574,27 +572,7 @@ impl Results {
     /// # Errors
     /// [`ResultsError`]: not a results file, or of another version.
     pub fn parse(text: &str, name: &str) -> Result<Results, ResultsError> {
-        let malformed = |reason: String| ResultsError::Malformed {
-            path: name.to_owned(),
-            reason,
-        };
-        // The version is looked at first: another version may have another shape.
-        let value: serde_json::Value =
-            serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
-        if value.get("format").and_then(|v| v.as_str()) != Some(FORMAT) {
-            return Err(malformed(format!("its `format` is not \"{FORMAT}\"")));
-        }
-        match value.get("version").and_then(serde_json::Value::as_u64) {
-            Some(found) if found == u64::from(VERSION) => {}
-            Some(found) => {
-                return Err(ResultsError::Version {
-                    path: name.to_owned(),
-                    found,
-                });
-            }
-            None => return Err(malformed("it has no `version`".to_owned())),
-        }
-        serde_json::from_value(value).map_err(|e| malformed(e.to_string()))
+        parse_versioned(text, name, FORMAT, VERSION)
     }
 
     /// The file's text.
@@ -603,9 +581,7 @@ impl Results {
     /// Never: every field is representable in JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string(self).expect("results are plain data");
-        text.push('\n');
-        text
+        to_line(self)
     }
 
     /// Writes `results.json` so that the path holds either the old file or the whole new one.
@@ -663,6 +639,56 @@ impl Results {
             .find(|f| f.metric == metric)
             .map_or(crate::stats::FLOOR_MIN, |f| f.floor)
     }
+}
+
+/// Reads a file of this format and version.
+pub(crate) fn read_versioned<T: DeserializeOwned>(
+    path: &Path,
+    format: &str,
+    version: u32,
+) -> Result<T, ResultsError> {
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) => parse_versioned(&text, &name, format, version),
+        Err(source) => Err(ResultsError::Io { path: name, source }),
+    }
+}
+
+fn parse_versioned<T: DeserializeOwned>(
+    text: &str,
+    name: &str,
+    format: &str,
+    version: u32,
+) -> Result<T, ResultsError> {
+    let malformed = |reason: String| ResultsError::Malformed {
+        path: name.to_owned(),
+        reason,
+    };
+    // The version is looked at first: another version may have another shape.
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
+    if value.get("format").and_then(|v| v.as_str()) != Some(format) {
+        return Err(malformed(format!("its `format` is not \"{format}\"")));
+    }
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        Some(found) if found == u64::from(version) => {}
+        Some(found) => {
+            return Err(ResultsError::Version {
+                path: name.to_owned(),
+                found,
+                reads: version,
+            });
+        }
+        None => return Err(malformed("it has no `version`".to_owned())),
+    }
+    serde_json::from_value(value).map_err(|e| malformed(e.to_string()))
+}
+
+/// The text of a file: one line of JSON.
+pub(crate) fn to_line(value: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(value).expect("plain data");
+    text.push('\n');
+    text
 }
 
 /// Writes a file beside `path` and renames it into place, so that an interrupted or failed write
