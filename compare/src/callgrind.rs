@@ -4,8 +4,8 @@
 //! start-up. This works for JIT code and for unmodified peers alike. Instructions are not time.
 
 use crate::engine::{Adapter, Job};
-use crate::exec::{Executor, Exit, Invocation};
-use crate::protocol::{bench_args, check_bench};
+use crate::exec::{Executor, Invocation};
+use crate::protocol::{bench_args, is_usable};
 use crate::provision::on_path;
 use anyhow::Result;
 use std::path::Path;
@@ -32,11 +32,8 @@ pub(crate) fn instructions(
         let out = job.scratch.join("callgrind.out");
         let invocation = under_callgrind(&inner, &out, &[]);
         let outcome = executor.run(&invocation)?;
-        if let Exit::NotStarted(why) = &outcome.exit {
-            return Ok(Err(why.clone()));
-        }
-        if let Err(status) = check_bench(&outcome, iterations, size) {
-            return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+        if let Err(why) = is_usable(&outcome, iterations, size) {
+            return Ok(Err(why));
         }
         let text = std::fs::read_to_string(&out).unwrap_or_default();
         match total_instructions(&text) {

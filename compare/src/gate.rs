@@ -4,11 +4,11 @@
 
 use crate::callgrind::{available, instructions};
 use crate::cli::RunArgs;
-use crate::engine::{self, Found, Job};
+use crate::engine::{self, Found};
 use crate::exec::Launcher;
 use crate::fail::Fail;
 use crate::select::select;
-use crate::session::{build_dir, checkout, load_corpus, setting, tier_names, verified};
+use crate::session::{checkout, load_corpus, scratch_dir, setting, tier_names, verified};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -106,18 +106,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             Found::Missing(_) => {}
         }
     }
-    let scratch = build_dir().join("compare").join("scratch");
+    let scratch = scratch_dir();
     let mut counted: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     let mut failures = Vec::new();
     for adapter in &engines {
         let tier = adapter.info().id.clone();
         // A start-up case has no kernel: its iterations would count little but the printing of times.
         for selected in workloads.iter().filter(|s| !s.workload.startup) {
-            let job = Job {
-                workload: selected.workload,
-                module: &selected.module,
-                scratch: &scratch,
-            };
+            let job = selected.job(&scratch);
             let id = &selected.workload.id;
             match instructions(adapter.as_ref(), &job, &mut launcher)? {
                 Ok(count) => {

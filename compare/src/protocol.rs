@@ -14,6 +14,17 @@ pub(crate) fn bench_args(iterations: u32, size: &Size) -> Vec<String> {
     args
 }
 
+/// As [`check_bench`], for those who only tell why a run cannot be used.
+///
+/// # Errors
+/// The reason.
+pub(crate) fn is_usable(outcome: &Outcome, iterations: u32, size: &Size) -> Result<(), String> {
+    match check_bench(outcome, iterations, size) {
+        Ok(_) => Ok(()),
+        Err(status) => Err(format!("{}: {}", status.word(), status.reason())),
+    }
+}
+
 /// Checks a `bench N` run and gives its iterations in nanoseconds.
 ///
 /// # Errors

@@ -37,6 +37,20 @@ pub(crate) struct Selected<'a> {
     pub(crate) module: PathBuf,
 }
 
+impl<'a> Selected<'a> {
+    /// To be run with this folder for what compilation writes.
+    pub(crate) fn job<'j>(&'j self, scratch: &'j Path) -> Job<'j>
+    where
+        'a: 'j,
+    {
+        Job {
+            workload: self.workload,
+            module: &self.module,
+            scratch,
+        }
+    }
+}
+
 /// What the runner reports while it works.
 pub(crate) trait Progress {
     /// About this much measuring time is left, from now on.
@@ -658,11 +672,7 @@ impl<'a> Runner<'a> {
     // ---- single processes ----
 
     fn job(&self, index: usize) -> Job<'a> {
-        Job {
-            workload: self.workloads[index].workload,
-            module: &self.workloads[index].module,
-            scratch: self.scratch,
-        }
+        self.workloads[index].job(self.scratch)
     }
 
     fn guest(&mut self, index: usize, engine: usize, args: &[String]) -> Result<Outcome> {

@@ -462,10 +462,16 @@ fn history_dir() -> PathBuf {
     checkout().join("reports").join("history")
 }
 
-/// `compare report`: renders a results file again, with its gaps derived anew.
-pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+/// The results in a file, with their gaps derived anew.
+pub(crate) fn analysed(path: &Path) -> Result<Results> {
     let mut results = Results::load(path)?;
     analyse(&mut results);
+    Ok(results)
+}
+
+/// `compare report`: renders a results file again, with its gaps derived anew.
+pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+    let results = analysed(path)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     publish(&results, out)?;
     Ok(0)

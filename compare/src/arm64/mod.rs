@@ -11,16 +11,17 @@ use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Invocation, Launcher};
 use crate::fail::Fail;
 use crate::machine;
-use crate::protocol::{bench_args, check_bench};
+use crate::protocol::{bench_args, is_usable};
 use crate::provision::on_path;
 use crate::select::select;
-use crate::session::{build_dir, checkout, load_corpus, publish, scratch_dir, setting, verified};
+use crate::session::{
+    analysed, build_dir, checkout, load_corpus, publish, scratch_dir, setting, verified,
+};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zwasm_reports::analysis::analyse;
 use zwasm_reports::arm64::{Arm64Report, Arm64Row, FORMAT, VERSION};
-use zwasm_reports::schema::{Results, write_whole};
+use zwasm_reports::schema::write_whole;
 
 const EMULATOR: &str = "qemu-aarch64";
 const TARGET: &str = "aarch64-unknown-linux-gnu";
@@ -50,14 +51,7 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
             zwasm.display()
         )));
     }
-    let results = match &args.results {
-        Some(path) => {
-            let mut results = Results::load(path)?;
-            analyse(&mut results);
-            Some(results)
-        }
-        None => None,
-    };
+    let results = args.results.as_deref().map(analysed).transpose()?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let mut launcher = Launcher::start()?;
@@ -94,11 +88,7 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
     let scratch = scratch_dir();
     for selected in workloads.iter().filter(|s| !s.workload.startup) {
         let workload = selected.workload;
-        let job = Job {
-            workload,
-            module: &selected.module,
-            scratch: &scratch,
-        };
+        let job = selected.job(&scratch);
         match row(&job, &ours, &theirs, &plugin, executor)? {
             Ok(instructions) => {
                 let row = Arm64Row {
@@ -233,11 +223,8 @@ fn counted(
         args.extend(inner.args.iter().skip(1).cloned());
         let invocation = Invocation::new("taskset", args).timeout(Duration::from_secs(600));
         let outcome = executor.run(&invocation)?;
-        if let Exit::NotStarted(why) = &outcome.exit {
-            return Ok(Err(why.clone()));
-        }
-        if let Err(status) = check_bench(&outcome, iterations, size) {
-            return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+        if let Err(why) = is_usable(&outcome, iterations, size) {
+            return Ok(Err(why));
         }
         match guest_instructions(&outcome.stderr) {
             Some(count) => *total = count,

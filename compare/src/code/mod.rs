@@ -15,16 +15,15 @@ use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Launcher};
 use crate::fail::Fail;
 use crate::machine;
-use crate::protocol::{bench_args, check_bench};
+use crate::protocol::{bench_args, is_usable};
 use crate::select::select;
-use crate::session::{checkout, load_corpus, publish, scratch_dir, setting, verified};
+use crate::session::{analysed, checkout, load_corpus, publish, scratch_dir, setting, verified};
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol};
 use profile::{Counts, Region};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zwasm_reports::analysis::analyse;
 use zwasm_reports::code::{CodeReport, CodeRow, FORMAT, Side, VERSION};
 use zwasm_reports::html::code_page;
 use zwasm_reports::schema::{Metric, Results, write_whole};
@@ -40,14 +39,7 @@ pub(crate) const ROWS: usize = 12;
 
 /// `compare code`: 0 when there is a page.
 pub(crate) fn run(args: &CodeArgs) -> Result<u8> {
-    let results = match &args.results {
-        Some(path) => {
-            let mut results = Results::load(path)?;
-            analyse(&mut results);
-            Some(results)
-        }
-        None => None,
-    };
+    let results = args.results.as_deref().map(analysed).transpose()?;
     if results.is_none() && args.workloads.is_empty() {
         return Err(Fail::usage(
             "name a results.json, whose slowest rows are shown, or workloads",
@@ -153,11 +145,7 @@ fn record(
     };
     let times: BTreeMap<String, f64> = results.into_iter().flat_map(slowest).collect();
     for selected in workloads.iter().filter(|s| !s.workload.startup) {
-        let job = Job {
-            workload: selected.workload,
-            module: &selected.module,
-            scratch: &scratch,
-        };
+        let job = selected.job(&scratch);
         let id = &selected.workload.id;
         say(&format!("counting instructions of {id}"));
         match row(&job, ours.as_ref(), theirs.as_ref(), executor)? {
@@ -417,11 +405,8 @@ fn counted(
     let mut invocation = callgrind::under_callgrind(&inner, &out, &details);
     invocation.dir = Some(job.scratch.to_owned());
     let outcome = executor.run(&invocation)?;
-    if let Exit::NotStarted(why) = &outcome.exit {
-        return Ok(Err(why.clone()));
-    }
-    if let Err(status) = check_bench(&outcome, iterations, size) {
-        return Ok(Err(format!("{}: {}", status.word(), status.reason())));
+    if let Err(why) = is_usable(&outcome, iterations, size) {
+        return Ok(Err(why));
     }
     let text = std::fs::read_to_string(&out).unwrap_or_default();
     let _ = std::fs::remove_file(&out);
