@@ -517,6 +517,29 @@ impl Function {
         block
     }
 
+    /// Puts the blocks, each of which is named once, into an order.
+    pub(crate) fn reorder(&mut self, order: &[BlockId]) {
+        debug_assert_eq!(order.len(), self.blocks.len());
+        let mut numbers = vec![BlockId(0); order.len()];
+        for (new, &old) in (0..).zip(order) {
+            numbers[old.0 as usize] = BlockId(new);
+        }
+        let mut blocks: Vec<_> = core::mem::take(&mut self.blocks)
+            .into_iter()
+            .map(Some)
+            .collect();
+        self.blocks = order
+            .iter()
+            .map(|&old| {
+                let mut block = blocks[old.0 as usize].take().expect("each comes once");
+                for edge in block.exit.edges_mut() {
+                    edge.to = numbers[edge.to.0 as usize];
+                }
+                block
+            })
+            .collect();
+    }
+
     pub(crate) fn block_ids(&self) -> impl Iterator<Item = BlockId> + use<> {
         (0..self.blocks.len() as u32).map(BlockId)
     }

@@ -32,6 +32,7 @@ mod params;
 mod prune;
 mod select;
 mod unlikely;
+mod unroll;
 mod verify;
 mod ways;
 
@@ -102,6 +103,7 @@ fn optimise<M: Masm>(
     if !M::with_features(features).has_fused() && fuses(&function) {
         return Err(Unsupported::Operator);
     }
+    run(&mut function, "unrolling", &unroll::run);
     run(&mut function, "value numbering", &|function| {
         gvn::run(function);
         // Folded branches leave blocks that nothing leads to.

@@ -135,25 +135,8 @@ impl Shape {
 fn reorder(function: &mut Function, before: Vec<Option<core::ops::Range<u32>>>) {
     let mut order = Vec::with_capacity(function.blocks.len());
     for (old, new) in (0..).zip(before) {
-        order.extend(new.into_iter().flatten());
-        order.push(old);
+        order.extend(new.into_iter().flatten().map(BlockId));
+        order.push(BlockId(old));
     }
-    let mut numbers = vec![BlockId(0); order.len()];
-    for (new, &old) in (0..).zip(&order) {
-        numbers[old as usize] = BlockId(new);
-    }
-    let mut blocks: Vec<_> = core::mem::take(&mut function.blocks)
-        .into_iter()
-        .map(Some)
-        .collect();
-    function.blocks = order
-        .into_iter()
-        .map(|old| {
-            let mut block = blocks[old as usize].take().expect("each comes once");
-            for edge in block.exit.edges_mut() {
-                edge.to = numbers[edge.to.0 as usize];
-            }
-            block
-        })
-        .collect();
+    function.reorder(&order);
 }

@@ -21,12 +21,23 @@ const NO_EXCEPTION: HeapType = HeapType::Abstract {
 };
 
 /// An open block.
-struct Frame {
+pub(super) struct Frame {
     /// What a branch to it takes.
     label: Vec<ValType>,
     results: Vec<ValType>,
     /// Height of the operand stack below its parameters.
     height: usize,
+}
+
+impl Frame {
+    /// Without parameters and results.
+    pub(super) fn plain(height: usize) -> Frame {
+        Frame {
+            label: Vec::new(),
+            results: Vec::new(),
+            height,
+        }
+    }
 }
 
 /// A function body in the making.
@@ -36,7 +47,7 @@ pub(super) struct Body<'a> {
     pub(super) stack: Vec<ValType>,
     function: Function,
     locals: Vec<ValType>,
-    frames: Vec<Frame>,
+    pub(super) frames: Vec<Frame>,
     /// Four `i32` and four `i64` that loops over memory count with.
     pub(super) counters: u32,
     /// Scratch locals of `f32`, `f64` and `v128`, in this order.
@@ -113,7 +124,7 @@ impl<'a> Body<'a> {
     }
 
     /// Ends the run when the fuel is used up.
-    fn count_fuel(&mut self) {
+    pub(super) fn count_fuel(&mut self) {
         let fuel = self.shape.fuel;
         self.emit(I::GlobalGet(fuel));
         self.emit(I::I32Const(1));
@@ -315,9 +326,9 @@ impl<'a> Body<'a> {
     }
 
     fn step(&mut self) {
-        let choice = match self.rng.u8(..41) {
+        let choice = match self.rng.u8(..43) {
             // Blocks, which may be loops, calls and helpers.
-            23..=31 | 38 | 40 if self.is_small => 32,
+            23..=31 | 38 | 40.. if self.is_small => 32,
             choice => choice,
         };
         match choice {
@@ -347,6 +358,7 @@ impl<'a> Body<'a> {
             37 if self.shape.vectors => self.load_lane(),
             38 => self.bulk(),
             40 => self.bulk_loop(),
+            41..=42 => self.counted_loop(),
             _ => self.reference(),
         }
     }
@@ -467,6 +479,15 @@ impl<'a> Body<'a> {
             return;
         }
         self.steps();
+    }
+
+    /// A few steps without blocks and calls.
+    pub(super) fn plain_steps(&mut self) {
+        let was_small = core::mem::replace(&mut self.is_small, true);
+        for _ in 0..self.rng.usize(1..=5) {
+            self.step();
+        }
+        self.is_small = was_small;
     }
 
     /// Both arms of an `if`.
@@ -667,7 +688,7 @@ impl<'a> Body<'a> {
         self.stack.pop();
     }
 
-    fn branch_table(&mut self, depth: usize) {
+    pub(super) fn branch_table(&mut self, depth: usize) {
         let label = self.label(depth);
         let fitting: Vec<u32> = (0..self.frames.len())
             .filter(|&other| self.label(other) == label)

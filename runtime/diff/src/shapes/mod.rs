@@ -2,12 +2,14 @@
 //!
 //! Many values live across merges, loops and calls; branches that wait for comparisons; blocks with
 //! parameters; long argument lists with vectors among them; accesses at the ends of memories;
-//! divisions and shifts by edge constants; loops that copy and fill memory. Every function and loop counts fuel in the exported
-//! global [`FUEL`], so that everything ends.
+//! divisions and shifts by edge constants; loops that copy and fill memory, and loops that count.
+//! Every function, and every loop that has no counter of its own, counts fuel in the exported global
+//! [`FUEL`], so that everything ends.
 
 mod access;
 mod body;
 mod bulk_loop;
+mod counted_loop;
 mod ops;
 
 use body::Body;

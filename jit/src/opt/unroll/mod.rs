@@ -1,0 +1,236 @@
+//! Small innermost loops that count: two or four turns between two jumps back.
+//!
+//! All questions whether to go on stay, so that nothing has to be known of the number of turns. What
+//! copies save is what turns hand over to each other: moves at the end of a turn, additions to
+//! counters, loads of what the turn before has stored. Value numbering, which comes next, finds it.
+//!
+//! Loops whose end is decided by what they find (probes of a hash table, walks of a list) often take
+//! a turn or two, and get slower with more branches: they stay as they are, as do loops with calls,
+//! those that [`super::idiom`] may turn into vectors, and functions with landing pads.
+//!
+//! Absent on purpose: peeling. A first turn before the loop makes it possible to move out what may
+//! trap, but producers have done that where they could: on two workloads it gained a third of what
+//! unrolling gains there, and nothing on others.
+
+mod close;
+mod copy;
+
+use super::dce;
+use super::fold::truth;
+use super::ir::{Alias, BlockId, Exit, Function, Op, Value};
+use super::loops::Loops;
+use super::ways::Ways;
+use crate::masm::AluOp;
+
+/// How many blocks a loop may have.
+const BLOCKS_MAX: usize = 12;
+
+/// How many nodes and ends of blocks.
+const NODES_MAX: usize = 64;
+
+/// With more than these it gets two turns instead of four.
+const FOUR_MAX: usize = 32;
+
+/// How many blocks outside a loop may lead to.
+const TARGETS_MAX: usize = 8;
+
+/// How many nodes a function may grow by.
+const ADDED_MAX: usize = 4096;
+
+pub(super) fn run(function: &mut Function) {
+    if function.catches {
+        return;
+    }
+    let loops = Loops::of(function);
+    if loops.ranges().is_empty() {
+        return;
+    }
+    if find(function, &loops, &Ways::of(function)).is_empty() {
+        return;
+    }
+    // Construction leaves parameters that hide what a loop does.
+    dce::run(function);
+    let ways = Ways::of(function);
+    let mut found = find(function, &loops, &ways);
+    found.retain(|one| !one.only_copies(function));
+    let found = close::close(function, &ways, found);
+    // Blocks of a range from which the loop's header is not reached come behind all turns.
+    let count = function.blocks.len() as u32;
+    let mut order = Vec::new();
+    let mut next = 0;
+    for one in &found {
+        order.extend((next..one.header.0).map(BlockId));
+        order.extend(copy::unroll(function, one));
+        let range = (one.header.0..=one.last.0).map(BlockId);
+        order.extend(range.filter(|&block| !one.contains(block)));
+        next = one.last.0 + 1;
+    }
+    order.extend((next..count).map(BlockId));
+    function.reorder(&order);
+}
+
+/// Loops that may be unrolled.
+fn find(function: &Function, loops: &Loops, ways: &Ways) -> Vec<Loop> {
+    let mut is_innermost = vec![true; loops.ranges().len()];
+    for which in 0..loops.ranges().len() as u32 {
+        if let Some(parent) = loops.parent(which) {
+            is_innermost[parent as usize] = false;
+        }
+    }
+    let mut added = 0;
+    let ranges = loops.ranges().iter().zip(is_innermost);
+    let innermost = ranges.filter(|(_, is_innermost)| *is_innermost);
+    innermost
+        .filter_map(|(&(header, last), _)| Loop::of(function, ways, header, last))
+        .take_while(|one| {
+            added += one.nodes * (one.turns() - 1);
+            added <= ADDED_MAX
+        })
+        .collect()
+}
+
+/// An innermost loop that is to be unrolled.
+struct Loop {
+    header: BlockId,
+    /// The last block of its range.
+    last: BlockId,
+    /// Those from which the header is reached again, in their order.
+    blocks: Vec<BlockId>,
+    /// The ways back: a block, and which edge of its exit.
+    back: Vec<(BlockId, u32)>,
+    /// The blocks that it leads to.
+    targets: Vec<BlockId>,
+    /// How many nodes and ends of blocks it has.
+    nodes: usize,
+}
+
+impl Loop {
+    fn of(function: &Function, ways: &Ways, header: BlockId, last: BlockId) -> Option<Loop> {
+        let is_back = |way: &(BlockId, u32)| way.0 >= header;
+        let back: Vec<_> = ways.to(header).iter().copied().filter(is_back).collect();
+        let mut one = Loop {
+            header,
+            last,
+            blocks: vec![header],
+            targets: Vec::new(),
+            nodes: 0,
+            back,
+        };
+        let mut work: Vec<BlockId> = one.back.iter().map(|&(from, _)| from).collect();
+        while let Some(block) = work.pop() {
+            if one.contains(block) {
+                continue;
+            }
+            if block < header || one.blocks.len() == BLOCKS_MAX {
+                return None;
+            }
+            one.blocks.push(block);
+            work.extend(ways.to(block).iter().map(|&(from, _)| from));
+        }
+        one.blocks.sort_unstable();
+        for i in 0..one.blocks.len() {
+            let data = &function[one.blocks[i]];
+            one.nodes += data.nodes.len() + 1;
+            let is_call = |node: &Value| function[*node].op == Op::Call;
+            if one.nodes > NODES_MAX || data.nodes.iter().any(is_call) {
+                return None;
+            }
+            for edge in data.exit.edges() {
+                if !one.contains(edge.to) && !one.targets.contains(&edge.to) {
+                    one.targets.push(edge.to);
+                }
+            }
+        }
+        (one.targets.len() <= TARGETS_MAX && one.counts(function)).then_some(one)
+    }
+
+    fn contains(&self, block: BlockId) -> bool {
+        self.blocks.contains(&block)
+    }
+
+    /// How many turns there are to be.
+    fn turns(&self) -> usize {
+        if self.nodes <= FOUR_MAX { 4 } else { 2 }
+    }
+
+    fn nodes<'f>(&'f self, function: &'f Function) -> impl Iterator<Item = Value> + 'f {
+        let blocks = self.blocks.iter();
+        blocks.flat_map(|&block| function[block].nodes.iter().copied())
+    }
+
+    /// Whether a value is made in the loop.
+    fn makes(&self, function: &Function, value: Value) -> bool {
+        let is_param = |&block: &BlockId| function[block].params.contains(&value);
+        self.blocks.iter().any(is_param) || self.nodes(function).any(|node| node == value)
+    }
+
+    /// What a way back gives to the header's parameters.
+    fn next<'f>(&self, function: &'f Function, way: (BlockId, u32)) -> &'f [Value] {
+        &function[way.0].exit.edges()[way.1 as usize].args
+    }
+
+    /// Whether one of the questions whether to go on asks for something to which all turns add the
+    /// same.
+    fn counts(&self, function: &Function) -> bool {
+        let params = &function[self.header].params;
+        let is_sum = |value: Value, param: Value| {
+            let sum = &function[value];
+            matches!(sum.op, Op::Alu(AluOp::Add | AluOp::Sub, _))
+                && sum.args[0] == param
+                && !self.makes(function, sum.args[1])
+        };
+        let is_counter = |value: Value| {
+            let is_of = |&param: &Value| value == param || is_sum(value, param);
+            params.iter().position(is_of).is_some_and(|at| {
+                let adds = |&way| is_sum(self.next(function, way)[at], params[at]);
+                self.back.iter().all(adds)
+            })
+        };
+        self.blocks.iter().any(|&block| {
+            let Exit::Branch(mut cond, ref edges) = function[block].exit else {
+                return false;
+            };
+            while let Some((of, _)) = truth(function, cond) {
+                cond = of;
+            }
+            let [a, b, _] = function[cond].args;
+            let counts = match function[cond].op {
+                Op::Compare(..) => {
+                    is_counter(a) && !self.makes(function, b)
+                        || is_counter(b) && !self.makes(function, a)
+                }
+                _ => is_counter(cond),
+            };
+            counts && edges.iter().any(|edge| !self.contains(edge.to))
+        })
+    }
+
+    /// Whether it may be one that only copies or fills memory.
+    fn only_copies(&self, function: &Function) -> bool {
+        if self.blocks.len() > 2 {
+            return false;
+        }
+        let params = &function[self.header].params;
+        let is_step = |(&param, &next): (&Value, &Value)| {
+            let sum = &function[next];
+            matches!(sum.op, Op::Alu(AluOp::Add | AluOp::Sub, _))
+                && sum.args[0] == param
+                && function.constant(sum.args[1]).is_some()
+        };
+        let steps = |&way| params.iter().zip(self.next(function, way)).all(is_step);
+        let is_store = |node: &Value| {
+            let op = function[*node].op;
+            matches!(
+                op,
+                Op::Store(_, Alias::Heap) | Op::FloatStore(_, Alias::Heap)
+            )
+        };
+        let is_plain = |node: Value| {
+            let stored = function[node].args[2];
+            let is_loaded = matches!(function[stored].op, Op::Load(..) | Op::FloatLoad(..));
+            is_loaded || !self.makes(function, stored)
+        };
+        let mut stores = self.nodes(function).filter(is_store).peekable();
+        stores.peek().is_some() && stores.all(is_plain) && self.back.iter().all(steps)
+    }
+}
