@@ -10,6 +10,7 @@ mod inline;
 mod limits;
 mod memory_state;
 mod regressions;
+mod unroll;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
 
