@@ -1,7 +1,7 @@
 //! Copies turns of a loop. What a copy executes comes from the operators that the loop came from, so
 //! that traps and backtraces are those of the loop.
 
-use super::super::ir::{Block, BlockId, Function, Origin, Value};
+use super::super::ir::{Block, BlockId, Function, Origin, Value, Values};
 use super::Loop;
 use foldhash::{HashMap, HashMapExt};
 
@@ -41,7 +41,7 @@ fn copy(
     function: &mut Function,
     one: &Loop,
     template: &[Block],
-    given: Option<Vec<Value>>,
+    given: Option<Values>,
 ) -> Vec<BlockId> {
     let copies: Vec<BlockId> = template
         .iter()

@@ -31,6 +31,11 @@ const NODES_MAX: usize = 64;
 /// With more than these it gets two turns instead of four.
 const FOUR_MAX: usize = 32;
 
+/// How many blocks may lie between its first and its last one, itself included, and how many nodes:
+/// what only leaves the loop lies there, too.
+const RANGE_MAX: usize = 32;
+const RANGE_NODES_MAX: usize = 2 * NODES_MAX;
+
 /// How many blocks outside a loop may lead to.
 const TARGETS_MAX: usize = 8;
 
@@ -42,16 +47,14 @@ pub(super) fn run(function: &mut Function) {
         return;
     }
     let loops = Loops::of(function);
-    if loops.ranges().is_empty() {
-        return;
-    }
-    if find(function, &loops, &Ways::of(function)).is_empty() {
+    let ranges = small(function, &loops);
+    if ranges.is_empty() || choose(function, &Ways::of(function), &ranges).is_empty() {
         return;
     }
     // Construction leaves parameters that hide what a loop does.
     dce::run(function);
     let ways = Ways::of(function);
-    let mut found = find(function, &loops, &ways);
+    let mut found = choose(function, &ways, &ranges);
     found.retain(|one| !one.only_copies(function));
     let found = close::close(function, &ways, found);
     // Blocks of a range from which the loop's header is not reached come behind all turns.
@@ -69,19 +72,34 @@ pub(super) fn run(function: &mut Function) {
     function.reorder(&order);
 }
 
-/// Loops that may be unrolled.
-fn find(function: &Function, loops: &Loops, ways: &Ways) -> Vec<Loop> {
+/// First and last block of innermost loops that are not too large at first sight.
+fn small(function: &Function, loops: &Loops) -> Vec<(BlockId, BlockId)> {
     let mut is_innermost = vec![true; loops.ranges().len()];
     for which in 0..loops.ranges().len() as u32 {
         if let Some(parent) = loops.parent(which) {
             is_innermost[parent as usize] = false;
         }
     }
-    let mut added = 0;
+    let is_small = |&(header, last): &(BlockId, BlockId)| {
+        let range = header.0 as usize..last.0 as usize + 1;
+        let nodes = || function.blocks[range.clone()].iter().map(|b| b.nodes.len());
+        range.len() <= RANGE_MAX && nodes().sum::<usize>() <= RANGE_NODES_MAX
+    };
     let ranges = loops.ranges().iter().zip(is_innermost);
     let innermost = ranges.filter(|(_, is_innermost)| *is_innermost);
     innermost
-        .filter_map(|(&(header, last), _)| Loop::of(function, ways, header, last))
+        .map(|(&range, _)| range)
+        .filter(is_small)
+        .collect()
+}
+
+/// Those of the loops that are to be unrolled.
+fn choose(function: &Function, ways: &Ways, ranges: &[(BlockId, BlockId)]) -> Vec<Loop> {
+    let mut added = 0;
+    let loops = ranges
+        .iter()
+        .filter_map(|&(header, last)| Loop::of(function, ways, header, last));
+    loops
         .take_while(|one| {
             added += one.nodes * (one.turns() - 1);
             added <= ADDED_MAX
