@@ -133,9 +133,12 @@ fn widen(body: &str) -> String {
     wide + rest
 }
 
+/// A trap, and the offsets of its frames.
+type Trap = (Option<TrapCode>, Vec<Option<usize>>);
+
 #[derive(PartialEq, Debug)]
 struct Outcome {
-    results: Result<Vec<i32>, (Option<TrapCode>, Vec<Option<usize>>)>,
+    results: Result<Vec<i32>, Trap>,
     memory: u64,
 }
 
