@@ -521,6 +521,9 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// Whether [`Masm::funnel_shift`] is faster than two shifts.
     fn has_funnel_shift(features: Self::Features) -> bool;
 
+    /// Whether [`Masm::sum`] is one instruction.
+    const HAS_SUMS: bool;
+
     /// Makes room for this many bytes of code, so that the buffer need not grow; a guess.
     fn reserve(&mut self, bytes: usize);
 
@@ -599,6 +602,8 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr);
     /// `dst = a << count | b >> (bits - count)`, by one to all but one of the width's bits.
     fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32);
+    /// `dst = a + b + c`; `b` is a register, maybe shifted.
+    fn sum(&mut self, width: Width, dst: Gpr, a: Gpr, b: Operand, c: i32);
     /// `dst =` the upper 64 bits of `a * b`.
     fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr);
     /// `dst = a op b`, branching to `by_zero`, or to `overflow` for `MIN / -1`.

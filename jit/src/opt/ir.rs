@@ -164,6 +164,8 @@ pub(crate) enum Op {
     /// Operand 0 shifted left by `imm`, with the upper bits of operand 1 below: by one to all but one
     /// of the bits.
     Funnel(Width),
+    /// Operand 0 + operand 1 + `imm`, which is sign-extended from 32 bits.
+    Sum(Width),
     /// The upper half of a product of two `i64`.
     MulHigh(MulHigh),
     IntUnary(IntUnary, Width),
@@ -249,6 +251,7 @@ impl Op {
             | Op::Alu(..)
             | Op::AndNot(_)
             | Op::Funnel(_)
+            | Op::Sum(_)
             | Op::MulHigh(_)
             | Op::IntUnary(..)
             | Op::ExtendU

@@ -31,6 +31,7 @@ mod moves;
 mod params;
 mod prune;
 mod select;
+mod sums;
 mod unlikely;
 mod unroll;
 mod verify;
@@ -119,6 +120,9 @@ fn optimise<M: Masm>(
     });
     run(&mut function, "fusing", &|function| {
         fuse::run(function, M::has_funnel_shift(features));
+        if M::HAS_SUMS {
+            sums::run(function);
+        }
     });
     run(&mut function, "legalising", &|function| {
         legalise::run(function, target)

@@ -57,11 +57,20 @@ pub(super) fn run<M: Masm>(function: &mut Function, features: M::Features) -> Ve
 /// How often a comparison is done at most.
 const COMPARISONS_MAX: usize = 4;
 
+/// The arithmetic that an operation does with its two operands.
+fn arithmetic(op: Op) -> Option<(AluOp, Width)> {
+    match op {
+        Op::Alu(op, width) => Some((op, width)),
+        Op::Sum(width) => Some((AluOp::Add, width)),
+        _ => None,
+    }
+}
+
 /// Whether an operand of a node is a shift that the node could do itself.
 fn is_shift_for<M: Masm>(function: &Function, node: Value, arg: Value) -> bool {
     let (data, shift) = (&function[node], &function[arg]);
-    match (data.op, shift.op) {
-        (Op::Alu(op, width), Op::Alu(AluOp::Shl, shift_width)) => {
+    match (arithmetic(data.op), shift.op) {
+        (Some((op, width)), Op::Alu(AluOp::Shl, shift_width)) => {
             let count = function.constant(shift.args[1]);
             width == shift_width && count.is_some_and(|count| M::folds_shift(op, count))
         }
@@ -188,7 +197,9 @@ impl Selection<'_> {
             for &node in &function[block].nodes {
                 let data = &function[node];
                 let [a, b, _] = data.args;
-                let Op::Alu(op, _) = data.op else { continue };
+                let Some((op, _)) = arithmetic(data.op) else {
+                    continue;
+                };
                 if a == b || function.constant(b).is_some() {
                     continue;
                 }

@@ -205,7 +205,12 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         Op::Const | Op::VectorConst | Op::Param | Op::Context | Op::MemoryBase => {
             Err(format!("{value}: {:?} is in the list of nodes", node.op))
         }
-        Op::Alu(_, w) | Op::AndNot(w) | Op::Div(_, w) => fits(&[Ty::int(w); 2], Ty::int(w)),
+        Op::Sum(_) if i32::try_from(node.imm as i64).is_err() => {
+            Err(format!("{value}: the constant has more than 32 bits"))
+        }
+        Op::Alu(_, w) | Op::AndNot(w) | Op::Div(_, w) | Op::Sum(w) => {
+            fits(&[Ty::int(w); 2], Ty::int(w))
+        }
         Op::Funnel(w) if (1..u64::from(w.bits())).contains(&node.imm) => {
             fits(&[Ty::int(w); 2], Ty::int(w))
         }

@@ -281,6 +281,34 @@ fn and_not() {
 }
 
 #[test]
+fn sums() {
+    for host in hosts() {
+        for width in [Width::W32, Width::W64] {
+            for [dst, a, b] in triples() {
+                for (count, c) in [(0, 1), (0, i32::MIN), (1, -1), (3, i32::MAX)] {
+                    let second = match count {
+                        0 => Operand::Reg(b),
+                        count => Operand::Shl(b, count),
+                    };
+                    let code = Code::snippet(host, |m, _| m.sum(width, dst, a, second, c));
+                    for_values(width, a, b, |state, x, y| {
+                        let after = code.check(state, Changes::General(dst), Kept::Allocatable);
+                        let constant = i64::from(c).cast_unsigned();
+                        let sum = x.wrapping_add(y << count).wrapping_add(constant);
+                        let expected = match width {
+                            Width::W32 => sum & 0xffff_ffff,
+                            Width::W64 => sum,
+                        };
+                        let what = (width, dst, a, b, count, c);
+                        assert_eq!(after.get(dst), expected, "{what:?}: {x:#x} {y:#x} {code:?}");
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn funnel_shifts() {
     for host in hosts() {
         for (width, counts) in [

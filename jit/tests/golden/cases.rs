@@ -313,6 +313,14 @@ fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
                 format!("funnel_shift {width:?} {dst:?} {a:?} {b:?} 5"),
                 |m, _| m.funnel_shift(width, dst, a, b, 5),
             );
+            for b in [Operand::Reg(b), Operand::Shl(b, 2)] {
+                for c in [1, -0x1234] {
+                    cases.add(
+                        format!("sum {width:?} {dst:?} {a:?} {b:?} {c:#x}"),
+                        |m, _| m.sum(width, dst, a, b, c),
+                    );
+                }
+            }
         }
     }
     for op in [DivOp::DivS, DivOp::DivU, DivOp::RemS, DivOp::RemU] {

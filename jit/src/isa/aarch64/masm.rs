@@ -266,6 +266,7 @@ impl Masm for A64Masm {
     }
 
     const TWO_ADDRESS: bool = false;
+    const HAS_SUMS: bool = false;
     const FOLDS_LOADS: bool = false;
 
     fn stores_constant(_op: StoreOp, value: i32) -> bool {
@@ -550,6 +551,11 @@ impl Masm for A64Masm {
                 self.three_shifted(op, width, [dst, a, b], count.into());
             }
         }
+    }
+
+    fn sum(&mut self, width: Width, dst: Gpr, a: Gpr, b: Operand, c: i32) {
+        self.alu(AluOp::Add, width, dst, a, b);
+        self.alu(AluOp::Add, width, dst, dst, Operand::Imm(c));
     }
 
     fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {

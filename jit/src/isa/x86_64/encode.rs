@@ -74,6 +74,27 @@ impl Op {
         Op { prefix, ..self }
     }
 
+    /// Whether an instruction with a vector register has that and one operand: with a VEX prefix,
+    /// others name a register that they read besides.
+    const fn reads_one(self) -> bool {
+        let is_packed = matches!(self.prefix, 0 | 0x66);
+        match self.map {
+            Map::Primary => false,
+            // Moves, conversions, comparisons of flags, shuffles of dwords and words; square roots of
+            // all lanes.
+            Map::Secondary => match self.code {
+                0x10 | 0x11 | 0x12 | 0x28 | 0x2c | 0x2e | 0x50 | 0x5b | 0x6e | 0x6f | 0x70
+                | 0x7e | 0xd7 | 0xe6 => true,
+                0x51 | 0x5a => is_packed,
+                _ => false,
+            },
+            // Tests, absolute values, extensions.
+            Map::Three8 => matches!(self.code, 0x17 | 0x1c..=0x1e | 0x20..=0x25 | 0x30..=0x35),
+            // Roundings of all lanes, extractions.
+            Map::ThreeA => matches!(self.code, 0x08 | 0x09 | 0x14..=0x16),
+        }
+    }
+
     // Instructions that have a VEX prefix only.
 
     /// `reg = !third & rm`.
@@ -97,8 +118,13 @@ pub(super) enum Rm {
     Byte(u8),
     /// Memory.
     Mem(Mem),
-    /// `base + (index << log2)`.
-    Scaled { base: Gpr, index: Gpr, log2: u8 },
+    /// `base + (index << log2) + displacement`.
+    Scaled {
+        base: Gpr,
+        index: Gpr,
+        log2: u8,
+        displacement: i32,
+    },
     /// A constant behind the code.
     Constant(DynamicLabel),
 }
@@ -350,6 +376,20 @@ impl X64Masm {
         self.emit_field(op, field, rm.into());
     }
 
+    /// An instruction with a vector register as first operand, which it reads if it has no other.
+    ///
+    /// Where there is AVX, with a VEX prefix: the older forms leave the upper halves of registers
+    /// alone, so that even loads may have to wait for what wrote a register last, and processors do
+    /// badly at both forms in one loop.
+    pub(super) fn vec_emit(&mut self, op: Op, width: Width, dst: u8, rm: impl Into<Rm>) {
+        if self.features.avx {
+            let third = if op.reads_one() { 0 } else { dst };
+            self.vex(op, width, dst, third, rm);
+        } else {
+            self.emit(op, width, dst, rm);
+        }
+    }
+
     /// As `emit`, the register field being the low byte of a register.
     pub(super) fn emit_byte(&mut self, op: Op, reg: u8, rm: Rm) {
         let field = Field {
@@ -373,10 +413,15 @@ impl X64Masm {
                 Some(index) => self.emit_indexed(op, field, base, index, displacement),
                 None => self.emit_based(op, field, base, displacement),
             },
-            Rm::Scaled { base, index, log2 } => {
+            Rm::Scaled {
+                base,
+                index,
+                log2,
+                displacement,
+            } => {
                 let mut bytes = Bytes::default();
                 bytes.opcode(op, field, base.0 >> 3 | (index.0 >> 3) << 1, false);
-                bytes.push_address(field.reg, base, Some((index, log2)), 0);
+                bytes.push_address(field.reg, base, Some((index, log2)), displacement);
                 self.append(&bytes);
             }
             Rm::Constant(label) => {

@@ -85,12 +85,12 @@ const fn comparison(cond: FloatCond) -> Comparison {
 
 impl X64Masm {
     fn scalar_op(&mut self, code: u8, width: FloatWidth, dst: Fpr, src: Fpr) {
-        self.emit(Op::two(code).with(scalar(width)), Width::W32, dst.0, src);
+        self.vec_emit(Op::two(code).with(scalar(width)), Width::W32, dst.0, src);
     }
 
     /// A bitwise operation on the whole register; the form for singles is the shortest.
     fn bitwise(&mut self, code: u8, dst: Fpr, src: Fpr) {
-        self.emit(Op::two(code), Width::W32, dst.0, Rm::Reg(src.0));
+        self.vec_emit(Op::two(code), Width::W32, dst.0, src);
     }
 
     fn copy(&mut self, dst: Fpr, src: Fpr) {
@@ -105,13 +105,13 @@ impl X64Masm {
             if dst != src {
                 self.bitwise(XOR, dst, dst);
             }
-            self.emit(op, Width::W32, dst.0, src);
+            self.vec_emit(op, Width::W32, dst.0, src);
         }
     }
 
     /// Sets the flags of an unordered comparison.
     fn unordered_compare(&mut self, width: FloatWidth, a: Fpr, b: Fpr) {
-        self.emit(
+        self.vec_emit(
             Op::two(0x2e).with(packed(width)),
             Width::W32,
             a.0,
@@ -284,15 +284,15 @@ impl X64Masm {
         self.bitwise(XOR, dst, dst);
         let convert = Op::two(0x2a).with(scalar(width));
         match from {
-            FromInt::I32S => self.emit(convert, Width::W32, dst.0, src),
+            FromInt::I32S => self.vec_emit(convert, Width::W32, dst.0, src),
             // The upper half is clear: the value is the same as a signed 64-bit integer.
-            FromInt::I32U | FromInt::I64S => self.emit(convert, Width::W64, dst.0, src),
+            FromInt::I32U | FromInt::I64S => self.vec_emit(convert, Width::W64, dst.0, src),
             FromInt::I64U => {
                 let large = self.asm.new_dynamic_label();
                 let done = self.asm.new_dynamic_label();
                 self.test(Width::W64, src);
                 self.jump_short(Cc::Sign, large);
-                self.emit(convert, Width::W64, dst.0, src);
+                self.vec_emit(convert, Width::W64, dst.0, src);
                 self.jump_always_short(done);
                 self.bind_here(large);
                 // Half of it, odd if a bit got lost, rounds as the whole would; doubling is exact.
@@ -302,7 +302,7 @@ impl X64Masm {
                 self.shift_imm(Shift::Shr, Width::W64, half, 1);
                 self.group_imm(Group::And, Width::W32, lost, 1);
                 self.group(Group::Or, Width::W64, half, lost);
-                self.emit(convert, Width::W64, dst.0, half);
+                self.vec_emit(convert, Width::W64, dst.0, half);
                 self.scalar_op(ADD, width, dst, dst);
                 self.bind_here(done);
             }
@@ -336,21 +336,21 @@ impl X64Masm {
                     ToInt::I32S | ToInt::I32U => Width::W32,
                     ToInt::I64S | ToInt::I64U => Width::W64,
                 };
-                self.emit(truncate, width, dst.0, Rm::Reg(src.0));
+                self.vec_emit(truncate, width, dst.0, Rm::Reg(src.0));
                 // Only the least integer overflows here.
                 self.group_imm(Group::Cmp, width, dst, 1);
                 self.jump_near_or_far(Some(Cc::Overflow), slow);
             }
             ToInt::I32U => {
                 // Whatever does not fit has a bit in the upper half of the 64-bit result.
-                self.emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
+                self.vec_emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
                 let [low, _] = self.private;
                 self.mov_always(Width::W32, low, dst);
                 self.group(Group::Cmp, Width::W64, low, dst);
                 self.jump_near_or_far(Some(Cc::NotEqual), slow);
             }
             ToInt::I64U => {
-                self.emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
+                self.vec_emit(truncate, Width::W64, dst.0, Rm::Reg(src.0));
                 self.test(Width::W64, dst);
                 self.jump_near_or_far(Some(Cc::Sign), slow);
             }

@@ -223,6 +223,7 @@ impl X64Masm {
                     base: a,
                     index: a,
                     log2,
+                    displacement: 0,
                 };
                 self.emit(Op::one(0x8d), width, dst.0, sum);
             }

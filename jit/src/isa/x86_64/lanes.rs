@@ -174,7 +174,7 @@ impl LaneMasm for X64Masm {
             Extract::I64 => (Lanes::I64x2, None),
         };
         let (op, width) = extraction(lanes);
-        self.emit(op, width, a.0, dst);
+        self.vec_emit(op, width, a.0, dst);
         self.asm.push(lane);
         if let Some(extension) = extension {
             self.count_or_extend(extension, Width::W32, dst, dst);
@@ -251,7 +251,7 @@ impl LaneMasm for X64Masm {
             VecLoad::Zero64 => return self.float_load(FloatPart::F64, dst, mem),
         };
         self.accesses_here();
-        self.emit(op, Width::W32, dst.0, Rm::Mem(mem));
+        self.vec_emit(op, Width::W32, dst.0, Rm::Mem(mem));
         if let Some(lanes) = lane {
             self.asm.push(0);
             self.spread(lanes, dst);
@@ -262,7 +262,7 @@ impl LaneMasm for X64Masm {
         self.vec_copy(dst, a);
         let (op, width) = insertion(lanes);
         self.accesses_here();
-        self.emit(op, width, dst.0, Rm::Mem(mem));
+        self.vec_emit(op, width, dst.0, Rm::Mem(mem));
         self.asm.push(lane);
     }
 
@@ -273,7 +273,7 @@ impl LaneMasm for X64Masm {
             (lanes, lane) => {
                 let (op, width) = extraction(lanes);
                 self.accesses_here();
-                self.emit(op, width, src.0, Rm::Mem(mem));
+                self.vec_emit(op, width, src.0, Rm::Mem(mem));
                 self.asm.push(lane);
             }
         }

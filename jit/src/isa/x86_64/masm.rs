@@ -228,6 +228,7 @@ impl Masm for X64Masm {
     }
 
     const TWO_ADDRESS: bool = true;
+    const HAS_SUMS: bool = true;
     const FOLDS_LOADS: bool = true;
 
     fn stores_constant(op: StoreOp, _value: i32) -> bool {
@@ -408,26 +409,26 @@ impl Masm for X64Masm {
             // Scalar moves between registers would merge with what the destination held.
             FloatPart::F32 | FloatPart::F64 | FloatPart::V128 => {
                 if dst != src {
-                    self.emit(Op::two(0x28), Width::W32, dst.0, Rm::Reg(src.0));
+                    self.vec_emit(Op::two(0x28), Width::W32, dst.0, src);
                 }
             }
         }
     }
 
     fn float_from_bits(&mut self, width: FloatWidth, dst: Fpr, src: Gpr) {
-        self.emit(Op::two(0x6e).with(0x66), bits_width(width), dst.0, src);
+        self.vec_emit(Op::two(0x6e).with(0x66), bits_width(width), dst.0, src);
     }
 
     fn float_to_bits(&mut self, width: FloatWidth, dst: Gpr, src: Fpr) {
-        self.emit(Op::two(0x7e).with(0x66), bits_width(width), src.0, dst);
+        self.vec_emit(Op::two(0x7e).with(0x66), bits_width(width), src.0, dst);
     }
 
     fn vector_imm(&mut self, dst: Fpr, low: u64, high: u64) {
         let bits = u128::from(high) << 64 | u128::from(low);
         if bits == 0 {
-            self.emit(Op::two(0x57), Width::W32, dst.0, Rm::Reg(dst.0));
+            self.vec_emit(Op::two(0x57), Width::W32, dst.0, dst);
         } else if bits == u128::MAX {
-            self.emit(Op::two(0x76).with(0x66), Width::W32, dst.0, Rm::Reg(dst.0));
+            self.vec_emit(Op::two(0x76).with(0x66), Width::W32, dst.0, dst);
         } else {
             let is_vector = high != 0;
             let constant = Rm::Constant(self.constant(Constant { bits, is_vector }));
@@ -436,7 +437,7 @@ impl Masm for X64Masm {
             } else {
                 Op::two(0x10)
             };
-            self.emit(op, Width::W32, dst.0, constant);
+            self.vec_emit(op, Width::W32, dst.0, constant);
         }
     }
 
@@ -490,12 +491,12 @@ impl Masm for X64Masm {
 
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem) {
         self.last_access = self.offset();
-        self.emit(float_access(part, 0x10), Width::W32, dst.0, Rm::Mem(mem));
+        self.vec_emit(float_access(part, 0x10), Width::W32, dst.0, Rm::Mem(mem));
     }
 
     fn float_store(&mut self, part: FloatPart, src: Fpr, mem: Mem) {
         self.last_access = self.offset();
-        self.emit(float_access(part, 0x11), Width::W32, src.0, Rm::Mem(mem));
+        self.vec_emit(float_access(part, 0x11), Width::W32, src.0, Rm::Mem(mem));
     }
 
     fn last_access(&self) -> u32 {
@@ -518,16 +519,29 @@ impl Masm for X64Masm {
             Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
             Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
             Operand::Mem(b) => self.alu_memory(op, width, dst, a, b),
-            Operand::Shl(index, log2) => {
+            Operand::Shl(_, log2) => {
                 assert!(Self::folds_shift(op, log2.into()), "only `lea` shifts");
-                let sum = Rm::Scaled {
-                    base: a,
-                    index,
-                    log2,
-                };
-                self.emit(Op::one(0x8d), width, dst.0, sum);
+                self.sum(width, dst, a, b, 0);
             }
         }
+    }
+
+    fn sum(&mut self, width: Width, dst: Gpr, a: Gpr, b: Operand, c: i32) {
+        let sum = match b {
+            Operand::Reg(index) => Rm::Mem(Mem {
+                base: a,
+                index: Some(index),
+                displacement: c,
+            }),
+            Operand::Shl(index, log2) => Rm::Scaled {
+                base: a,
+                index,
+                log2,
+                displacement: c,
+            },
+            Operand::Imm(_) | Operand::Mem(_) => unreachable!("the operand is a register"),
+        };
+        self.emit(Op::one(0x8d), width, dst.0, sum);
     }
 
     fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
@@ -672,6 +686,7 @@ impl Masm for X64Masm {
         let lea = Op::one(0x8d);
         self.emit(lea, Width::W64, entry.0, Rm::Constant(table));
         let place = Rm::Scaled {
+            displacement: 0,
             base: entry,
             index,
             log2: 3,

@@ -179,12 +179,16 @@ pub(super) const fn instruction(op: VecBinary) -> Option<Op> {
 impl X64Masm {
     /// `dst = dst op src`.
     pub(super) fn vec(&mut self, op: Op, dst: Fpr, src: Fpr) {
-        self.emit(op, Width::W32, dst.0, src);
+        self.vec_emit(op, Width::W32, dst.0, src);
     }
 
     /// `dst = a op b`. Without AVX, `b` is not the destination unless `a` is.
     pub(super) fn vec_three(&mut self, op: Op, width: Width, dst: Fpr, a: Fpr, b: impl Into<Rm>) {
-        if dst != a && self.features.avx {
+        let b = b.into();
+        // With three operands, Intel's processors split the load of an indexed one off. Where the
+        // destination is read anyway, the older form does not wait for more.
+        let is_split = matches!(b, Rm::Mem(Mem { index: Some(_), .. }));
+        if self.features.avx && !(dst == a && is_split) {
             self.vex(op, width, dst.0, a.0, b);
         } else {
             self.vec_copy(dst, a);
@@ -202,7 +206,7 @@ impl X64Masm {
     pub(super) fn vec_load_constant(&mut self, dst: Fpr, bits: u128) {
         const MOVDQA: Op = sse2(0x6f);
         let constant = Rm::Constant(self.vector_constant(bits));
-        self.emit(MOVDQA, Width::W32, dst.0, constant);
+        self.vec_emit(MOVDQA, Width::W32, dst.0, constant);
     }
 
     /// As `vec`, with an immediate.
@@ -222,7 +226,7 @@ impl X64Masm {
     ) {
         let op = sse2(0x71 + log_words);
         // The register field is part of the opcode.
-        if dst != a && self.features.avx {
+        if self.features.avx {
             self.vex(op, Width::W32, shift as u8, dst.0, a);
         } else {
             self.vec_copy(dst, a);
@@ -897,16 +901,16 @@ impl VectorMasm for X64Masm {
             T::I16x8AllTrue => self.all_true(1, dst, a),
             T::I32x4AllTrue => self.all_true(2, dst, a),
             T::I64x2AllTrue => self.all_true(3, dst, a),
-            T::I8x16Bitmask => self.emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I8x16Bitmask => self.vec_emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(a.0)),
             T::I16x8Bitmask => {
                 // The low half of the bytes is that of the other operand.
                 self.vec_zero(P);
                 self.vec(PACKSSWB, P, a);
-                self.emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(P.0));
+                self.vec_emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(P.0));
                 self.shift_imm(super::encode::Shift::Shr, Width::W32, dst, 8);
             }
-            T::I32x4Bitmask => self.emit(float(0x50, F32), Width::W32, dst.0, Rm::Reg(a.0)),
-            T::I64x2Bitmask => self.emit(float(0x50, F64), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I32x4Bitmask => self.vec_emit(float(0x50, F32), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I64x2Bitmask => self.vec_emit(float(0x50, F64), Width::W32, dst.0, Rm::Reg(a.0)),
         }
     }
 }

@@ -35,6 +35,10 @@ impl<M: Masm> Emitter<'_, M> {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
                 self.masm.funnel_shift(width, dst, a, b, node.imm as u32);
             }
+            Op::Sum(width) => {
+                let (dst, a, b) = (self.gpr(value), self.gpr(a), self.operand(b));
+                self.masm.sum(width, dst, a, b, node.imm as i32);
+            }
             Op::MulHigh(op) => {
                 let (dst, a, b) = (self.gpr(value), self.gpr(a), self.gpr(b));
                 self.masm.multiply_high(op, dst, a, b);
