@@ -251,6 +251,7 @@ pub enum IntUnary {
     Clz,
     Ctz,
     Popcnt,
+    SwapBytes,
     Extend8S,
     Extend16S,
     Extend32S,

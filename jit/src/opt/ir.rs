@@ -171,6 +171,8 @@ pub(crate) enum Op {
     IntUnary(IntUnary, Width),
     /// The same bits as an `i64`.
     ExtendU,
+    /// The same bits as an `i32`: the upper half is clear.
+    Narrow,
     Compare(Cond, Width),
     /// Operand 0 (an `i32`) is not zero: operand 1, else operand 2.
     Select,
@@ -255,6 +257,7 @@ impl Op {
             | Op::MulHigh(_)
             | Op::IntUnary(..)
             | Op::ExtendU
+            | Op::Narrow
             | Op::Compare(..)
             | Op::Select
             | Op::Float(..)

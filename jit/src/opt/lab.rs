@@ -109,6 +109,8 @@ fn reused<'n>(function: &Function, machine: Machine<'_>, node: &'n Node) -> &'n 
         return &[];
     }
     match node.op {
+        // Copies go anywhere.
+        Op::ExtendU | Op::Narrow => &[],
         // Additions have a form with three operands.
         Op::Alu(crate::masm::AluOp::Add, _) => &[],
         // So have shifts by a register, unless these go to a register of their own.

@@ -32,6 +32,7 @@ mod params;
 mod prune;
 mod select;
 mod sums;
+mod swaps;
 mod unlikely;
 mod unroll;
 mod verify;
@@ -110,6 +111,7 @@ fn optimise<M: Masm>(
         // Folded branches leave blocks that nothing leads to.
         prune::run(function);
     });
+    run(&mut function, "byte swaps", &swaps::run);
     run(&mut function, "removing what is unused", &dce::run);
     let target = Target::of::<M>();
     run(&mut function, "hoisting", &|function| {

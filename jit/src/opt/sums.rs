@@ -59,14 +59,14 @@ impl Pass {
     fn middle(&self, function: &Function, block: BlockId, node: Value) -> Option<Value> {
         let (width, [a, b]) = addition(function, node)?;
         if constant(function, b, width).is_some() {
-            let (inner, [x, y]) = addition(function, a)?;
+            let (inner, [_, y]) = addition(function, a)?;
             // Elsewhere both operands would be kept for longer, instead of their sum.
             let is_near = self.loops.around(self.defined[a.0 as usize]) == self.loops.around(block);
             let is_free = function.constant(y).is_none() && inner == width && is_near;
-            // An operand that is in memory is added best on its own.
-            let is_in_register = !self.is_load(function, x) && !self.is_load(function, y);
-            return (is_free && is_in_register).then_some(a);
+            return is_free.then_some(a);
         }
+        // What is read from memory is added there, unless something waits for it: the sum is done
+        // before.
         if function.constant(b).is_some() || self.is_load(function, a) || self.is_load(function, b)
         {
             return None;

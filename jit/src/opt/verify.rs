@@ -226,6 +226,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         }
         Op::IntUnary(_, w) => fits(&[Ty::int(w)], Ty::int(w)),
         Op::ExtendU => fits(&[Ty::I32], Ty::I64),
+        Op::Narrow => fits(&[Ty::I64], Ty::I32),
         Op::Compare(_, w) => fits(&[Ty::int(w), Ty::int(w)], Ty::I32),
         Op::Select => fits(&[Ty::I32, node.ty, node.ty], node.ty),
         Op::Float(_, w) => fits(&[Ty::float(w), Ty::float(w)], Ty::float(w)),

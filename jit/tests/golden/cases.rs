@@ -340,6 +340,7 @@ fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
         IntUnary::Clz,
         IntUnary::Ctz,
         IntUnary::Popcnt,
+        IntUnary::SwapBytes,
         IntUnary::Extend8S,
         IntUnary::Extend16S,
         IntUnary::Extend32S,

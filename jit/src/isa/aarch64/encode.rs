@@ -46,6 +46,10 @@ pub(super) enum Three {
 #[derive(Clone, Copy)]
 pub(super) enum Two {
     Rbit = 0x5ac0_0000,
+    /// The bytes of words in reverse.
+    Rev32 = 0x5ac0_0800,
+    /// The bytes of double words in reverse.
+    Rev64 = 0x5ac0_0c00,
     Clz = 0x5ac0_1000,
 }
 

@@ -208,6 +208,10 @@ impl A64Masm {
                 self.float_two(0x0e31_b800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
                 self.float_to_bits(FloatWidth::F32, dst, FLOAT_PRIVATE);
             }
+            IntUnary::SwapBytes => match width {
+                Width::W32 => self.two(Two::Rev32, width, dst, a),
+                Width::W64 => self.two(Two::Rev64, width, dst, a),
+            },
             IntUnary::Extend8S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 7),
             IntUnary::Extend16S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 15),
             IntUnary::Extend32S => match width {

@@ -541,6 +541,16 @@ impl X64Masm {
         self.emit(Op::one(0xf7), width, op as u8, dst);
     }
 
+    /// `dst` with its bytes in reverse. The register is part of the opcode.
+    pub(super) fn swap_bytes(&mut self, width: Width, dst: Gpr) {
+        let rex = 0x40 | u8::from(width == Width::W64) << 3 | dst.0 >> 3;
+        if rex != 0x40 {
+            self.asm.push(rex);
+        }
+        self.asm.push(0x0f);
+        self.asm.push(0xc8 | dst.0 & 7);
+    }
+
     /// `dst = src`, also when that changes nothing.
     pub(super) fn mov_always(&mut self, width: Width, dst: Gpr, src: Gpr) {
         self.emit(Op::one(0x8b), width, dst.0, src);

@@ -382,6 +382,10 @@ impl X64Masm {
                     self.count_ones_by_halves(width, dst, a);
                 }
             }
+            IntUnary::SwapBytes => {
+                self.mov(width, dst, a);
+                self.swap_bytes(width, dst);
+            }
             IntUnary::Extend8S => self.emit(Op::two(0xbe), width, dst.0, Rm::Byte(a.0)),
             IntUnary::Extend16S => self.emit(Op::two(0xbf), width, dst.0, a),
             IntUnary::Extend32S => match width {

@@ -9,7 +9,8 @@ use super::scan::{NO_REGISTER, Registers, Start};
 use super::spill::Spill;
 use super::taken::Taken;
 use super::{Fixed, Home};
-use crate::masm::AluOp;
+
+use crate::masm::{AluOp, IntUnary};
 use crate::opt::ir::{Function, Node, Op, Value};
 use std::collections::BinaryHeap;
 
@@ -92,7 +93,8 @@ impl<'r> Round<'r> {
             let is_offset = matches!(data.op, Op::Alu(AluOp::Add, _))
                 && function.constant(data.args[1]).is_some();
             let moves_freely = is_offset && !self.start.wishes.at(node.0).is_empty();
-            if fixed.machine.two_address && !moves_freely {
+            let is_copy = matches!(data.op, Op::ExtendU | Op::Narrow);
+            if is_copy || fixed.machine.two_address && !moves_freely {
                 in_place(data)
             } else {
                 &[]
@@ -228,6 +230,9 @@ pub(in crate::opt) fn in_place(node: &Node) -> &[Value] {
         Op::Float(op, _) if op.commutes() => &node.args[..2],
         Op::Select => &node.args[1..],
         Op::Alu(..)
+        | Op::ExtendU
+        | Op::Narrow
+        | Op::IntUnary(IntUnary::SwapBytes, _)
         | Op::Float(..)
         | Op::VecBinary(_)
         | Op::VecShift(_)

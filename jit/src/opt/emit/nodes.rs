@@ -47,7 +47,7 @@ impl<M: Masm> Emitter<'_, M> {
                 let (dst, a) = (self.gpr(value), self.gpr(a));
                 self.masm.int_unary(op, width, dst, a);
             }
-            Op::ExtendU => {
+            Op::ExtendU | Op::Narrow => {
                 let (dst, a) = (self.gpr(value), self.gpr(a));
                 if dst != a {
                     self.masm.mov(Width::W64, dst, a);

@@ -285,7 +285,7 @@ fn decided(cond: Cond, width: Width, max: u64, constant: u64) -> Option<bool> {
 pub(super) fn unary(maker: &mut Maker<'_>, given: &Node, op: IntUnary, width: Width) -> Simpler {
     let a = given.args[0];
     let inner = maker.function[a];
-    let wrapped = matches!(inner.op, Op::IntUnary(IntUnary::Wrap, _));
+    let wrapped = matches!(inner.op, Op::IntUnary(IntUnary::Wrap, _) | Op::Narrow);
     match (op, width) {
         (IntUnary::Wrap, Width::W32) => match inner.op {
             // The low half of an extension is what was extended.
@@ -296,6 +296,9 @@ pub(super) fn unary(maker: &mut Maker<'_>, given: &Node, op: IntUnary, width: Wi
             }
             Op::IntUnary(IntUnary::Wrap | IntUnary::Extend32S, Width::W64) => {
                 Simpler::Node(node(given.op, given.ty, &[inner.args[0]]))
+            }
+            _ if range::max(maker.function, a) <= ones(Width::W32) => {
+                Simpler::Node(node(Op::Narrow, Ty::I32, &[a]))
             }
             _ => Simpler::Same,
         },
@@ -328,13 +331,16 @@ pub(super) fn unary(maker: &mut Maker<'_>, given: &Node, op: IntUnary, width: Wi
             Simpler::Same
         }
         (IntUnary::Extend32S, Width::W32) => Simpler::Value(a),
-        (IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, _) => Simpler::Same,
+        (IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt | IntUnary::SwapBytes, _) => {
+            Simpler::Same
+        }
     }
 }
 
 pub(super) fn extend_u(maker: &mut Maker<'_>, given: &Node) -> Simpler {
     let inner = maker.function[given.args[0]];
     match inner.op {
+        Op::Narrow => Simpler::Value(inner.args[0]),
         Op::IntUnary(IntUnary::Wrap, Width::W32) => {
             let op = Op::IntUnary(IntUnary::Wrap, Width::W64);
             Simpler::Node(node(op, Ty::I64, &[inner.args[0]]))
@@ -359,7 +365,7 @@ pub(super) fn stored(function: &Function, given: &Node) -> Simpler {
     };
     let value = &function[given.args[2]];
     let is_kept = match value.op {
-        Op::IntUnary(IntUnary::Wrap, _) => true,
+        Op::IntUnary(IntUnary::Wrap, _) | Op::Narrow => true,
         Op::IntUnary(IntUnary::Extend8S, _) => op == StoreOp::B1,
         Op::IntUnary(IntUnary::Extend16S, _) => op != StoreOp::B4,
         Op::IntUnary(IntUnary::Extend32S, _) | Op::ExtendU => true,

@@ -31,7 +31,7 @@ fn bound(function: &Function, value: Value, depth: u32) -> u64 {
         Op::Load(LoadOp::U8, _) => 0xff,
         Op::Load(LoadOp::U16, _) => 0xffff,
         Op::Load(LoadOp::U32, _) => ones(Width::W32),
-        Op::ExtendU => of(0),
+        Op::ExtendU | Op::Narrow => of(0),
         Op::Select => of(1).max(of(2)),
         Op::IntUnary(IntUnary::Wrap, _) => of(0).min(ones(Width::W32)),
         Op::IntUnary(IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, width) => bits(width).into(),

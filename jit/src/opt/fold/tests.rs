@@ -186,10 +186,11 @@ fn divisions_by_constants() {
 
 /// A random operation on values that are there; none that traps.
 fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers) -> Value {
-    const UNARY: [IntUnary; 6] = [
+    const UNARY: [IntUnary; 7] = [
         IntUnary::Clz,
         IntUnary::Ctz,
         IntUnary::Popcnt,
+        IntUnary::SwapBytes,
         IntUnary::Extend8S,
         IntUnary::Extend16S,
         IntUnary::Extend32S,

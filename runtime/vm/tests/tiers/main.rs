@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod bulk;
+mod bytes;
 mod exceptions;
 mod fill_loops;
 mod fuel;
