@@ -350,7 +350,10 @@ impl Selection<'_> {
                     _ => false,
                 };
                 let takes = || takes_float_memory(into, self.folds_vector);
-                M::FOLDS_LOADS && fits && takes() && self.stays(arg, alias)
+                // With an index, processors split the load off again, and do worse than with two
+                // instructions.
+                let is_indexed = data.args[1] != Value::NONE;
+                M::FOLDS_LOADS && !is_indexed && fits && takes() && self.stays(arg, alias)
             }
             _ => false,
         }

@@ -184,11 +184,7 @@ impl X64Masm {
 
     /// `dst = a op b`. Without AVX, `b` is not the destination unless `a` is.
     pub(super) fn vec_three(&mut self, op: Op, width: Width, dst: Fpr, a: Fpr, b: impl Into<Rm>) {
-        let b = b.into();
-        // With three operands, Intel's processors split the load of an indexed one off. Where the
-        // destination is read anyway, the older form does not wait for more.
-        let is_split = matches!(b, Rm::Mem(Mem { index: Some(_), .. }));
-        if self.features.avx && !(dst == a && is_split) {
+        if self.features.avx {
             self.vex(op, width, dst.0, a.0, b);
         } else {
             self.vec_copy(dst, a);
