@@ -22,6 +22,14 @@ pub(super) struct Loops {
 impl Loops {
     pub(super) fn of(function: &Function) -> Loops {
         let count = function.blocks.len();
+        if !function.blocks.iter().any(|block| block.is_loop_header) {
+            return Loops {
+                ranges: Vec::new(),
+                by_header: vec![None; count],
+                parents: Vec::new(),
+                innermost: vec![None; count],
+            };
+        }
         let mut last: Vec<Option<u32>> = vec![None; count];
         for from in function.block_ids() {
             for edge in function[from].exit.edges() {

@@ -11,6 +11,15 @@ use crate::masm::{AluOp, Width};
 
 /// Makes [`Op::Sum`] of additions, and removes the sums in the middle.
 pub(super) fn run(function: &mut Function) {
+    let has_middle = |&node: &Value| {
+        let operands = addition(function, node).map(|(_, operands)| operands);
+        let mut operands = operands.into_iter().flatten();
+        operands.any(|operand| addition(function, operand).is_some())
+    };
+    let mut nodes = function.blocks.iter().flat_map(|block| &block.nodes);
+    if !nodes.any(has_middle) {
+        return;
+    }
     let mut pass = Pass {
         uses: select::uses(function),
         defined: function.definitions(),

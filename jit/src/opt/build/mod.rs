@@ -200,7 +200,7 @@ pub(crate) fn build(
     let assigned = scan::scan(reader, local_types.len())?;
     let inlining = Inlining::new(env, func, body, may_inline);
     let own = Body::new(func, local_types, assigned);
-    let mut builder = Builder::new(env, own, inlining);
+    let mut builder = Builder::new(env, own, inlining, body.as_bytes().len());
     builder.enter(&signature, may_inline);
     builder.operators(body)?;
     builder.settle_start();
@@ -219,8 +219,12 @@ fn local_types(env: Env<'_>, signature: &FuncType, body: &FunctionBody<'_>) -> V
 }
 
 impl<'m> Builder<'m> {
-    fn new(env: Env<'m>, body: Body, inlining: Inlining) -> Builder<'m> {
+    /// For a body of this many bytes.
+    fn new(env: Env<'m>, body: Body, inlining: Inlining, bytes: usize) -> Builder<'m> {
         let mut function = Function::default();
+        // About as many as large bodies get.
+        function.nodes.reserve(bytes / 3);
+        function.origins.reserve(bytes / 3);
         let block = function.add_block(0);
         let pinned = |op| Node::new(op, Ty::I64, &[], 0);
         let context = function.add(pinned(Op::Context), Origin::default());

@@ -5,8 +5,9 @@
 //! counters, loads of what the turn before has stored. Value numbering, which comes next, finds it.
 //!
 //! Loops whose end is decided by what they find (probes of a hash table, walks of a list) often take
-//! a turn or two, and get slower with more branches: they stay as they are, as do loops with calls,
-//! those that [`super::idiom`] may turn into vectors, and functions with landing pads.
+//! a turn or two, and get slower with more branches: they stay as they are. So do loops whose turns
+//! branch and join, as each copy of a branch has to be predicted on its own; those with calls, those
+//! that [`super::idiom`] may turn into vectors, and functions with landing pads.
 //!
 //! Absent on purpose: peeling. A first turn before the loop makes it possible to move out what may
 //! trap, but producers have done that where they could: on two workloads it gained a third of what
@@ -153,8 +154,13 @@ impl Loop {
             if one.nodes > NODES_MAX || data.nodes.iter().any(is_call) {
                 return None;
             }
+            let mut onwards = None;
             for edge in data.exit.edges() {
-                if !one.contains(edge.to) && !one.targets.contains(&edge.to) {
+                if one.contains(edge.to) {
+                    if onwards.replace(edge.to).is_some_and(|to| to != edge.to) {
+                        return None;
+                    }
+                } else if !one.targets.contains(&edge.to) {
                     one.targets.push(edge.to);
                 }
             }
