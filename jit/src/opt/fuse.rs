@@ -53,13 +53,7 @@ pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
             function[node] = fused;
         }
     }
-    if gone.is_empty() {
-        return;
-    }
-    gone.sort_unstable();
-    for block in &mut function.blocks {
-        block.nodes.retain(|node| gone.binary_search(node).is_err());
-    }
+    function.remove(gone);
 }
 
 /// The operand of an exclusive or with all ones.

@@ -523,6 +523,22 @@ impl Function {
         block
     }
 
+    /// Takes nodes, which nothing uses any more, out of their blocks.
+    pub(crate) fn remove(&mut self, mut gone: Vec<Value>) {
+        if gone.is_empty() {
+            return;
+        }
+        gone.sort_unstable();
+        for block in &mut self.blocks {
+            block.nodes.retain(|node| gone.binary_search(node).is_err());
+        }
+    }
+
+    /// Whether there are loops.
+    pub(crate) fn has_loops(&self) -> bool {
+        self.blocks.iter().any(|block| block.is_loop_header)
+    }
+
     /// Puts the blocks, each of which is named once, into an order.
     pub(crate) fn reorder(&mut self, order: &[BlockId]) {
         debug_assert_eq!(order.len(), self.blocks.len());

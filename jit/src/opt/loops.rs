@@ -22,7 +22,7 @@ pub(super) struct Loops {
 impl Loops {
     pub(super) fn of(function: &Function) -> Loops {
         let count = function.blocks.len();
-        if !function.blocks.iter().any(|block| block.is_loop_header) {
+        if !function.has_loops() {
             return Loops {
                 ranges: Vec::new(),
                 by_header: vec![None; count],

@@ -45,13 +45,7 @@ pub(super) fn run(function: &mut Function) {
             gone.push(middle);
         }
     }
-    if gone.is_empty() {
-        return;
-    }
-    gone.sort_unstable();
-    for block in &mut function.blocks {
-        block.nodes.retain(|node| gone.binary_search(node).is_err());
-    }
+    function.remove(gone);
 }
 
 struct Pass {

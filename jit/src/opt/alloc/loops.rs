@@ -23,7 +23,7 @@ impl Loops {
         let mut loops = Loops {
             of_block: vec![None; count],
         };
-        if !function.blocks.iter().any(|block| block.is_loop_header) {
+        if !function.has_loops() {
             return loops;
         }
         let ways = Ways::of(function);

@@ -9,7 +9,6 @@ use super::scan::{NO_REGISTER, Registers, Start};
 use super::spill::Spill;
 use super::taken::Taken;
 use super::{Fixed, Home};
-
 use crate::masm::{AluOp, IntUnary};
 use crate::opt::ir::{Function, Node, Op, Value};
 use std::collections::BinaryHeap;

@@ -730,9 +730,8 @@ impl<'m> Builder<'m> {
     }
 
     fn edge(&mut self, index: usize) -> Edge {
+        let mut args = self.top(self.control[index].label_types().len());
         let frame = &mut self.control[index];
-        let count = frame.label_types().len();
-        let mut args: Values = self.stack[self.stack.len() - count..].into();
         args.extend(self.body.assigned_values(frame.construct));
         self.edge_args += args.len();
         frame.branch_to(&args);

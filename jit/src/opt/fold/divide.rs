@@ -10,7 +10,7 @@
 //! Sources: Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994;
 //! Warren, Hacker's Delight, chapter 10.
 
-use super::{Maker, Simpler, bits, node, ones, range};
+use super::{Maker, Simpler, node, range};
 use crate::masm::{AluOp, Cond, DivOp, IntUnary, MulHigh, Width};
 use crate::opt::ir::{Node, Op, Ty, Value};
 
@@ -22,14 +22,14 @@ pub(super) fn by_constant(maker: &mut Maker<'_>, given: &Node, op: DivOp, width:
         return Simpler::Same;
     };
     let is_signed = matches!(op, DivOp::DivS | DivOp::RemS);
-    let is_negative = is_signed && divisor >> (bits(width) - 1) != 0;
+    let is_negative = is_signed && divisor >> (width.bits() - 1) != 0;
     let magnitude = if is_negative {
-        divisor.wrapping_neg() & ones(width)
+        divisor.wrapping_neg() & width.ones()
     } else {
         divisor
     };
     let most = range::max(maker.function, a);
-    let is_positive = most >> (bits(width) - 1) == 0;
+    let is_positive = most >> (width.bits() - 1) == 0;
     let mut division = Division {
         maker,
         width,
@@ -160,7 +160,7 @@ impl Division<'_, '_> {
         if magnitude == 1 {
             return Simpler::Value(a);
         }
-        let sign = u64::from(bits(width) - 1);
+        let sign = u64::from(width.bits() - 1);
         if magnitude.is_power_of_two() {
             let count = magnitude.trailing_zeros();
             let sum = self.rounded(count);
@@ -211,7 +211,7 @@ impl Division<'_, '_> {
         }
         if magnitude.is_power_of_two() {
             let sum = self.rounded(magnitude.trailing_zeros());
-            let mask = magnitude.wrapping_neg() & ones(width);
+            let mask = magnitude.wrapping_neg() & width.ones();
             let multiple = self.maker.alu_constant(AluOp::And, width, sum, mask);
             return self.difference(a, multiple);
         }
@@ -230,14 +230,14 @@ impl Division<'_, '_> {
     /// The dividend, plus `2^count - 1` when it is negative.
     fn rounded(&mut self, count: u32) -> Value {
         let (width, maker) = (self.width, &mut *self.maker);
-        let sign = u64::from(bits(width) - 1);
+        let sign = u64::from(width.bits() - 1);
         // Only the topmost bits are looked at: for 1 the sign itself.
         let signs = if count == 1 {
             self.a
         } else {
             maker.alu_constant(AluOp::ShrS, width, self.a, sign)
         };
-        let rest = u64::from(bits(width) - count);
+        let rest = u64::from(width.bits() - count);
         let bias = maker.alu_constant(AluOp::ShrU, width, signs, rest);
         maker.alu(AluOp::Add, width, self.a, bias)
     }

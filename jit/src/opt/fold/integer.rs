@@ -1,6 +1,6 @@
 //! Integer arithmetic, comparisons and conversions that have simpler forms.
 
-use super::{Maker, Simpler, bits, evaluate, node, ones, range};
+use super::{Maker, Simpler, evaluate, node, range};
 use crate::masm::{AluOp, Cond, FloatCond, IntUnary, StoreOp, Width};
 use crate::opt::ir::{Function, Node, Op, Ty};
 
@@ -29,7 +29,7 @@ pub(super) fn alu(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width) 
             let count = u64::from(factor.trailing_zeros());
             return maker.simpler_alu(AluOp::Shl, width, a, count);
         }
-        (AluOp::Or, mask) if mask == ones(width) => return maker.simpler_constant(given.ty, mask),
+        (AluOp::Or, mask) if mask == width.ones() => return maker.simpler_constant(given.ty, mask),
         (AluOp::Sub, constant) => {
             // Additions meet additions.
             let negated = evaluate::alu(AluOp::Sub, width, 0, constant);
@@ -75,7 +75,7 @@ fn and(maker: &mut Maker<'_>, given: &Node, width: Width, mask: u64) -> Simpler 
     if set & !mask == 0 {
         return Simpler::Value(a);
     }
-    if width == Width::W64 && mask == ones(Width::W32) {
+    if width == Width::W64 && mask == Width::W32.ones() {
         // No instruction holds the mask.
         return Simpler::Node(node(Op::IntUnary(IntUnary::Wrap, width), Ty::I64, &[a]));
     }
@@ -85,7 +85,7 @@ fn and(maker: &mut Maker<'_>, given: &Node, width: Width, mask: u64) -> Simpler 
 /// A shift or rotation by a constant.
 fn shift(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width, count: u64) -> Simpler {
     let a = given.args[0];
-    let limit = u64::from(bits(width) - 1);
+    let limit = u64::from(width.bits() - 1);
     let count = count & limit;
     if count == 0 {
         return Simpler::Value(a);
@@ -113,7 +113,7 @@ fn shift(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width, count: u6
         }
         (AluOp::ShrS, AluOp::ShrS) => maker.simpler_alu(op, width, x, (first + count).min(limit)),
         (AluOp::Shl, AluOp::ShrS) if first == count => {
-            let extension = match bits(width) - count as u32 {
+            let extension = match width.bits() - count as u32 {
                 8 => IntUnary::Extend8S,
                 16 => IntUnary::Extend16S,
                 32 => IntUnary::Extend32S,
@@ -122,14 +122,14 @@ fn shift(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width, count: u6
             Simpler::Node(node(Op::IntUnary(extension, width), given.ty, &[x]))
         }
         (AluOp::Shl, AluOp::ShrU) if first == count => {
-            let mask = ones(width) >> count;
-            if is_mask(mask) || mask == ones(Width::W32) {
+            let mask = width.ones() >> count;
+            if is_mask(mask) || mask == Width::W32.ones() {
                 return maker.simpler_alu(AluOp::And, width, x, mask);
             }
             Simpler::Same
         }
         (AluOp::ShrU | AluOp::ShrS, AluOp::Shl) if first == count => {
-            let mask = ones(width) & (ones(width) << count);
+            let mask = width.ones() & (width.ones() << count);
             if is_mask(mask) {
                 return maker.simpler_alu(AluOp::And, width, x, mask);
             }
@@ -161,7 +161,7 @@ fn rotation(maker: &mut Maker<'_>, given: &Node, op: AluOp, width: Width) -> Sim
     let (Some(by), Some(back)) = counts else {
         return Simpler::Same;
     };
-    let limit = u64::from(bits(width));
+    let limit = u64::from(width.bits());
     let (by, back) = (by & (limit - 1), back & (limit - 1));
     if left.args[0] != right.args[0] || by + back != limit {
         return Simpler::Same;
@@ -262,7 +262,7 @@ fn unsigned(cond: Cond) -> Option<Cond> {
 
 /// Whether a comparison of what is at most `max` with a constant always goes one way.
 fn decided(cond: Cond, width: Width, max: u64, constant: u64) -> Option<bool> {
-    let least_negative = 1 << (bits(width) - 1);
+    let least_negative = 1 << (width.bits() - 1);
     let cond = if max < least_negative && constant < least_negative {
         unsigned(cond)?
     } else {
@@ -297,13 +297,13 @@ pub(super) fn unary(maker: &mut Maker<'_>, given: &Node, op: IntUnary, width: Wi
             Op::IntUnary(IntUnary::Wrap | IntUnary::Extend32S, Width::W64) => {
                 Simpler::Node(node(given.op, given.ty, &[inner.args[0]]))
             }
-            _ if range::max(maker.function, a) <= ones(Width::W32) => {
+            _ if range::max(maker.function, a) <= Width::W32.ones() => {
                 Simpler::Node(node(Op::Narrow, Ty::I32, &[a]))
             }
             _ => Simpler::Same,
         },
         (IntUnary::Wrap, Width::W64) => {
-            if range::max(maker.function, a) <= ones(Width::W32) {
+            if range::max(maker.function, a) <= Width::W32.ones() {
                 return Simpler::Value(a);
             }
             Simpler::Same

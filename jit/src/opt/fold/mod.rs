@@ -80,21 +80,6 @@ fn node(op: Op, ty: Ty, args: &[Value]) -> Node {
     Node::new(op, ty, args, 0)
 }
 
-const fn bits(width: Width) -> u32 {
-    match width {
-        Width::W32 => 32,
-        Width::W64 => 64,
-    }
-}
-
-/// All bits of a width.
-const fn ones(width: Width) -> u64 {
-    match width {
-        Width::W32 => u32::MAX as u64,
-        Width::W64 => u64::MAX,
-    }
-}
-
 /// Finds a simpler form of a node.
 pub(super) fn simplify(maker: &mut Maker<'_>, node: &Node) -> Simpler {
     if let Some((ty, bits)) = evaluate::constant(maker.function, node) {

@@ -1,6 +1,5 @@
 //! Bounds of unsigned values, from what they are made of.
 
-use super::{bits, ones};
 use crate::masm::{AluOp, DivOp, IntUnary, LoadOp, Width};
 use crate::opt::ir::{Function, Op, Ty, Value};
 
@@ -15,7 +14,7 @@ pub(super) fn max(function: &Function, value: Value) -> u64 {
 fn bound(function: &Function, value: Value, depth: u32) -> u64 {
     let node = &function[value];
     let all = match node.ty {
-        Ty::I32 => ones(Width::W32),
+        Ty::I32 => Width::W32.ones(),
         _ => u64::MAX,
     };
     if node.op == Op::Const {
@@ -30,11 +29,13 @@ fn bound(function: &Function, value: Value, depth: u32) -> u64 {
         Op::Compare(..) | Op::FloatCompare(..) => 1,
         Op::Load(LoadOp::U8, _) => 0xff,
         Op::Load(LoadOp::U16, _) => 0xffff,
-        Op::Load(LoadOp::U32, _) => ones(Width::W32),
+        Op::Load(LoadOp::U32, _) => Width::W32.ones(),
         Op::ExtendU | Op::Narrow => of(0),
         Op::Select => of(1).max(of(2)),
-        Op::IntUnary(IntUnary::Wrap, _) => of(0).min(ones(Width::W32)),
-        Op::IntUnary(IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, width) => bits(width).into(),
+        Op::IntUnary(IntUnary::Wrap, _) => of(0).min(Width::W32.ones()),
+        Op::IntUnary(IntUnary::Clz | IntUnary::Ctz | IntUnary::Popcnt, width) => {
+            width.bits().into()
+        }
         Op::Alu(op, width) => match (op, constant) {
             (AluOp::And, _) => of(0).min(of(1)),
             (AluOp::Or | AluOp::Xor, _) => {
@@ -45,10 +46,10 @@ fn bound(function: &Function, value: Value, depth: u32) -> u64 {
             (AluOp::Mul, _) => of(0)
                 .checked_mul(of(1))
                 .map_or(all, |product| fit(product, all)),
-            (AluOp::ShrU, Some(count)) => of(0) >> (count & u64::from(bits(width) - 1)),
+            (AluOp::ShrU, Some(count)) => of(0) >> (count & u64::from(width.bits() - 1)),
             (AluOp::ShrU, None) => of(0),
             (AluOp::Shl, Some(count)) => {
-                let count = (count & u64::from(bits(width) - 1)) as u32;
+                let count = (count & u64::from(width.bits() - 1)) as u32;
                 let shifted = u128::from(of(0)) << count;
                 u64::try_from(shifted).map_or(all, |shifted| fit(shifted, all))
             }

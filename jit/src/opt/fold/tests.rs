@@ -118,16 +118,14 @@ impl Numbers {
 /// Around the powers of two and their negatives, and small ones.
 fn edges(width: Width) -> Vec<u64> {
     let mut edges: Vec<u64> = (0..20).collect();
-    for bit in 0..super::bits(width) {
+    for bit in 0..width.bits() {
         for offset in [-2_i64, -1, 0, 1, 2] {
             let power = 1_u64 << bit;
             edges.push(power.wrapping_add(offset as u64));
             edges.push(power.wrapping_neg().wrapping_add(offset as u64));
         }
     }
-    edges
-        .iter_mut()
-        .for_each(|edge| *edge &= super::ones(width));
+    edges.iter_mut().for_each(|edge| *edge &= width.ones());
     edges.sort_unstable();
     edges.dedup();
     edges
@@ -141,9 +139,7 @@ fn divisions_by_constants() {
         let mut divisors = edges(width);
         divisors.extend(20..300);
         divisors.extend([641, 1000, 10_000, 86_400, 1_000_000_007, 6_700_417]);
-        divisors.extend(
-            (0..300).map(|_| (numbers.next() >> (numbers.next() % 64)) & super::ones(width)),
-        );
+        divisors.extend((0..300).map(|_| (numbers.next() >> (numbers.next() % 64)) & width.ones()));
         for op in [DivOp::DivS, DivOp::DivU, DivOp::RemS, DivOp::RemU] {
             for &divisor in &divisors {
                 let mut function = function(ty, |function, param| {
@@ -155,7 +151,7 @@ fn divisions_by_constants() {
                     .nodes
                     .iter()
                     .any(|&node| matches!(function[node].op, Op::Div(..)));
-                let may_trap = divisor == 0 || op == DivOp::DivS && divisor == super::ones(width);
+                let may_trap = divisor == 0 || op == DivOp::DivS && divisor == width.ones();
                 assert_eq!(is_left, may_trap, "{op:?} {width:?} {divisor}");
                 if is_left {
                     continue;
@@ -166,13 +162,13 @@ fn divisions_by_constants() {
                     dividends.extend([numbers.next(), multiple, multiple.wrapping_sub(1)]);
                 }
                 // The largest multiples, where errors are largest.
-                for most in [super::ones(width), super::ones(width) >> 1] {
+                for most in [width.ones(), width.ones() >> 1] {
                     let multiple = most - most % divisor;
                     let below = multiple.wrapping_sub(1);
                     dividends.extend([multiple, below, multiple.wrapping_neg()]);
                 }
                 for dividend in dividends {
-                    let dividend = dividend & super::ones(width);
+                    let dividend = dividend & width.ones();
                     assert_eq!(
                         Some(run(&function, dividend)),
                         divide(op, width, dividend, divisor),
@@ -221,7 +217,7 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
             1 => numbers.below(66) as u64,
             _ => [0xff, 0xffff, 0xffff_ffff, 24, 16, 32, 48, 56][numbers.below(8)],
         };
-        constant(function, ty, bits & super::ones(width))
+        constant(function, ty, bits & width.ones())
     };
     let mut of = |function: &mut Function, ty| operand(function, numbers, ty);
     let (a, b) = (of(function, ty), of(function, ty));
@@ -289,7 +285,7 @@ fn random_expressions() {
                     let edges = edges(width);
                     edges[numbers.below(edges.len())]
                 }
-            } & super::ones(width);
+            } & width.ones();
             assert_eq!(
                 run(&before, argument),
                 run(&after, argument),
