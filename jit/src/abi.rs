@@ -2,10 +2,13 @@
 //!
 //! Integers and references go in general registers, floats and vectors in float registers, in
 //! order of their class; what does not fit goes to the stack, in order, 8 bytes each (16 for
-//! vectors). Of the results, the first of each class comes back in a register, the others in the
-//! caller's outgoing area, from its start on: where they lie must not depend on the arguments,
-//! because a tail call puts a callee with other arguments in its caller's place. The arguments are
-//! dead by then. The context is pinned and no argument.
+//! vectors). The context is pinned and no argument.
+//!
+//! Of the results, the first of each class comes back in a register, the others at the end of the
+//! caller's outgoing area, where its arguments were. A tail call puts a callee with other arguments
+//! in its caller's place: it moves the return address, so that the callee's area ends where the
+//! caller's did. That end is what does not depend on the arguments, and the caller finds its stack
+//! pointer elsewhere after the call (`calls::replace_frame`).
 
 use crate::masm::{Fpr, Gpr, RegisterFile};
 use smallvec::SmallVec;
@@ -32,7 +35,7 @@ pub struct Abi {
     pub params: Places,
     /// Of the results.
     pub results: Places,
-    /// Size of the outgoing area in bytes.
+    /// Size of the outgoing area in bytes, a multiple of 16.
     pub stack_bytes: u32,
 }
 
@@ -58,15 +61,22 @@ impl Abi {
             (all, places.stack_bytes)
         };
         let (params, param_bytes) = assign(params, file.arguments, file.float_arguments);
-        let (results, result_bytes) = assign(
+        let (mut results, result_bytes) = assign(
             results,
             core::slice::from_ref(&file.result),
             core::slice::from_ref(&file.float_result),
         );
+        let result_bytes = result_bytes.next_multiple_of(16);
+        let stack_bytes = param_bytes.next_multiple_of(16).max(result_bytes);
+        for place in &mut results {
+            if let Place::Stack(at) = place {
+                *at += stack_bytes - result_bytes;
+            }
+        }
         Abi {
             params,
             results,
-            stack_bytes: param_bytes.max(result_bytes),
+            stack_bytes,
         }
     }
 }

@@ -16,5 +16,6 @@ pub mod isa;
 pub mod masm;
 pub mod moves;
 pub mod opt;
+mod prologue;
 pub mod stubs;
 pub mod vector;

@@ -67,6 +67,9 @@ pub struct RegisterFile {
     pub result: Gpr,
     /// Holds the function reference across argument set-up: a temporary that is no argument.
     pub callee: Gpr,
+    /// Holds the caller's context when a function of a reference begins: no argument, and nothing
+    /// that calls and jumps through memory overwrite.
+    pub caller: Gpr,
     /// The first float or vector result.
     pub float_result: Fpr,
 }
@@ -547,16 +550,27 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
 
     /// `push frame; frame = stack; stack -= size`, the size to be given later.
     fn enter(&mut self) -> FrameSize;
-    /// Gives the size of the frame, a multiple of 16.
+    /// Gives the size of the frame: a multiple of 16 below [`SMALL_FRAME_BYTES`], or a multiple of
+    /// that below 16 MiB.
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32);
+    /// Gives `enter` the size of a frame, any multiple of 16, to be compared before the stack pointer
+    /// moves: it goes to code that begins here, compares first as [`Masm::check_stack`] does, lowers
+    /// the stack pointer then, and goes on at `back`.
+    fn set_large_frame_size(
+        &mut self,
+        at: FrameSize,
+        size_bytes: u32,
+        check: StackCheck<Self::Label>,
+        back: Self::Label,
+    );
+    /// `stack = frame - size`, as `enter` left it: the size is what `enter` is given later.
+    fn restore_stack(&mut self);
     /// Undoes `enter` and returns.
     fn leave(&mut self);
     /// Undoes `enter` and goes to the address stored at `mem`, whose base is not the frame pointer.
     fn leave_to(&mut self, mem: Mem);
-    /// Goes to `slow` when the stack pointer (after `enter`) is below the 64-bit limit that lies
-    /// `limit_offset` bytes into the structure whose address lies `limits_offset` bytes into the
-    /// context. Unsigned comparison; clobbers a scratch register.
-    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: Self::Label);
+    /// Compares the stack pointer (after `enter`) with the limit. Clobbers a scratch register.
+    fn check_stack(&mut self, check: StackCheck<Self::Label>);
 
     /// Takes an amount, to be given later, from a signed 64-bit counter, and goes to `empty` when
     /// less was left. The counter lies `counter_offset` bytes into the structure whose address lies
@@ -683,6 +697,21 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     /// Returns to the address at the top of the stack (x86_64) or in the link register (ARM64),
     /// without touching the frame pointer.
     fn ret(&mut self);
+}
+
+/// Frames below this size may be entered before the stack pointer is compared with the limit: what
+/// is kept free below the limit is much more. One instruction of any instruction set enters them.
+pub const SMALL_FRAME_BYTES: u32 = 4096;
+
+/// A comparison with the lowest address that a frame may reach.
+#[derive(Clone, Copy, Debug)]
+pub struct StackCheck<L> {
+    /// Where the context keeps the address of the structure with the limit, in bytes.
+    pub limits_offset: i32,
+    /// Where that structure keeps the 64-bit limit, in bytes.
+    pub limit_offset: i32,
+    /// Where code goes on that finds itself below the limit, by an unsigned comparison.
+    pub slow: L,
 }
 
 /// Where the size of a frame is to be written.

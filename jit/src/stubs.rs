@@ -7,14 +7,17 @@
 //! | [`compile`] | engine | the first call of a function |
 //! | [`raise`] | engine | whatever ends or diverts an activation |
 //!
-//! Every frame keeps its context 8 bytes below the frame pointer, so that a host function finds
-//! its caller's, and a walk knows each frame's instance.
+//! Every frame keeps its context 8 bytes below the frame pointer, so that a walk knows each frame's
+//! instance. Who calls a host function is not asked of a frame: a caller that has left by a tail call
+//! has none.
 
 use crate::abi::{Abi, Place, is_float};
 use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME, TRACE};
 use crate::baseline::{part_of, width_of};
 use crate::calls;
-use crate::masm::{Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{
+    Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
+};
 use zwasm_core::vmctx::{context, limits};
 use zwasm_core::{FuncType, ValType};
 
@@ -43,6 +46,16 @@ fn restore_c_registers<M: Masm>(masm: &mut M) {
     let first = M::FILE.c_saved.len();
     for (i, &register) in M::FILE.c_float_saved.iter().enumerate() {
         masm.float_load(FloatPart::F64, register, saved_mem::<M>(first + i));
+    }
+}
+
+/// The size of a stub's frame with room for so many bytes. A large one is a few whole pages, for
+/// values of a signature, and compared with nothing: so much is always free below the limit.
+fn frame_size(bytes: u32) -> u32 {
+    if bytes < SMALL_FRAME_BYTES - 15 {
+        bytes.next_multiple_of(16)
+    } else {
+        bytes.next_multiple_of(SMALL_FRAME_BYTES)
     }
 }
 
@@ -109,7 +122,9 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     let file = M::FILE;
     let abi = Abi::of(ty, file);
     let mut masm = M::new();
-    let frame_size = masm.enter();
+    let frame = masm.enter();
+    let size = frame_size(saved_bytes::<M>() + abi.stack_bytes);
+    masm.set_frame_size(frame, size);
     save_c_registers(&mut masm);
     let array = file.saved[0];
     masm.mov(Width::W64, file.callee, file.arguments[1]);
@@ -128,7 +143,8 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
         file.frame,
         Mem::at(scratch, limits::offset::entry_frame as i32),
     );
-    let area = Mem::at(file.stack, 0);
+    // Tail calls may have moved the stack pointer when the call returns.
+    let area = Mem::at(file.frame, -(size as i32));
     for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
         load_place(&mut masm, ty, Mem::at(array, slot * 8), place, area);
     }
@@ -139,8 +155,6 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     masm.imm(file.result, 0);
     restore_c_registers(&mut masm);
     masm.leave();
-    let size = saved_bytes::<M>() + abi.stack_bytes;
-    masm.set_frame_size(frame_size, size.next_multiple_of(16));
     masm.finish()
 }
 
@@ -151,13 +165,12 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     let file = M::FILE;
     let abi = Abi::of(ty, file);
     let mut masm = M::new();
-    let frame_size = masm.enter();
-    let scratch = file.scratch[0];
-    // The context register holds the host's; the caller's is in the caller's frame.
-    masm.load(LoadOp::U64, scratch, Mem::at(file.frame, 0));
-    masm.load(LoadOp::U64, file.context, Mem::at(scratch, CONTEXT_AT));
-    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    let frame = masm.enter();
     let count = ty.param_slots().max(ty.result_slots());
+    masm.set_frame_size(frame, frame_size(8 + 8 * count));
+    // The context register holds the host's.
+    masm.mov(Width::W64, file.context, file.caller);
+    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
     let base = CONTEXT_AT - 8 * count as i32;
     let slot_mem = |slot: i32| Mem::at(file.frame, base + 8 * slot);
     let area = Mem::at(file.frame, 16);
@@ -184,7 +197,6 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     masm.leave();
     masm.bind(raise);
     jump_to_raise(&mut masm);
-    masm.set_frame_size(frame_size, (8 + 8 * count).next_multiple_of(16));
     masm.finish()
 }
 
@@ -213,7 +225,7 @@ fn jump_to_raise<M: Masm>(masm: &mut M) {
 pub fn compile<M: Masm>() -> Vec<u8> {
     let file = M::FILE;
     let mut masm = M::new();
-    let frame_size = masm.enter();
+    let frame = masm.enter();
     masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
     let gprs: Vec<Gpr> = file
         .arguments
@@ -246,7 +258,7 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     masm.bind(raise);
     jump_to_raise(&mut masm);
     let size = 8 + 8 * gprs.len() as u32 + 16 * file.float_arguments.len() as u32;
-    masm.set_frame_size(frame_size, size.next_multiple_of(16));
+    masm.set_frame_size(frame, frame_size(size));
     masm.finish()
 }
 

@@ -685,8 +685,13 @@ impl<M: Masm> Compiler<'_, M> {
         let entry = calls::enter_callee(&mut self.masm, callee);
         self.masm.call(entry);
         self.returns_here();
-        // Even a direct callee may have left by a tail call into another instance.
-        if self.env.info.leaves_by_tail_call || !matches!(callee, Callee::Defined(_)) {
+        // Even a direct callee may have left by a tail call, into another instance or to a function
+        // with other arguments.
+        let is_elsewhere = !matches!(callee, Callee::Defined(_));
+        if is_elsewhere || self.env.info.has_tail_calls {
+            self.masm.restore_stack();
+        }
+        if is_elsewhere || self.env.info.leaves_by_tail_call {
             calls::restore_context(&mut self.masm);
         }
         self.receive_results(ty, &abi);
@@ -747,7 +752,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Pushes the results of a call, in canonical slots when there are several.
-    pub(super) fn receive_results(&mut self, ty: &FuncType, abi: &Abi) {
+    fn receive_results(&mut self, ty: &FuncType, abi: &Abi) {
         if let ([result], [place]) = (ty.results(), &abi.results[..]) {
             match *place {
                 Place::Gpr(src) => {

@@ -37,8 +37,9 @@ pub use stress::Stress;
 pub(crate) use values::{part_of, width_of};
 
 use crate::abi::{Abi, Place};
-use crate::masm::{Charge, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{Charge, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::moves::{self, Moves};
+use crate::prologue::Prologue;
 use control::ControlFrame;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
@@ -184,7 +185,8 @@ struct Compiler<'m, M: Masm> {
     max_slot: u32,
     outgoing_bytes: u32,
     saved: Vec<Gpr>,
-    frame_size: FrameSize,
+    /// Until the size of the frame is known.
+    prologue: Option<Prologue<M::Label>>,
     prologue_bytes: u32,
     reachable: bool,
     skipped_blocks: u32,
@@ -199,10 +201,8 @@ struct Compiler<'m, M: Masm> {
     raise_exits: Vec<(M::Label, u32)>,
     slow_truncations: Vec<truncate::Slow<M::Label>>,
     /// Tail calls that need a frame, with their operators' offsets in the module.
-    tail_exits: Vec<(M::Label, u32)>,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
-    overflow: Option<M::Label>,
     clauses: Vec<control::PendingClause>,
     catches: Vec<control::PendingRange>,
 }
@@ -236,7 +236,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             max_slot: slots,
             outgoing_bytes: 0,
             saved,
-            frame_size: FrameSize(0),
+            prologue: None,
             prologue_bytes: 0,
             reachable: true,
             skipped_blocks: 0,
@@ -247,9 +247,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
             slow_truncations: Vec::new(),
-            tail_exits: Vec::new(),
             charge: None,
-            overflow: None,
             clauses: Vec::new(),
             catches: Vec::new(),
         }
@@ -366,17 +364,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     fn prologue(&mut self) {
-        let file = M::FILE;
-        self.frame_size = self.masm.enter();
-        let overflow = self.masm.label();
-        self.overflow = Some(overflow);
-        self.masm.check_stack(
-            vmctx::context::offset::limits as i32,
-            vmctx::limits::offset::native_stack_limit as i32,
-            overflow,
-        );
-        self.masm
-            .store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
+        self.prologue = Some(Prologue::begin(&mut self.masm));
         for (i, &register) in self.saved.clone().iter().enumerate() {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
@@ -539,12 +527,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
     /// The code, if its branches reach.
     fn finish(mut self) -> Option<Compiled> {
         self.finish_truncations();
-        self.emit_tail_exits();
-        if let Some(overflow) = self.overflow {
-            self.masm.bind(overflow);
-            self.may_fault(TrapCode::StackOverflow);
-            self.masm.trap(TrapCode::StackOverflow);
-        }
+        let prologue = self.prologue.take().expect("the function has begun");
+        self.masm.bind(prologue.overflow());
+        self.may_fault(TrapCode::StackOverflow);
+        self.masm.trap(TrapCode::StackOverflow);
         for exit in core::mem::take(&mut self.trap_exits) {
             self.masm.bind(exit.label);
             self.sites.push(Site {
@@ -558,7 +544,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.emit_raise_exits();
         let frame = self.slots_base() + 8 * self.max_slot + self.outgoing_bytes;
         let frame_bytes = frame.next_multiple_of(16);
-        self.masm.set_frame_size(self.frame_size, frame_bytes);
+        prologue.finish(&mut self.masm, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);
         self.sites.sort_by_key(|site| site.offset);
         self.masm.in_reach().then(|| Compiled {

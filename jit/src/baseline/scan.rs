@@ -67,6 +67,7 @@ const MAX_FACTOR: u32 = LOOP_FACTOR.pow(4);
 pub struct Scanner {
     imported_funcs: u32,
     leaves_by_tail_call: bool,
+    has_tail_calls: bool,
     flags: u16,
     /// Uses of each local, weighted by loop depth; all 0 between bodies.
     weights: Vec<u32>,
@@ -84,6 +85,7 @@ impl Scanner {
         Scanner {
             imported_funcs,
             leaves_by_tail_call: false,
+            has_tail_calls: false,
             flags: 0,
             weights: Vec::new(),
             used: Vec::new(),
@@ -97,6 +99,12 @@ impl Scanner {
     #[must_use]
     pub fn leaves_by_tail_call(&self) -> bool {
         self.leaves_by_tail_call
+    }
+
+    /// Whether there are tail calls in any body so far.
+    #[must_use]
+    pub fn has_tail_calls(&self) -> bool {
+        self.has_tail_calls
     }
 
     /// Ends a body, whose locals `is_float` tells apart, and adds what was found.
@@ -143,6 +151,7 @@ impl Scanner {
     fn tail_call(&mut self, leaves: bool) {
         self.flags |= HAS_CALLS;
         self.leaves_by_tail_call |= leaves;
+        self.has_tail_calls = true;
     }
 }
 
@@ -244,6 +253,7 @@ mod tests {
         scanner.finish(|local| local == 3, &mut usages);
         scanner.visit_local_get(2);
         scanner.visit_call(0);
+        assert!(!scanner.has_tail_calls());
         scanner.visit_return_call(2);
         scanner.finish(|_| false, &mut usages);
         let first = usages.get(0);
@@ -253,7 +263,7 @@ mod tests {
         let second = usages.get(1);
         assert_eq!(second.integers, [2], "bodies do not see each other");
         assert!(second.floats.is_empty() && second.has_calls);
-        assert!(!scanner.leaves_by_tail_call());
+        assert!(scanner.has_tail_calls() && !scanner.leaves_by_tail_call());
         scanner.visit_return_call(1);
         assert!(scanner.leaves_by_tail_call(), "of an imported function");
     }

@@ -44,10 +44,9 @@ use crate::masm::Masm;
 use build::Unsupported;
 use clock::Clock;
 pub use clock::{PassTime, PassTimes};
-use ir::{Exit, Function, Node, Op};
+use ir::{Function, Node, Op};
 use legalise::Target;
 use wasmparser::FunctionBody;
-use zwasm_core::FuncType;
 
 /// Registers of each class with [`Stress::few_registers`](crate::baseline::Stress).
 const FEW_REGISTERS: usize = 5;
@@ -101,7 +100,6 @@ fn optimise<M: Masm>(
         verified(function, name);
         clock.lap(name, function);
     };
-    tail_calls_fit::<M>(&function, &signature)?;
     if !M::with_features(features).has_fused() && fuses(&function) {
         return Err(Unsupported::Operator);
     }
@@ -176,6 +174,7 @@ fn optimise<M: Masm>(
             emit::Options {
                 record_operators: env.record_operators,
                 callees_return_here: !env.info.leaves_by_tail_call,
+                callees_keep_stack: !env.info.has_tail_calls,
                 own: func - env.info.imported_funcs,
             },
         )
@@ -205,19 +204,4 @@ fn verified(function: &Function, pass: &str) {
 fn fuses(function: &Function) -> bool {
     let is_fused = |node: &Node| matches!(node.op, Op::VecTernary(op) if op.is_fused());
     function.nodes.iter().any(is_fused)
-}
-
-/// Tail calls whose stack arguments outgrow the caller's area need a frame.
-fn tail_calls_fit<M: Masm>(function: &Function, signature: &FuncType) -> Result<(), Unsupported> {
-    let own = Abi::of(signature, M::FILE).stack_bytes;
-    for block in &function.blocks {
-        let Exit::TailCall(call) = block.exit else {
-            continue;
-        };
-        let call = &function.calls[call as usize];
-        if Abi::of_types(&call.params, &call.results, M::FILE).stack_bytes > own {
-            return Err(Unsupported::Operator);
-        }
-    }
-    Ok(())
 }

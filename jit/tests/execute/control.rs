@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StackCheck, StoreOp, Width};
 
 use super::harness::{Changes, Code, Host, Kept, POINTERS_OFFSET, State, hosts, operands};
 
@@ -79,7 +79,11 @@ fn stack_checks() {
     for host in hosts() {
         for (offset, exit) in [(0, 1), (8, 0), (16, 1)] {
             let code = Code::snippet(host, |m, exits| {
-                m.check_stack(POINTERS_OFFSET, offset, exits[1]);
+                m.check_stack(StackCheck {
+                    limits_offset: POINTERS_OFFSET,
+                    limit_offset: offset,
+                    slow: exits[1],
+                });
             });
             let mut state = State::new();
             state.pointers[0] = limits.as_ptr() as u64;
@@ -162,7 +166,7 @@ fn calls_and_tail_calls() {
 fn large_frames() {
     let file = Host::FILE;
     for host in hosts() {
-        for size in [0, 16, 4080, 4096, 65536, 0x12340] {
+        for size in [0, 16, 4080, 4096, 65536] {
             let mut callee = host();
             let frame = callee.enter();
             callee.set_frame_size(frame, size);
@@ -195,6 +199,62 @@ fn large_frames() {
             assert_eq!(after.get(dst), 7);
             // The return address and the caller's frame pointer lie between.
             assert_eq!(after.get(stack), u64::from(size) + 16);
+        }
+    }
+}
+
+/// Frames of any size that are compared before the stack pointer moves, and stack pointers that
+/// callees have moved.
+#[test]
+fn large_frames_are_compared_first() {
+    let file = Host::FILE;
+    let limits: [u64; 2] = [0, u64::MAX];
+    for host in hosts() {
+        for size in [16, 4096, 4112, 0x12340, 0x0123_4560, i32::MAX as u32 & !15] {
+            for fits in [true, false] {
+                let limit = if fits { 0 } else { 8 };
+                let mut callee = host();
+                let (slow, back, end) = (callee.label(), callee.label(), callee.label());
+                let frame = callee.enter();
+                callee.bind(back);
+                let (at_first, restored) = (file.saved[0], file.saved[1]);
+                callee.address(at_first, Mem::at(file.stack, 0));
+                callee.imm(file.scratch[0], 0x5550);
+                callee.mov(Width::W64, file.stack, file.scratch[0]);
+                callee.restore_stack();
+                callee.address(restored, Mem::at(file.stack, 0));
+                callee.bind(end);
+                for register in [at_first, restored] {
+                    callee.alu(
+                        AluOp::Sub,
+                        Width::W64,
+                        register,
+                        file.frame,
+                        Operand::Reg(register),
+                    );
+                }
+                callee.leave();
+                callee.bind(slow);
+                callee.address(at_first, Mem::at(file.stack, 0));
+                callee.mov(Width::W64, restored, file.frame);
+                callee.jump(end);
+                let check = StackCheck {
+                    limits_offset: POINTERS_OFFSET + 8,
+                    limit_offset: limit,
+                    slow,
+                };
+                callee.set_large_frame_size(frame, size, check, back);
+                let callee = Code::new(callee.finish());
+                let code = Code::snippet(host, |m, _| {
+                    m.call(Mem::at(file.context, POINTERS_OFFSET));
+                });
+                let mut state = State::new();
+                state.pointers[..2].copy_from_slice(&[callee.address(), limits.as_ptr() as u64]);
+                let after = code.run(&state);
+                let lowered = if fits { u64::from(size) } else { 0 };
+                assert_eq!(after.get(at_first), lowered);
+                assert_eq!(after.get(restored), lowered);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use zwasm_core::TrapCode;
 use zwasm_core::fuel::PIECE_UNITS_MAX;
 use zwasm_jit::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr,
-    IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, StoreOp, ToInt, Width,
+    IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, StackCheck, StoreOp, ToInt, Width,
 };
 
 /// One method with one choice of operands.
@@ -542,11 +542,26 @@ fn conversions<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
 fn control<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let r = registers::<M>();
     let file = M::FILE;
-    for size in [0, 16, 4096, 4112, 0x0123_4560] {
+    for size in [0, 16, 4080, 8192] {
         cases.add(format!("enter {size}, leave"), |m, _| {
             let frame = m.enter();
             m.set_frame_size(frame, size);
             m.leave();
+        });
+    }
+    for size in [4080, 4112, 0x0123_4560] {
+        cases.add(format!("enter {size}, compared first"), |m, exits| {
+            let frame = m.enter();
+            let back = m.label();
+            m.bind(back);
+            m.restore_stack();
+            m.leave();
+            let check = StackCheck {
+                limits_offset: 16,
+                limit_offset: 8,
+                slow: exits[0],
+            };
+            m.set_large_frame_size(frame, size, check, back);
         });
     }
     let mem = Mem::at(file.callee, 8);
@@ -559,7 +574,11 @@ fn control<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
         m.mov(Width::W64, file.stack, r[1]);
     });
     cases.add("check_stack".to_owned(), |m, exits| {
-        m.check_stack(16, 8, exits[0])
+        m.check_stack(StackCheck {
+            limits_offset: 16,
+            limit_offset: 8,
+            slow: exits[0],
+        });
     });
     for amount in [1, PIECE_UNITS_MAX] {
         cases.add(format!("charge {amount}"), |m, exits| {

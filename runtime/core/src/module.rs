@@ -187,6 +187,9 @@ pub struct ModuleInfo {
     /// Whether a function may end by a tail call out of its instance. If none does, a call of a
     /// function of the same instance leaves the pinned registers as they are.
     pub leaves_by_tail_call: bool,
+    /// Whether any function has a tail call. If none does, a call of a function of the same instance
+    /// leaves the stack pointer as it was.
+    pub has_tail_calls: bool,
     /// The number of function reference slots.
     pub func_ref_count: u32,
     /// The range of the `name` section's function names, parsed when a backtrace needs it.

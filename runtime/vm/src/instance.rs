@@ -35,6 +35,16 @@ pub(crate) struct InstanceData {
     data: Vec<NonNull<[u8]>>,
 }
 
+impl InstanceData {
+    /// Whether an access at this address can be one of a memory of the instance.
+    #[cfg(zwasm_native)]
+    pub(crate) fn memory_may_fault_at(&self, address: usize) -> bool {
+        let mut memories = self.memories.iter();
+        // SAFETY: the instance's memories live as long as it does.
+        memories.any(|memory| unsafe { memory.as_ref() }.may_fault_at(address))
+    }
+}
+
 /// An instance of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Instance(Stored<InstanceData>);

@@ -100,6 +100,14 @@ impl MemoryInst {
         })
     }
 
+    /// Whether an access at this address can be one of this memory, in bounds or not: the address
+    /// lies in what is reserved for it.
+    #[cfg(zwasm_native)]
+    pub(crate) fn may_fault_at(&self, address: usize) -> bool {
+        let base = self.mapping.base().addr();
+        address.wrapping_sub(base) < self.mapping.length_bytes()
+    }
+
     /// Fills part of the memory.
     ///
     /// # Safety

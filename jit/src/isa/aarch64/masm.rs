@@ -14,7 +14,7 @@ use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZER
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
-    Operand, RegisterFile, StoreOp, ToInt, Width,
+    Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
 };
 use crate::vector::VecBinary;
 
@@ -34,6 +34,8 @@ pub struct A64Masm {
     pub(super) far_branches: bool,
     /// Words to be written at the end: offset, word.
     patches: Vec<(u32, u32)>,
+    /// Where the stack pointer is to be set to the end of the frame, and what comes after.
+    frame_ends: Vec<(u32, DynamicLabel)>,
     /// Entries of tables: where one is, where its table begins, where it leads.
     entries: Vec<(u32, u32, DynamicLabel)>,
     pub(super) last_access: u32,
@@ -56,6 +58,7 @@ impl A64Masm {
             asm: VecAssembler::new(0),
             far_branches,
             patches: Vec::new(),
+            frame_ends: Vec::new(),
             entries: Vec::new(),
             last_access: 0,
             literals: Vec::new(),
@@ -196,27 +199,45 @@ impl A64Masm {
         self.word(0xa8c1_7bfd);
     }
 
-    /// The words that subtract `size_bytes` from the stack pointer.
-    fn frame_words(size_bytes: u32) -> [u32; 3] {
-        let mut words = [NOP; 3];
+    /// The word of `sp = base - size_bytes`, if there is one.
+    fn lower_stack(base: Gpr, size_bytes: u32) -> Option<u32> {
         let mut scratch = A64Masm::new();
-        let (upper, lower) = (size_bytes & !0xfff, size_bytes & 0xfff);
-        if size_bytes < 0x100_0000 {
-            for part in [upper, lower] {
-                if part != 0 {
-                    scratch.add_imm(AddImm::Sub, Width::W64, SP, SP, part);
-                }
+        let fits = scratch.add_imm(AddImm::Sub, Width::W64, SP, base, size_bytes);
+        fits.then(|| {
+            let code = scratch.finish()[..4].try_into();
+            u32::from_le_bytes(code.expect("one instruction"))
+        })
+    }
+
+    /// `dst = fp - size_bytes`, which no instruction holds.
+    fn end_of_frame(&mut self, dst: Gpr, size_bytes: u32) {
+        self.imm(dst, size_bytes.into());
+        self.three(Three::Sub, Width::W64, dst, FP, dst);
+    }
+
+    /// Makes the word at an offset branch to the code that begins here.
+    fn branch_from(&mut self, offset: u32) {
+        let words = (self.offset() - offset) / 4;
+        assert!(words < 1 << 25, "functions are shorter than 128 MiB");
+        self.patches.push((offset, 0x1400_0000 | words));
+    }
+
+    /// Writes where the frame ends into the places that ask for it.
+    fn set_frame_end(&mut self, size_bytes: u32) {
+        assert!(
+            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
+            "a frame is a multiple of 16 bytes and below 2 GiB"
+        );
+        for (at, back) in std::mem::take(&mut self.frame_ends) {
+            if let Some(word) = Self::lower_stack(FP, size_bytes) {
+                self.patches.push((at, word));
+                continue;
             }
-        } else {
-            scratch.move_wide(MoveWide::Movz, Width::W64, X16, size_bytes as u16, 0);
-            let high = (size_bytes >> 16) as u16;
-            scratch.move_wide(MoveWide::Movk, Width::W64, X16, high, 1);
-            scratch.three_with_stack(Three::Sub, SP, SP, X16);
+            self.branch_from(at);
+            self.end_of_frame(X17, size_bytes);
+            self.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
+            self.jump(back);
         }
-        for (word, bytes) in words.iter_mut().zip(scratch.finish().chunks_exact(4)) {
-            *word = u32::from_le_bytes(bytes.try_into().expect("chunks of 4"));
-        }
-        words
     }
 
     /// The first `count` 16-bit pieces of the value that differ from `piece`, and their positions.
@@ -340,20 +361,42 @@ impl Masm for A64Masm {
         self.word(0xa9bf_7bfd);
         self.add_imm(AddImm::Add, Width::W64, FP, SP, 0);
         let at = FrameSize(self.offset());
-        for _ in 0..3 {
-            self.word(NOP);
-        }
+        self.word(NOP);
         at
     }
 
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32) {
-        assert!(
-            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
-            "a frame is a multiple of 16 bytes and below 2 GiB"
-        );
-        let offsets = [at.0, at.0 + 4, at.0 + 8];
-        self.patches
-            .extend(offsets.into_iter().zip(Self::frame_words(size_bytes)));
+        if size_bytes != 0 {
+            let word = Self::lower_stack(SP, size_bytes);
+            let word = word.expect("a small frame, or one of whole pages");
+            self.patches.push((at.0, word));
+        }
+        self.set_frame_end(size_bytes);
+    }
+
+    fn set_large_frame_size(
+        &mut self,
+        at: FrameSize,
+        size_bytes: u32,
+        check: StackCheck<DynamicLabel>,
+        back: DynamicLabel,
+    ) {
+        self.branch_from(at.0);
+        self.end_of_frame(X17, size_bytes);
+        self.load(LoadOp::U64, X16, Mem::at(FILE.context, check.limits_offset));
+        self.load(LoadOp::U64, X16, Mem::at(X16, check.limit_offset));
+        self.three(Three::Subs, Width::W64, ZERO, X17, X16);
+        self.branch_when(Test::Flags(Cc::Lo), check.slow);
+        self.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
+        self.jump(back);
+        self.set_frame_end(size_bytes);
+    }
+
+    fn restore_stack(&mut self) {
+        let back = self.asm.new_dynamic_label();
+        self.frame_ends.push((self.offset(), back));
+        self.word(NOP);
+        self.asm.dynamic_label(back);
     }
 
     fn leave(&mut self) {
@@ -371,11 +414,11 @@ impl Masm for A64Masm {
         self.word(0x1000_0000 | u32::from(dst.0));
     }
 
-    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
-        self.load(LoadOp::U64, X16, Mem::at(FILE.context, limits_offset));
-        self.load(LoadOp::U64, X16, Mem::at(X16, limit_offset));
+    fn check_stack(&mut self, check: StackCheck<DynamicLabel>) {
+        self.load(LoadOp::U64, X16, Mem::at(FILE.context, check.limits_offset));
+        self.load(LoadOp::U64, X16, Mem::at(X16, check.limit_offset));
         self.three_with_stack(Three::Subs, ZERO, SP, X16);
-        self.branch_when(Test::Flags(Cc::Lo), slow);
+        self.branch_when(Test::Flags(Cc::Lo), check.slow);
     }
 
     fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: DynamicLabel) -> Charge {

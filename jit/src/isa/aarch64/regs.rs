@@ -64,5 +64,6 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     float_arguments: &floats::<8>(0),
     result: Gpr(0),
     callee: Gpr(9),
+    caller: Gpr(10),
     float_result: Fpr(0),
 };

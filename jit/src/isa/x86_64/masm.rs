@@ -13,12 +13,12 @@ use zwasm_core::fuel::PIECE_UNITS_MAX;
 
 use super::encode::{Cc, Group, Op, Rm, Unary};
 use super::float::arithmetic;
-use super::regs::{FILE, R11, RBP, RCX, RDX, RSP};
+use super::regs::{FILE, R11, RAX, RBP, RCX, RDX, RSP};
 use super::vector::instruction;
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
-    Operand, RegisterFile, StoreOp, ToInt, Width,
+    Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
 };
 use crate::vector::VecBinary;
 
@@ -73,6 +73,8 @@ pub struct X64Masm {
     pub(super) private: [Gpr; 2],
     /// Frame sizes and charges to be written at the end: offset, immediate.
     patches: Vec<(u32, u32)>,
+    /// Where displacements from the frame pointer to the end of the frame are to be written.
+    frame_ends: Vec<u32>,
     constants: Vec<(Constant, DynamicLabel)>,
     constant_labels: HashMap<Constant, DynamicLabel>,
     tables: Vec<(DynamicLabel, Vec<DynamicLabel>)>,
@@ -159,6 +161,29 @@ impl X64Masm {
         self.last_access = self.offset();
     }
 
+    /// Goes to the slow path when an address is below the limit in the structure at `limits`.
+    fn compare_with_limit(&mut self, address: Gpr, limits: Gpr, check: StackCheck<DynamicLabel>) {
+        let limit = Rm::Mem(Mem::at(limits, check.limit_offset));
+        self.emit(
+            Op::one((Group::Cmp as u8) << 3 | 3),
+            Width::W64,
+            address.0,
+            limit,
+        );
+        self.jump_near_or_far(Some(Cc::Below), check.slow);
+    }
+
+    fn set_frame_end(&mut self, size_bytes: u32) {
+        assert!(
+            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
+            "a frame is a multiple of 16 bytes and below 2 GiB"
+        );
+        let displacement = (size_bytes as i32).wrapping_neg().cast_unsigned();
+        let ends = std::mem::take(&mut self.frame_ends);
+        self.patches
+            .extend(ends.into_iter().map(|at| (at, displacement)));
+    }
+
     /// Appends the constants: those of 16 bytes first, so that padding occurs once.
     fn append_constants(&mut self) {
         let constants = std::mem::take(&mut self.constants);
@@ -211,6 +236,7 @@ impl Masm for X64Masm {
             features,
             private: [RCX, RDX],
             patches: Vec::new(),
+            frame_ends: Vec::new(),
             constants: Vec::new(),
             constant_labels: HashMap::new(),
             tables: Vec::new(),
@@ -323,11 +349,40 @@ impl Masm for X64Masm {
     }
 
     fn set_frame_size(&mut self, at: FrameSize, size_bytes: u32) {
-        assert!(
-            size_bytes.is_multiple_of(16) && size_bytes <= i32::MAX as u32,
-            "a frame is a multiple of 16 bytes and below 2 GiB"
-        );
         self.patches.push((at.0, size_bytes));
+        self.set_frame_end(size_bytes);
+    }
+
+    fn set_large_frame_size(
+        &mut self,
+        at: FrameSize,
+        size_bytes: u32,
+        check: StackCheck<DynamicLabel>,
+        back: DynamicLabel,
+    ) {
+        // In place of `sub rsp, size`: a jump of five bytes, and nothing of two.
+        let begin = at.0 - 3;
+        let jump = self.offset().wrapping_sub(begin + 5).to_le_bytes();
+        let [a, b, c, d] = jump;
+        self.patches
+            .push((begin, u32::from_le_bytes([0xe9, a, b, c])));
+        self.patches
+            .push((at.0, u32::from_le_bytes([c, d, 0x66, 0x90])));
+        self.load(LoadOp::U64, R11, Mem::at(FILE.context, check.limits_offset));
+        self.lea(Width::W64, RAX, Mem::at(RSP, -(size_bytes as i32)));
+        self.compare_with_limit(RAX, R11, check);
+        self.mov_always(Width::W64, RSP, RAX);
+        self.jump(back);
+        self.set_frame_end(size_bytes);
+    }
+
+    fn restore_stack(&mut self) {
+        // lea rsp, [rbp + displacement], the 32-bit form, whatever it will be.
+        for byte in [0x48, 0x8d, 0xa5] {
+            self.asm.push(byte);
+        }
+        self.frame_ends.push(self.offset());
+        self.asm.push_i32(0);
     }
 
     fn leave(&mut self) {
@@ -350,16 +405,9 @@ impl Masm for X64Masm {
         self.jump_to(mem);
     }
 
-    fn check_stack(&mut self, limits_offset: i32, limit_offset: i32, slow: DynamicLabel) {
-        self.load(LoadOp::U64, R11, Mem::at(FILE.context, limits_offset));
-        let limit = Rm::Mem(Mem::at(R11, limit_offset));
-        self.emit(
-            Op::one((Group::Cmp as u8) << 3 | 3),
-            Width::W64,
-            RSP.0,
-            limit,
-        );
-        self.jump_near_or_far(Some(Cc::Below), slow);
+    fn check_stack(&mut self, check: StackCheck<DynamicLabel>) {
+        self.load(LoadOp::U64, R11, Mem::at(FILE.context, check.limits_offset));
+        self.compare_with_limit(RSP, R11, check);
     }
 
     fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: DynamicLabel) -> Charge {

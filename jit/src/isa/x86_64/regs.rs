@@ -70,5 +70,6 @@ pub(super) static FILE: RegisterFile = RegisterFile {
     ],
     result: RAX,
     callee: R10,
+    caller: RAX,
     float_result: Fpr(0),
 };

@@ -49,7 +49,11 @@ impl<M: Masm> Emitter<'_, M> {
                     self.masm.call(entry);
                 }
                 self.site(self.masm.offset(), None);
-                if !(self.callees_return_here && matches!(callee, Callee::Defined(_))) {
+                let is_elsewhere = !matches!(callee, Callee::Defined(_));
+                if is_elsewhere || !self.callees_keep_stack {
+                    self.masm.restore_stack();
+                }
+                if is_elsewhere || !self.callees_return_here {
                     calls::restore_context(&mut self.masm);
                 }
             }
@@ -76,6 +80,9 @@ impl<M: Masm> Emitter<'_, M> {
         self.masm.load(LoadOp::U64, target, entry);
         self.masm.call(Mem::at(target, 0));
         self.site(self.masm.offset(), None);
+        if !self.callees_keep_stack {
+            self.masm.restore_stack();
+        }
         self.masm.bind(back);
         self.cold.push(Cold::Elsewhere {
             start: elsewhere,
@@ -92,6 +99,7 @@ impl<M: Masm> Emitter<'_, M> {
         self.masm.call(entry);
         self.site(self.masm.offset(), None);
         self.cover(start);
+        self.masm.restore_stack();
         calls::restore_context(&mut self.masm);
         self.masm.jump(back);
     }
@@ -217,14 +225,20 @@ impl<M: Masm> Emitter<'_, M> {
         let function = self.function;
         let site = &function.calls[call as usize];
         let abi = Abi::of_types(&site.params, &site.results, M::FILE);
-        debug_assert!(
-            abi.stack_bytes <= self.abi.stack_bytes,
-            "left to the baseline compiler"
-        );
-        self.pass_call(site, &abi, Mem::at(M::FILE.frame, 16));
-        let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
-        self.restore_saved();
-        self.masm.leave_to(entry);
+        let (own, wanted) = (self.abi.stack_bytes, abi.stack_bytes);
+        if own == wanted {
+            self.pass_call(site, &abi, Mem::at(M::FILE.frame, 16));
+            let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
+            self.restore_saved();
+            self.masm.leave_to(entry);
+        } else {
+            let needed = calls::replacement_bytes(own, wanted);
+            self.outgoing_bytes = self.outgoing_bytes.max(needed);
+            self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
+            let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
+            self.restore_saved();
+            calls::replace_frame(&mut self.masm, own, wanted, entry);
+        }
     }
 }
 

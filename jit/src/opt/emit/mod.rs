@@ -19,11 +19,10 @@ use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
 use crate::baseline::truncate::Slow;
 use crate::baseline::{Compiled, Site};
-use crate::masm::{
-    AluOp, Cond, FloatSource, Fpr, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width,
-};
+use crate::masm::{AluOp, Cond, FloatSource, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::prologue::Prologue;
 use catches::Covered;
-use zwasm_core::{FuncType, TrapCode, vmctx};
+use zwasm_core::{FuncType, TrapCode};
 
 /// Code behind the function.
 enum Cold<'f, L> {
@@ -55,6 +54,8 @@ pub(super) struct Options {
     pub(super) record_operators: bool,
     /// No function of the module leaves its instance by a tail call.
     pub(super) callees_return_here: bool,
+    /// No function of the module has tail calls.
+    pub(super) callees_keep_stack: bool,
     /// The function's index among the defined ones.
     pub(super) own: u32,
 }
@@ -82,7 +83,6 @@ pub(super) struct Emitter<'f, M: Masm> {
     current: BlockId,
     /// The block whose last call is being emitted, if that may lead to landing pads.
     invoking: Option<BlockId>,
-    frame_size: FrameSize,
     /// Slots for the operands of helpers, and for what landing pads are given.
     helper_slots: u32,
     spares: u32,
@@ -91,6 +91,7 @@ pub(super) struct Emitter<'f, M: Masm> {
     origin: Origin,
     prologue_bytes: u32,
     callees_return_here: bool,
+    callees_keep_stack: bool,
     /// Offsets of code and of the operators that it came from, when asked for.
     operators: Option<Vec<(u32, u32)>>,
     /// Moves that are to be done at once.
@@ -125,7 +126,6 @@ pub(super) fn emit<M: Masm>(
         covered: Vec::new(),
         current: BlockId(0),
         invoking: None,
-        frame_size: FrameSize(0),
         helper_slots,
         spares: 0,
         outgoing_bytes: 0,
@@ -133,6 +133,7 @@ pub(super) fn emit<M: Masm>(
         prologue_bytes: 0,
         operators: options.record_operators.then(Vec::new),
         callees_return_here: options.callees_return_here,
+        callees_keep_stack: options.callees_keep_stack,
         own: options.own,
         entry,
         moves: Moves::default(),
@@ -142,7 +143,7 @@ pub(super) fn emit<M: Masm>(
 
 impl<'f, M: Masm> Emitter<'f, M> {
     fn run(mut self) -> Option<Compiled> {
-        let overflow = self.prologue();
+        let prologue = self.prologue();
         self.landings = self.landings();
         let mut order = layout::order(self.function);
         if self.function.catches {
@@ -158,12 +159,12 @@ impl<'f, M: Masm> Emitter<'f, M> {
         for (i, &block) in coded.iter().enumerate() {
             self.block(block, coded.get(i + 1).copied());
         }
-        self.finish_cold(overflow);
+        self.finish_cold(prologue.overflow());
         let frame = self.slots_base()
             + 8 * (self.allocation.slot_count + self.helper_slots + 2 * self.spares)
             + self.outgoing_bytes;
         let frame_bytes = frame.next_multiple_of(16);
-        self.masm.set_frame_size(self.frame_size, frame_bytes);
+        prologue.finish(&mut self.masm, frame_bytes);
         self.sites.sort_by_key(|site| site.offset);
         let catches = self.catches();
         self.masm.in_reach().then(|| Compiled {
@@ -197,18 +198,9 @@ impl<'f, M: Masm> Emitter<'f, M> {
         Mem::at(M::FILE.context, offset as i32)
     }
 
-    fn prologue(&mut self) -> M::Label {
-        let file = M::FILE;
+    fn prologue(&mut self) -> Prologue<M::Label> {
         self.masm.bind(self.entry);
-        self.frame_size = self.masm.enter();
-        let overflow = self.masm.label();
-        self.masm.check_stack(
-            vmctx::context::offset::limits as i32,
-            vmctx::limits::offset::native_stack_limit as i32,
-            overflow,
-        );
-        self.masm
-            .store(StoreOp::B8, file.context, Mem::at(file.frame, -8));
+        let prologue = Prologue::begin(&mut self.masm);
         for (i, &register) in self.allocation.saved.iter().enumerate() {
             self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
         }
@@ -217,14 +209,14 @@ impl<'f, M: Masm> Emitter<'f, M> {
             let from = match place {
                 Place::Gpr(gpr) => Source::Gpr(gpr),
                 Place::Fpr(fpr) => Source::Fpr(fpr),
-                Place::Stack(at) => Source::Memory(Mem::at(file.frame, 16 + at as i32)),
+                Place::Stack(at) => Source::Memory(Mem::at(M::FILE.frame, 16 + at as i32)),
             };
             let one = self.param_move(param, from);
             one.into_iter().for_each(|one| self.moves.push(one));
         }
         self.emit_moves();
         self.prologue_bytes = self.masm.offset();
-        overflow
+        prologue
     }
 
     fn epilogue(&mut self) {

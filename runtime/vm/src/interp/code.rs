@@ -8,6 +8,7 @@ use crate::module::ModuleInner;
 #[cfg(zwasm_native)]
 use crate::native::registry::NativeCode;
 use crate::parallel;
+use crate::sys::stack;
 use crate::vmctx::VmContext;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
@@ -312,7 +313,7 @@ pub(crate) unsafe extern "C" fn translate_entry(cx: *mut VmContext, ip: Ip) -> I
             .cast::<FuncEntry>();
         let defined = entry.offset_from((*cx).entries);
         let defined = u32::try_from(defined).expect("the entry lies in the array");
-        module.code.translate(module, defined)
+        stack::with_room_for_compiler(|| module.code.translate(module, defined))
     }
 }
 

@@ -14,7 +14,6 @@ pub(crate) mod unwind;
 
 use crate::error::{Error, Result};
 use crate::store::StoreOpaque;
-use crate::sys::stack::native_stack_pointer;
 use crate::vmctx::{FuncRef, VmContext};
 use core::sync::atomic::Ordering;
 use handlers::bulk::memory0_len;
@@ -47,14 +46,7 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     if end > store.limits.stack_limit.get() {
         return Err(Error::from(TrapCode::StackOverflow));
     }
-    let here = native_stack_pointer();
-    let outermost = store.native_limit == 0;
-    if outermost {
-        let budget = store.engine().config().max_native_stack_bytes;
-        store.native_limit = here.saturating_sub(budget).max(1);
-    } else if here < store.native_limit {
-        return Err(Error::from(TrapCode::StackOverflow));
-    }
+    let is_first_here = store.begin_activation()?;
     let fp = base as *mut u64;
     let cx = func.context;
     let switches = store.switches.len();
@@ -89,8 +81,8 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     };
     store.switches.truncate(switches);
     store.limits.stack_top.set(base);
-    if outermost {
-        store.native_limit = 0;
+    if is_first_here {
+        store.activations.end();
     }
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -141,6 +141,7 @@ impl<'e> Decoder<'e> {
         let threads = self.engine.config().validation_threads;
         let found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
         self.info.leaves_by_tail_call = found.leaves_by_tail_call;
+        self.info.has_tail_calls = found.has_tail_calls;
         self.finish();
         Ok((self.info, self.types, found))
     }

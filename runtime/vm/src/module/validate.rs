@@ -24,6 +24,8 @@ pub(super) type Body<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>
 pub(crate) struct Found {
     /// Whether a function may leave the instance by a tail call.
     pub(super) leaves_by_tail_call: bool,
+    /// Whether a function has a tail call.
+    pub(super) has_tail_calls: bool,
     /// Of `CHUNK` functions each.
     usages: Vec<Usages>,
 }
@@ -61,6 +63,7 @@ pub(super) fn validate_bodies(
     };
     let next = AtomicUsize::new(0);
     let any_leaves = AtomicBool::new(false);
+    let any_tail_calls = AtomicBool::new(false);
     let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
     parallel::run(threads, || {
         let mut allocations = FuncValidatorAllocations::default();
@@ -88,6 +91,7 @@ pub(super) fn validate_bodies(
             }
         }
         any_leaves.fetch_or(scanner.leaves_by_tail_call(), Ordering::Relaxed);
+        any_tail_calls.fetch_or(scanner.has_tail_calls(), Ordering::Relaxed);
     });
     if let Some(error) = first_error.into_inner().expect("no panic while locked") {
         return Err(error);
@@ -95,6 +99,7 @@ pub(super) fn validate_bodies(
     let usages = |chunk: Mutex<(Vec<_>, Usages)>| chunk.into_inner().expect("no panic").1;
     Ok(Found {
         leaves_by_tail_call: any_leaves.into_inner(),
+        has_tail_calls: any_tail_calls.into_inner(),
         usages: chunks.into_iter().map(usages).collect(),
     })
 }

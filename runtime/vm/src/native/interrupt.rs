@@ -8,12 +8,13 @@
 
 use super::{registers, registry, thread};
 use crate::store::limits::StoreLimits;
+use crate::sys::fork;
 use crate::vmctx::VmContext;
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use zwasm_core::TrapCode;
 use zwasm_jit::baseline::helpers::RAISE;
@@ -26,30 +27,43 @@ const AGAIN: Duration = Duration::from_millis(1);
 
 /// The kernel's number of this thread.
 pub(super) fn current_thread() -> i32 {
-    thread_local!(static ID: Cell<i32> = const { Cell::new(0) });
-    ID.with(|id| {
-        if id.get() == 0 {
-            id.set(thread::number());
-        }
-        id.get()
-    })
+    // A child's thread has another number than its parent's had.
+    thread_local!(static ID: Cell<(u32, i32)> = const { Cell::new((0, 0)) });
+    let epoch = fork::epoch();
+    let (of, id) = ID.get();
+    if id != 0 && of == epoch {
+        return id;
+    }
+    let id = thread::number();
+    ID.set((epoch, id));
+    id
+}
+
+/// The way to the thread that signals again, and in which epoch it was started: a child has none of
+/// its parent's threads.
+struct Retry {
+    epoch: u32,
+    send: Sender<Weak<StoreLimits>>,
 }
 
 /// Stops the native code that runs with these limits, if any does. The flag is up already.
 pub(crate) fn stop(limits: &Arc<StoreLimits>) {
-    static RETRY: LazyLock<Mutex<Option<Sender<Weak<StoreLimits>>>>> = LazyLock::new(|| {
-        let (send, receive) = channel();
-        let thread = std::thread::Builder::new().name("zwasm-interrupt".to_owned());
-        let started = thread.spawn(move || signal_again(&receive));
-        Mutex::new(started.is_ok().then_some(send))
-    });
+    static RETRY: Mutex<Option<Retry>> = Mutex::new(None);
     if !signal(limits) {
         return;
     }
-    let retry = RETRY.lock().expect("no panic while locked");
+    let mut retry = RETRY.lock().expect("no panic while locked");
+    let epoch = fork::epoch();
+    if retry.as_ref().is_none_or(|retry| retry.epoch != epoch) {
+        let (send, receive) = channel();
+        let thread = std::thread::Builder::new().name("zwasm-interrupt".to_owned());
+        let started = thread.spawn(move || signal_again(&receive));
+        // A parent's thread goes on until it has nothing to do, since the way to it is gone now.
+        *retry = started.is_ok().then_some(Retry { epoch, send });
+    }
     if let Some(retry) = &*retry {
-        // The thread lives as long as the process.
-        let _ = retry.send(Arc::downgrade(limits));
+        // The thread lives as long as there is a way to it.
+        let _ = retry.send.send(Arc::downgrade(limits));
     }
 }
 
@@ -59,8 +73,16 @@ fn signal(limits: &StoreLimits) -> bool {
     if running == 0 || limits.interrupt.load(Ordering::Acquire) == 0 {
         return false;
     }
-    thread::signal(running, SIGNAL);
+    if !thread::signal(running, SIGNAL) && fork::epoch() != 0 {
+        // A child that was made in the middle of a run: its thread, the only one then, has the
+        // process's number now.
+        thread::signal(std::process::id().cast_signed(), SIGNAL);
+    }
     true
+}
+
+fn still_runs(limits: &Weak<StoreLimits>) -> bool {
+    limits.upgrade().is_some_and(|limits| signal(&limits))
 }
 
 fn signal_again(stores: &Receiver<Weak<StoreLimits>>) {
@@ -74,9 +96,14 @@ fn signal_again(stores: &Receiver<Weak<StoreLimits>>) {
         match next {
             Ok(limits) => waiting.push(limits),
             Err(RecvTimeoutError::Timeout) => {
-                waiting.retain(|limits| limits.upgrade().is_some_and(|limits| signal(&limits)));
+                waiting.retain(still_runs);
             }
-            Err(RecvTimeoutError::Disconnected) => return,
+            // The way to this thread is gone.
+            Err(RecvTimeoutError::Disconnected) if waiting.is_empty() => return,
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(AGAIN);
+                waiting.retain(still_runs);
+            }
         }
     }
 }

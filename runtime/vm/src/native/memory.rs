@@ -1,6 +1,7 @@
 //! Memory for machine code. Nothing is moved or freed before the engine goes.
 
 use super::pages::Pages;
+use crate::sys::fork;
 use std::io;
 
 /// Size of one mapping, in bytes. A module with more code gets several.
@@ -17,6 +18,9 @@ struct Chunk {
 #[derive(Debug, Default)]
 pub(crate) struct CodeMemory {
     chunks: Vec<Chunk>,
+    /// When the last chunk was made: pages from before a fork belong to two processes, of which
+    /// neither writes to them any more.
+    epoch: u32,
 }
 
 impl CodeMemory {
@@ -26,12 +30,14 @@ impl CodeMemory {
     /// The system's, when it has no memory.
     pub(crate) fn publish(&mut self, code: &[u8]) -> io::Result<*const u8> {
         let fits = |chunk: &Chunk| chunk.pages.length_bytes() - chunk.used_bytes >= code.len();
-        if !self.chunks.last().is_some_and(fits) {
+        let epoch = fork::epoch();
+        if self.epoch != epoch || !self.chunks.last().is_some_and(fits) {
             let length = code.len().next_multiple_of(4096).max(CHUNK_BYTES);
             self.chunks.push(Chunk {
                 pages: Pages::new(length)?,
                 used_bytes: 0,
             });
+            self.epoch = epoch;
         }
         let chunk = self.chunks.last_mut().expect("pushed just now");
         let at = chunk.used_bytes;

@@ -11,6 +11,7 @@ mod pages;
 mod profile;
 mod registers;
 pub(crate) mod registry;
+mod signal_stack;
 mod signals;
 mod thread;
 mod unwind;
@@ -21,7 +22,8 @@ use crate::func::{HostCall, HostFunc};
 use crate::interp::code::FuncEntry;
 use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
-use crate::sys::stack::native_stack_pointer;
+use crate::store::limits::NativeRun;
+use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
 use memory::CodeMemory;
 use profile::Profile;
@@ -78,6 +80,7 @@ pub(crate) struct HostEntry {
 
 impl NativeEngine {
     pub(crate) fn new(config: &Config) -> Result<NativeEngine> {
+        fork::watch();
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
@@ -180,6 +183,12 @@ fn host_features() -> <Isa as Masm>::Features {
 #[cfg(target_arch = "aarch64")]
 fn host_features() -> <Isa as Masm>::Features {}
 
+fn no_signal_stack(error: std::io::Error) -> Error {
+    Error::resource(format!(
+        "the host has no memory for a signal stack: {error}"
+    ))
+}
+
 fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))
 }
@@ -225,24 +234,15 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
         })?;
         store.entry_stub = (func.sig(), stub);
     }
-    let here = native_stack_pointer();
-    let outermost = store.native_limit == 0;
-    if outermost {
-        let config = store.engine().config();
-        let budget = config.max_native_stack_bytes;
-        let guest_budget = budget.min(config.max_wasm_stack_bytes);
-        store.native_limit = here.saturating_sub(budget).max(1);
-        store.native_guest_limit = here.saturating_sub(guest_budget).max(1);
-        store.native_top = here;
-    } else if here < store.native_limit {
-        return Err(Error::from(TrapCode::StackOverflow));
-    }
-    if store
-        .limits
-        .begin_native(store.native_guest_limit as u64, interrupt::current_thread())
-    {
-        if outermost {
-            end_outermost(store);
+    signal_stack::ensure().map_err(no_signal_stack)?;
+    let outer = store.limits.native_run();
+    let is_first_here = store.begin_activation()?;
+    let guest_limit = store.activations.guest_limit();
+    let guest_limit = guest_limit.expect("just begun") as u64;
+    let thread = interrupt::current_thread();
+    if store.limits.begin_native(guest_limit, thread) {
+        if is_first_here {
+            end(store, outer);
         }
         return Err(Error::from(TrapCode::Interrupted));
     }
@@ -266,16 +266,16 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
             .expect("set by whoever ended the run")),
         failure => Ok(Err(describe(store, failure))),
     };
-    if outermost {
-        end_outermost(store);
+    if is_first_here {
+        end(store, outer);
     }
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-fn end_outermost(store: &mut StoreOpaque) {
-    store.native_limit = 0;
-    store.native_top = 0;
-    store.limits.end_native();
+/// Ends a run on this thread's stack.
+fn end(store: &mut StoreOpaque, outer: NativeRun) {
+    store.activations.end();
+    store.limits.end_native(outer);
 }
 
 /// The error behind a status, with a backtrace.
@@ -311,7 +311,8 @@ unsafe extern "C" fn compile_entry(
         let module = (*instance).module.inner();
         let defined = entry.offset_from((*cx).entries);
         let defined = u32::try_from(defined).expect("the entry lies in the array");
-        let Err(error) = module.code.compile_native(module, defined) else {
+        let compile = || module.code.compile_native(module, defined);
+        let Err(error) = stack::with_room_for_compiler(compile) else {
             return 0;
         };
         let store = &mut *(*instance).store;
@@ -341,7 +342,7 @@ unsafe extern "C" fn take_trace(cx: *mut VmContext, status: u32) -> u32 {
     status
 }
 
-/// The runtime's way to host functions, as host stubs call it.
+/// The runtime's way to host functions, as host stubs call it with their caller's context.
 unsafe extern "C" fn host_call(
     cx: *mut VmContext,
     slots: *mut u64,
@@ -359,8 +360,13 @@ unsafe extern "C" fn host_call(
             caller: instance,
             slots,
         };
+        // What the guest has in registers lies here, or in frames above, if another thread looks.
+        let registers = stack::saved_registers();
+        let bottom = registers.as_ptr().addr();
+        let outer_bottom = (*store).activations.set_bottom(bottom);
         // Machine code cannot unwind: a panic waits in the store until the run has ended.
         let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
+        (*store).activations.set_bottom(outer_bottom);
         let limits = &(*store).limits;
         if matches!(result, Ok(Ok(()))) && !limits.is_interrupted() {
             return 0;

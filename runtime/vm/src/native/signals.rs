@@ -1,8 +1,10 @@
 //! Hardware faults in guest code become traps.
 //!
-//! The handler acts only when the faulting instruction is in a function of ours and the side table
-//! names a trap for it: it records the place and makes the thread go on in the engine's `raise`
-//! stub, which leaves the activation. Any other fault goes to whoever handled it before.
+//! The handler acts only when the faulting instruction is in a function of ours, the side table names
+//! a trap for it, and an address that it could not access belongs to a memory of the instance: it
+//! records the place and makes the thread go on in the engine's `raise` stub, which leaves the
+//! activation. Any other fault goes to whoever handled it before, and so does a signal that somebody
+//! has sent.
 
 use super::{interrupt, registers, registry};
 use crate::vmctx::VmContext;
@@ -37,7 +39,6 @@ pub(crate) fn install() {
             unsafe {
                 let mut action: libc::sigaction = core::mem::zeroed();
                 action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                // A signal stack may have room for two kernel records of a thread, not for more.
                 libc::sigemptyset(&mut action.sa_mask);
                 libc::sigaddset(&mut action.sa_mask, interrupt::SIGNAL);
                 if signal == interrupt::SIGNAL {
@@ -59,17 +60,40 @@ pub(crate) fn install() {
 /// # Safety
 /// Called by the kernel with a valid context.
 unsafe extern "C" fn handle(signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel passes a `ucontext_t`.
-    let machine = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    if divert(machine) {
+    // SAFETY: the kernel passes a record of the signal and a `ucontext_t`.
+    let (fault, machine) = unsafe { (Fault::of(signal, &*info), &mut *context.cast()) };
+    if fault.is_some_and(|fault| divert(fault, machine)) {
         return;
     }
     // SAFETY: forwarded.
     unsafe { chain(signal, info, context) }
 }
 
+/// What an instruction did that the processor refuses.
+#[derive(Clone, Copy)]
+enum Fault {
+    /// It accessed memory at this address.
+    Access(usize),
+    /// Anything else.
+    Other,
+}
+
+impl Fault {
+    /// `None` when a process has sent the signal.
+    fn of(signal: i32, info: &libc::siginfo_t) -> Option<Fault> {
+        if info.si_code <= 0 {
+            return None;
+        }
+        Some(match signal {
+            // SAFETY: the kernel's records of these faults have an address.
+            libc::SIGSEGV | libc::SIGBUS => Fault::Access(unsafe { info.si_addr() }.addr()),
+            _ => Fault::Other,
+        })
+    }
+}
+
 /// Sends a faulting thread to the `raise` stub; false when the fault is not the guest's.
-fn divert(machine: &mut libc::ucontext_t) -> bool {
+fn divert(fault: Fault, machine: &mut libc::ucontext_t) -> bool {
     let pc = registers::pc(machine);
     let Some(code) = registry::find(pc) else {
         return false;
@@ -79,6 +103,18 @@ fn divert(machine: &mut libc::ucontext_t) -> bool {
     };
     let cx = registers::context(machine) as *mut VmContext;
     // SAFETY: in guest code the context register holds the running instance's context.
+    let is_guests = match fault {
+        // Accesses that trap are of memories only; everything else is compared first.
+        Fault::Access(address) => {
+            trap == TrapCode::MemoryOutOfBounds
+                && unsafe { (*(*cx).instance).memory_may_fault_at(address) }
+        }
+        Fault::Other => true,
+    };
+    if !is_guests {
+        return false;
+    }
+    // SAFETY: as above.
     let raise = unsafe {
         let limits = &*(*cx).limits;
         limits.trap_pc.set(pc as u64);
@@ -86,7 +122,7 @@ fn divert(machine: &mut libc::ucontext_t) -> bool {
         *(*cx).helpers.cast::<usize>().add(RAISE as usize)
     };
     if trap == TrapCode::StackOverflow {
-        // The stack pointer may be anywhere: the frame was only measured.
+        // The stack pointer may be below the limit, by less than a page.
         registers::drop_frame(machine);
     }
     registers::go_to(machine, raise, trap as u64);
@@ -104,11 +140,14 @@ pub(super) unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mu
         .expect("we handle only these");
     // SAFETY: written when the handler was installed.
     let previous = unsafe { (*PREVIOUS.0.get())[index].assume_init_ref() };
+    // SAFETY: the kernel passes a valid record.
+    let is_sent = unsafe { (*info).si_code } <= 0;
     match previous.sa_sigaction {
         // By default it is ignored, and not a fault that repeats.
         libc::SIG_DFL | libc::SIG_IGN if signal == interrupt::SIGNAL => {}
+        libc::SIG_IGN if is_sent => {}
         libc::SIG_DFL | libc::SIG_IGN => {
-            // SAFETY: restores the default, under which the fault repeats and ends the process.
+            // SAFETY: restores the default, under which a fault repeats and ends the process.
             unsafe { libc::sigaction(signal, previous, core::ptr::null_mut()) };
         }
         handler if previous.sa_flags & libc::SA_SIGINFO != 0 => {
@@ -119,6 +158,18 @@ pub(super) unsafe fn chain(signal: i32, info: *mut libc::siginfo_t, context: *mu
         handler => {
             // SAFETY: without the flag it has this one.
             unsafe { core::mem::transmute::<usize, extern "C" fn(i32)>(handler)(signal) }
+        }
+    }
+    if is_sent && signal != interrupt::SIGNAL {
+        // SAFETY: asks only, and writes to a local; the signal goes to this thread.
+        unsafe {
+            let mut now: libc::sigaction = core::mem::zeroed();
+            libc::sigaction(signal, core::ptr::null(), &mut now);
+            // A signal that a process has sent does not repeat: whoever gave way to the default means
+            // it to act now. It does once it is not blocked.
+            if now.sa_sigaction == libc::SIG_DFL {
+                libc::raise(signal);
+            }
         }
     }
 }

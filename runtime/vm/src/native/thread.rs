@@ -10,11 +10,11 @@ pub(super) fn number() -> i32 {
     unsafe { libc::gettid() }
 }
 
-/// Sends a signal to a thread of this process.
+/// Sends a signal to a thread of this process; false when there is no such thread.
 #[cfg(target_os = "linux")]
-pub(super) fn signal(thread: i32, signal: i32) {
+pub(super) fn signal(thread: i32, signal: i32) -> bool {
     // SAFETY: the call takes numbers only.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) };
+    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal) == 0 }
 }
 
 /// The name of this thread's port; never 0.
@@ -24,14 +24,14 @@ pub(super) fn number() -> i32 {
     unsafe { libc::pthread_mach_thread_np(libc::pthread_self()).cast_signed() }
 }
 
-/// Sends a signal to a thread of this process.
+/// Sends a signal to a thread of this process; false when there is no such thread.
 #[cfg(target_os = "macos")]
-pub(super) fn signal(thread: i32, signal: i32) {
+pub(super) fn signal(thread: i32, signal: i32) -> bool {
     unsafe extern "C" {
         /// The system call behind `pthread_kill`, which takes a port instead of a pointer that may
         /// dangle.
         fn __pthread_kill(port: u32, signal: i32) -> i32;
     }
     // SAFETY: the call takes numbers only.
-    unsafe { __pthread_kill(thread.cast_unsigned(), signal) };
+    unsafe { __pthread_kill(thread.cast_unsigned(), signal) == 0 }
 }

@@ -43,6 +43,14 @@ unsafe impl Send for StoreLimits {}
 // SAFETY: as above.
 unsafe impl Sync for StoreLimits {}
 
+/// Where native code runs, and how far down it may go: nowhere, by default.
+#[cfg(zwasm_native)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct NativeRun {
+    guest_limit: u64,
+    thread: i32,
+}
+
 /// No stack address is above it, so that no frame of native code passes.
 const MOVED: u64 = u64::MAX;
 
@@ -60,9 +68,29 @@ impl StoreLimits {
         self.interrupt.swap(0, Ordering::AcqRel) != 0
     }
 
+    /// What [`StoreLimits::begin_native`] has set, for [`StoreLimits::end_native`].
     #[cfg(zwasm_native)]
-    pub(crate) fn end_native(&self) {
-        self.thread.store(0, Ordering::Relaxed);
+    pub(crate) fn native_run(&self) -> NativeRun {
+        NativeRun {
+            guest_limit: self.native_guest_limit.load(Ordering::Relaxed),
+            thread: self.thread.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Goes back to the run around the one that has ended, or to none.
+    #[cfg(zwasm_native)]
+    pub(crate) fn end_native(&self, outer: NativeRun) {
+        self.native_guest_limit
+            .store(outer.guest_limit, Ordering::Relaxed);
+        self.thread.store(outer.thread, Ordering::Relaxed);
+        if outer.thread != 0 {
+            self.native_stack_limit
+                .store(outer.guest_limit, Ordering::Release);
+            // The flag goes up last: whoever put it up before has seen the other thread only.
+            if self.interrupt.load(Ordering::Acquire) != 0 {
+                self.native_stack_limit.store(MOVED, Ordering::Release);
+            }
+        }
     }
 
     /// Whether a frame does not fit because of an interruption.

@@ -1,5 +1,6 @@
 //! The store: owner of everything that instances share, and of the embedder's data.
 
+mod activation;
 pub(crate) mod context;
 pub(crate) mod exn;
 pub(crate) mod handle;
@@ -20,13 +21,14 @@ use crate::sys::mmap::Reservation;
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
 use crate::vmctx::FuncRef;
+use activation::Activations;
 use core::any::Any;
 use core::ptr::NonNull;
 use exn::{Exception, Exceptions};
 use handle::{Arena, StoreId, Stored};
 use limits::StoreLimits;
 use std::sync::Arc;
-use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType};
+use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType, TrapCode};
 
 /// Owns instances, memories, tables, globals and functions, and the embedder's data `T`.
 #[derive(Debug)]
@@ -91,12 +93,7 @@ pub(crate) struct StoreOpaque {
     pub(crate) pending_panic: Option<Box<dyn Any + Send>>,
     /// Callers to go back to after a call into another instance.
     pub(crate) switches: Vec<crate::interp::Switch>,
-    /// Lowest native stack address that nested calls may reach; 0 outside of any call.
-    pub(crate) native_limit: usize,
-    /// Native stack address of the outermost call into native code; 0 outside of any.
-    pub(crate) native_top: usize,
-    /// Lowest native stack address that native code may reach; 0 outside of any call.
-    pub(crate) native_guest_limit: usize,
+    pub(crate) activations: Activations,
     limiter: Option<LimiterCall>,
     /// The backtrace of the native activation that just ended.
     #[cfg(zwasm_native)]
@@ -130,9 +127,7 @@ impl<T: 'static> Store<T> {
             pending_error: None,
             pending_panic: None,
             switches: Vec::new(),
-            native_limit: 0,
-            native_top: 0,
-            native_guest_limit: 0,
+            activations: Activations::default(),
             limiter: None,
             #[cfg(zwasm_native)]
             native_trace: None,
@@ -280,6 +275,11 @@ impl StoreOpaque {
         allowed
     }
 
+    /// Begins a call from the host: [`Activations::begin`].
+    pub(crate) fn begin_activation(&mut self) -> Result<bool, TrapCode> {
+        self.activations.begin(self.engine.config())
+    }
+
     /// Makes sure the value stack exists and returns its first slot.
     pub(crate) fn ensure_value_stack(&mut self) -> Result<()> {
         if self.value_stack.is_none() {
@@ -301,10 +301,6 @@ impl StoreOpaque {
 
     pub(crate) fn add_instance(&mut self, instance: InstanceData) -> NonNull<InstanceData> {
         self.instances.alloc(instance)
-    }
-
-    pub(crate) fn instances(&self) -> impl Iterator<Item = NonNull<InstanceData>> + '_ {
-        self.instances.iter()
     }
 
     pub(crate) fn new_memory(
@@ -449,20 +445,18 @@ impl StoreOpaque {
                 core::slice::from_raw_parts(base, stack.length_bytes() / 8)
             });
         }
-        if self.native_top != 0 {
-            crate::sys::stack::for_each_word(self.native_top, |word| roots.push(word));
+        #[cfg(zwasm_native)]
+        if self.engine.native().is_some() {
+            self.activations.for_each_word(|word| roots.push(word));
         }
-        for instance in self.instances() {
-            // SAFETY: instances and what they refer to live as long as the store.
-            unsafe {
-                let instance = instance.as_ref();
-                let globals = instance.globals.iter();
-                roots.extend(globals.map(|global| (*global.as_ref().cell)[0]));
-                for table in &instance.tables {
-                    let table = table.as_ref();
-                    if table.ty.element.heap.top() == HeapType::Exn {
-                        roots.extend_from_slice(table.elements());
-                    }
+        // SAFETY: globals and tables live as long as the store, those of no instance, too.
+        unsafe {
+            let globals = self.globals.iter();
+            roots.extend(globals.map(|global| (*global.as_ref().cell)[0]));
+            for table in self.tables.iter() {
+                let table = table.as_ref();
+                if table.ty.element.heap.top() == HeapType::Exn {
+                    roots.extend_from_slice(table.elements());
                 }
             }
         }

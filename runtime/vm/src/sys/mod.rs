@@ -1,5 +1,7 @@
 //! Everything that talks to the operating system.
 
+#[cfg(zwasm_native)]
+pub(crate) mod fork;
 pub(crate) mod mmap;
 pub(crate) mod sealed;
 pub(crate) mod stack;

@@ -11,6 +11,7 @@ mod inline;
 mod limits;
 mod memory_state;
 mod regressions;
+mod tail_calls;
 mod unroll;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
