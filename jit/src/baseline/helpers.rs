@@ -10,11 +10,12 @@
 //! [`HOST_CALL`], [`TRACE`], one entry per [`Helper`], then one per row of [`numeric_groups`].
 
 use super::Compiler;
-use super::memory::index_type;
+use super::memory::{index_type, memory_index};
 use super::values::Loc;
 use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use std::sync::Arc;
 use wasmparser::{MemArg, Operator};
+use zwasm_core::atomic::AtomicOp;
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::{FuncType, V128, ValType};
 
@@ -68,6 +69,8 @@ helpers! {
     TableFill, "`table.fill`; immediate 0: table.";
     TableCopy, "`table.copy`; immediates: destination, source.";
     TableInit, "`table.init`; immediates: segment, table.";
+    Atomic, "An atomic instruction; immediates: its number and, shifted by 32, the memory by its \
+        pointer's place; the offset.";
     Throw, "`throw`; immediates: tag, payload slots.";
     ThrowRef, "`throw_ref`.";
     FillLoop, "Some turns of a loop that fills memory 0. Operands: the address, how many turns may be \
@@ -340,6 +343,21 @@ pub(crate) fn ends_activation(entry: u32) -> bool {
     entry == Helper::Throw.entry() || entry == Helper::ThrowRef.entry()
 }
 
+/// An atomic instruction by its number, and its access.
+fn atomic<'o>(op: &'o Operator<'_>) -> Option<(usize, &'o MemArg)> {
+    macro_rules! position {
+        ($($name:ident $kind:ident $bytes:literal $ty:ident;)*) => {{
+            #[allow(clippy::enum_variant_names, reason = "named after the operators")]
+            enum Position { $($name,)* }
+            match op {
+                $(Operator::$name { memarg } => Some((Position::$name as usize, memarg)),)*
+                _ => None,
+            }
+        }};
+    }
+    zwasm_core::for_each_atomic!(position)
+}
+
 /// How the runtime does an operator, if it does.
 pub(crate) fn runtime_call(
     op: &Operator<'_>,
@@ -352,6 +370,16 @@ pub(crate) fn runtime_call(
             operands: operand_count(op),
             immediates: numeric_immediates(op),
             results: Results::Row(row.results),
+        });
+    }
+    if let Some((number, memarg)) = atomic(op) {
+        let op = AtomicOp::ALL[number];
+        let memory = u64::from(memory_word(info, memory_index(memarg)));
+        return Some(RuntimeCall {
+            entry: Helper::Atomic.entry(),
+            operands: op.operands(),
+            immediates: [number as u64 | memory << 32, memarg.offset],
+            results: op.result().map_or(Results::None, Results::One),
         });
     }
     let size = |is_64: bool| Results::One(index_type(is_64));

@@ -14,6 +14,8 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::V128Load { memarg } => self.float_load(ValType::V128, memarg, next),
             Operator::V128Store { memarg } => self.float_store(FloatPart::V128, memarg),
             Operator::TableSize { table } => self.table_size(*table, next),
+            // What it orders are accesses of several threads to one memory.
+            Operator::AtomicFence { .. } => {}
             _ => return false,
         }
         true
@@ -263,7 +265,7 @@ impl<M: Masm> Compiler<'_, M> {
 }
 
 /// The memory that an access names.
-fn memory_index(memarg: &MemArg) -> u32 {
+pub(super) fn memory_index(memarg: &MemArg) -> u32 {
     match memarg.target {
         MemArgTarget::Memory(index) => index,
         other => unreachable!("validation rejects {other:?}"),

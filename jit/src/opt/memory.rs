@@ -31,9 +31,11 @@ pub(super) fn written(function: &Function, node: Value) -> [bool; 4] {
 fn written_by(helper: Helper) -> [bool; 4] {
     let only = |alias| core::array::from_fn(|i| CLASSES[i] == alias);
     match helper {
-        Helper::FillLoop | Helper::MemoryFill | Helper::MemoryCopy | Helper::MemoryInit => {
-            only(Alias::Heap)
-        }
+        Helper::FillLoop
+        | Helper::MemoryFill
+        | Helper::MemoryCopy
+        | Helper::MemoryInit
+        | Helper::Atomic => only(Alias::Heap),
         Helper::TableSet | Helper::TableFill | Helper::TableCopy | Helper::TableInit => {
             only(Alias::Table)
         }

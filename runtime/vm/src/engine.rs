@@ -138,7 +138,8 @@ impl Default for Config {
                 | WasmFeatures::FUNCTION_REFERENCES
                 | WasmFeatures::EXCEPTIONS
                 | WasmFeatures::WIDE_ARITHMETIC
-                | WasmFeatures::CUSTOM_PAGE_SIZES,
+                | WasmFeatures::CUSTOM_PAGE_SIZES
+                | WasmFeatures::THREADS,
         }
     }
 }
@@ -168,6 +169,7 @@ feature_switches! {
     wasm_exceptions EXCEPTIONS "exceptions (`try_table`, `throw`, `exnref`)";
     wasm_wide_arithmetic WIDE_ARITHMETIC "128-bit integer arithmetic";
     wasm_custom_page_sizes CUSTOM_PAGE_SIZES "memories with pages of one byte";
+    wasm_threads THREADS "atomic instructions; shared memories are not there yet";
 }
 
 impl Config {

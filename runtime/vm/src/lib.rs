@@ -21,6 +21,7 @@
 //! exports [`Func`]s, [`Memory`]s, [`Table`]s and [`Global`]s. Guest faults come back as an
 //! [`Error`] that holds a [`Trap`] with a wasm backtrace.
 
+mod atomic;
 mod backtrace;
 mod compiler;
 mod engine;

@@ -25,10 +25,6 @@ use zwasm_core::{
 /// What zwasm does not have yet, in the words of error messages.
 const MISSING: &[(WasmFeatures, &str)] = &[
     (
-        WasmFeatures::THREADS,
-        "threads (shared memories and atomic instructions)",
-    ),
-    (
         WasmFeatures::GC.union(WasmFeatures::GC_TYPES),
         "garbage collection (struct, array and i31 types)",
     ),
@@ -171,7 +167,7 @@ impl<'e> Decoder<'e> {
             }
             Payload::ImportSection(reader) => {
                 for import in reader.into_imports() {
-                    self.import(import?);
+                    self.import(import?)?;
                 }
             }
             Payload::FunctionSection(reader) => {
@@ -192,7 +188,7 @@ impl<'e> Decoder<'e> {
             }
             Payload::MemorySection(reader) => {
                 for memory in reader {
-                    self.info.memories.push(memory_type(memory?));
+                    self.info.memories.push(memory_type(memory?)?);
                 }
             }
             Payload::TagSection(reader) => {
@@ -261,7 +257,7 @@ impl<'e> Decoder<'e> {
         Ok(())
     }
 
-    fn import(&mut self, import: wasmparser::Import<'_>) {
+    fn import(&mut self, import: wasmparser::Import<'_>) -> Result<(), DecodeError> {
         let info = &mut self.info;
         let index = match import.ty {
             TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
@@ -277,7 +273,7 @@ impl<'e> Decoder<'e> {
                 ExternIndex::Table(info.imported_tables - 1)
             }
             TypeRef::Memory(ty) => {
-                info.memories.push(memory_type(ty));
+                info.memories.push(memory_type(ty)?);
                 info.imported_memories += 1;
                 ExternIndex::Memory(info.imported_memories - 1)
             }
@@ -299,6 +295,7 @@ impl<'e> Decoder<'e> {
             name: import.name.into(),
             index,
         });
+        Ok(())
     }
 
     fn element(&mut self, element: wasmparser::Element<'_>) -> Result<ElementSegment, DecodeError> {
@@ -471,15 +468,19 @@ pub(crate) fn convert_heap_type(ty: wasmparser::HeapType, types: &[SigId]) -> He
     convert_heap(ty, types, usize::MAX)
 }
 
-fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
-    MemoryType {
+fn memory_type(ty: wasmparser::MemoryType) -> Result<MemoryType, DecodeError> {
+    if ty.shared {
+        let what = "threads (shared memories)";
+        return Err(DecodeError::Other(Error::unsupported(what)));
+    }
+    Ok(MemoryType {
         minimum: ty.initial,
         maximum: ty.maximum,
         memory64: ty.memory64,
         page_size_log2: ty.page_size_log2.map_or(16, |log2| {
             u8::try_from(log2).expect("validation allows 0 and 16")
         }),
-    }
+    })
 }
 
 fn extern_index(kind: ExternalKind, index: u32) -> ExternIndex {

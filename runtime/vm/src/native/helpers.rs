@@ -4,12 +4,14 @@
 //! generic function per shape over the interpreter's operators, so the tiers cannot disagree.
 
 use super::unwind;
+use crate::atomic;
 use crate::instance::{InstanceData, checked_range};
 use crate::interp::handlers::bulk::{fill, in_chunks};
 use crate::interp::handlers::ops::{self, Binary, Unary};
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::store::StoreOpaque;
 use crate::vmctx::{MemoryDef, VmContext};
+use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, TrapCode};
 use zwasm_jit::baseline::helpers::{Helper, numeric_groups};
@@ -52,6 +54,7 @@ fn runtime_helper(helper: Helper) -> Call {
         Helper::TableFill => table_fill,
         Helper::TableCopy => table_copy,
         Helper::TableInit => table_init,
+        Helper::Atomic => self::atomic,
         Helper::Throw => throw,
         Helper::ThrowRef => throw_ref,
         Helper::FillLoop => fill_loop,
@@ -444,6 +447,28 @@ unsafe extern "C" fn memory_init(
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
         match instance(cx).memory_init(segment as u32, memory, dst, src, count) {
             Ok(()) => on_the_way_out(cx),
+            Err(code) => code as u64,
+        }
+    }
+}
+
+unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u64) -> u64 {
+    // SAFETY: the running code's own context and operands; the number and the memory are of its module.
+    unsafe {
+        let (number, memory) = (op as u32 as usize, (op >> 32) as u32);
+        let op = AtomicOp::ALL[number];
+        // The last operand is lowest.
+        let above = op.operands() - 1;
+        let at = index(p, above, memory & 1 != 0);
+        let operand = |i: usize| if i < above { *p.add(above - 1 - i) } else { 0 };
+        let def = &*VmContext::memory(cx, memory & !1);
+        match atomic::perform(def, op, at, offset, [operand(0), operand(1)]) {
+            Ok(result) => {
+                if op.result().is_some() {
+                    *p.add(above) = result;
+                }
+                OK
+            }
             Err(code) => code as u64,
         }
     }

@@ -11,6 +11,7 @@ use crate::interp::machine::{
 use crate::interp::translate::operand::Form;
 use crate::vmctx::VmContext;
 use zwasm_core::TrapCode;
+use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
 
 const H: usize = HANDLER_WORDS;
@@ -135,6 +136,52 @@ handler! {
         };
         address.cast::<St::Raw>().write_unaligned(St::narrow(value));
         dispatch!(ip.add(H + GENERAL_WORDS + 1), fp, cx, mem, len, acc, a32, a64)
+    }
+}
+
+/// What an atomic instruction leaves, or the trap; operands as of [`atomic`].
+///
+/// # Safety
+/// The operands have this form, and `cx` is live.
+#[inline(never)]
+unsafe fn perform_atomic(ip: Ip, fp: *mut u64, cx: *mut VmContext) -> Result<u64, TrapCode> {
+    // SAFETY: forwarded.
+    unsafe {
+        let op = AtomicOp::ALL[*ip.add(H) as usize];
+        let def = &*VmContext::memory(cx, *ip.add(H + 2));
+        let offset = ip.add(H + 3).cast::<u64>().read_unaligned();
+        let index = *slot::<u64>(ip, H + 1, fp);
+        let index = if *ip.add(H + 5) != 0 {
+            index
+        } else {
+            u64::from(index as u32)
+        };
+        let operands = [H + 6, H + 7].map(|at| *slot::<u64>(ip, at, fp));
+        crate::atomic::perform(def, op, index, offset, operands)
+    }
+}
+
+handler! {
+    /// An atomic instruction without a result; operands: number, index, memory, offset (2), is64, the
+    /// two operands above the index.
+    fn atomic_store(ip, fp, cx, mem, len, acc, a32, a64) {
+        match perform_atomic(ip, fp, cx) {
+            Ok(_) => dispatch!(ip.add(H + 8), fp, cx, mem, len, acc, a32, a64),
+            Err(code) => trap_at(ip, fp, cx, code),
+        }
+    }
+}
+
+handler! {
+    /// As [`atomic_store`], with the result's slot behind.
+    fn atomic(ip, fp, cx, mem, len, _acc, a32, a64) {
+        match perform_atomic(ip, fp, cx) {
+            Ok(value) => {
+                *slot::<u64>(ip, H + 8, fp) = value;
+                dispatch!(ip.add(H + 9), fp, cx, mem, len, value, a32, a64)
+            }
+            Err(code) => trap_at(ip, fp, cx, code),
+        }
     }
 }
 

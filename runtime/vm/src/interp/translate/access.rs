@@ -9,6 +9,7 @@ use crate::interp::handlers::{bulk, control, variable};
 use crate::interp::machine::{Handler, SlotValue};
 use crate::module::convert_val_type;
 use wasmparser::{MemArg, MemArgTarget, Operator};
+use zwasm_core::atomic::AtomicOp;
 use zwasm_core::module::NO_FUNC_REF;
 use zwasm_core::num::V128;
 use zwasm_core::vmctx::func_ref;
@@ -179,7 +180,47 @@ impl Translator<'_> {
                 self.word(table);
                 self.table_width(table);
             }
-            _ => return self.memory_operator(op),
+            // What it orders are accesses of several threads to one memory.
+            Operator::AtomicFence { .. } => {}
+            _ => return self.atomic_operator(op) || self.memory_operator(op),
+        }
+        true
+    }
+
+    /// Atomic instructions that access memory; false for all other operators.
+    fn atomic_operator(&mut self, op: &Operator<'_>) -> bool {
+        macro_rules! find {
+            ($($name:ident $kind:ident $bytes:literal $ty:ident;)*) => {{
+                #[allow(clippy::enum_variant_names, reason = "named after the operators")]
+                enum Position { $($name,)* }
+                match op {
+                    $(Operator::$name { memarg } => (Position::$name as usize, memarg),)*
+                    _ => return false,
+                }
+            }};
+        }
+        let (number, memarg) = zwasm_core::for_each_atomic!(find);
+        let op = AtomicOp::ALL[number];
+        let [index, first, second] = match op.operands() {
+            1 => self.pop_slots::<1>().map(|index| [index; 3])[0],
+            2 => {
+                let [index, first] = self.pop_slots();
+                [index, first, first]
+            }
+            _ => self.pop_slots(),
+        };
+        let result = op.result();
+        let handler = match result {
+            Some(_) => memory::atomic,
+            None => memory::atomic_store,
+        };
+        let start = self.begin_trapping(handler);
+        self.word(number as u32);
+        self.general_words(index, memarg);
+        self.slot_word(first);
+        self.slot_word(second);
+        if let Some(ty) = result {
+            self.define_slot_only(start, ty);
         }
         true
     }
