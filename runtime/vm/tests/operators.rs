@@ -309,7 +309,7 @@ fn module() -> String {
         (type $void (func))
         (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
         (import "wasi_snapshot_preview1" "clock_res_get" (func $clock_res (param i32 i32) (result i32)))
-        (memory 1 2) (memory $b 1 2) (memory $c i64 1 2)
+        (memory (export "memory") 1 2) (memory $b 1 2) (memory $c i64 1 2)
         (data $d "abcdefgh") (data $dropped "x")
         (table $t 10 100 funcref) (table $t64 i64 10 100 funcref)
         (elem (table $t) (i32.const 0) func $leaf $host)
