@@ -1,14 +1,13 @@
-//! The engine: configuration and what all modules of a process share, the canonical types.
+//! The engine: configuration, and what all modules and stores made with it share.
 
 use crate::error::{Error, Result};
 use crate::interp::code::CodeRegistry;
 #[cfg(zwasm_native)]
 use crate::native::NativeEngine;
 use core::fmt;
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use crate::types::TypeRegistry;
+use std::sync::Arc;
 use wasmparser::WasmFeatures;
-use zwasm_core::{FuncType, SigId};
 use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
 
 /// How functions are executed.
@@ -95,6 +94,9 @@ pub enum Profiler {
     /// Linux `perf` with `inject`, by a file with the code, in the current directory.
     JitDump,
 }
+
+/// More than any guest needs, and little enough to look through for references.
+const MAX_WASM_STACK_BYTES: usize = if usize::BITS > 32 { 4 << 30 } else { 1 << 30 };
 
 /// How an [`Engine`] behaves.
 #[derive(Clone, Debug)]
@@ -195,7 +197,8 @@ impl Config {
         self
     }
 
-    /// Limits the value stack of the interpreter, in bytes. Default: 8 MiB.
+    /// Limits the value stack of the interpreter, in bytes: at least 4096, at most 4 GiB.
+    /// Default: 8 MiB.
     pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
         self.max_wasm_stack_bytes = bytes;
         self
@@ -294,8 +297,10 @@ impl Engine {
     /// # Errors
     /// When a limit makes no sense.
     pub fn new(config: &Config) -> Result<Engine> {
-        if config.max_wasm_stack_bytes < 4096 {
-            return Err(Error::usage("max_wasm_stack must be at least 4096 bytes"));
+        if !(4096..=MAX_WASM_STACK_BYTES).contains(&config.max_wasm_stack_bytes) {
+            return Err(Error::usage(
+                "max_wasm_stack must be at least 4096 bytes and at most 4 GiB",
+            ));
         }
         let tier = config.tier.unwrap_or_default();
         if config.validation_threads == Some(0) {
@@ -334,6 +339,13 @@ impl Engine {
         self.inner.native.as_ref()
     }
 
+    /// How many function types the engine knows: those that its modules, host functions and stores
+    /// use.
+    #[must_use]
+    pub fn type_count(&self) -> usize {
+        self.inner.types.count()
+    }
+
     pub(crate) fn inner(&self) -> &EngineInner {
         &self.inner
     }
@@ -348,83 +360,9 @@ impl Engine {
     }
 }
 
-/// Numbers function types so that equal types have equal numbers in the whole engine.
-#[derive(Debug, Default)]
-pub(crate) struct TypeRegistry {
-    inner: RwLock<Types>,
-}
-
-#[derive(Debug, Default)]
-struct Types {
-    by_id: Vec<Arc<FuncType>>,
-    ids: HashMap<FuncType, SigId>,
-}
-
-/// Stands for "this very type" in the key of a type that mentions itself.
-pub(crate) const SELF_SIG: SigId = SigId(u32::MAX);
-
-impl TypeRegistry {
-    /// The number of a type whose mentions of itself are written as [`SELF_SIG`].
-    pub(crate) fn intern(&self, key: FuncType) -> SigId {
-        if let Some(&id) = self
-            .inner
-            .read()
-            .expect("no panic while locked")
-            .ids
-            .get(&key)
-        {
-            return id;
-        }
-        let mut types = self.inner.write().expect("no panic while locked");
-        if let Some(&id) = types.ids.get(&key) {
-            return id;
-        }
-        let id = SigId(u32::try_from(types.by_id.len()).expect("fewer than 2^32 types"));
-        let own = |ty: &zwasm_core::ValType| match *ty {
-            zwasm_core::ValType::Ref(zwasm_core::RefType {
-                nullable,
-                heap: zwasm_core::HeapType::Concrete(SELF_SIG),
-            }) => zwasm_core::ValType::Ref(zwasm_core::RefType {
-                nullable,
-                heap: zwasm_core::HeapType::Concrete(id),
-            }),
-            other => other,
-        };
-        let ty = FuncType::new(key.params().iter().map(own), key.results().iter().map(own));
-        types.by_id.push(Arc::new(ty));
-        types.ids.insert(key, id);
-        id
-    }
-
-    pub(crate) fn get(&self, id: SigId) -> Arc<FuncType> {
-        self.inner.read().expect("no panic while locked").by_id[id.0 as usize].clone()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zwasm_core::{HeapType, RefType, ValType};
-
-    #[test]
-    fn equal_types_have_equal_numbers_and_recursive_types_close() {
-        let registry = TypeRegistry::default();
-        let a = registry.intern(FuncType::new([ValType::I32], []));
-        let b = registry.intern(FuncType::new([ValType::I32], []));
-        let c = registry.intern(FuncType::new([], [ValType::I32]));
-        assert_eq!(a, b);
-        assert_ne!(a, c);
-        let self_ref = ValType::Ref(RefType {
-            nullable: true,
-            heap: HeapType::Concrete(SELF_SIG),
-        });
-        let r = registry.intern(FuncType::new([self_ref], []));
-        let expected = ValType::Ref(RefType {
-            nullable: true,
-            heap: HeapType::Concrete(r),
-        });
-        assert_eq!(registry.get(r).params(), [expected]);
-    }
 
     #[test]
     fn tier_names_round_trip() {

@@ -46,6 +46,9 @@ impl Instance {
     /// When imports are missing or of the wrong type, limits refuse a memory or table, a segment
     /// does not fit, or the start function fails.
     ///
+    /// # Panics
+    /// When an import belongs to another store.
+    ///
     /// Spec: execution, instantiation.
     pub fn new(
         mut store: impl AsContextMut,
@@ -322,6 +325,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
             imports.len()
         )));
     }
+    store.check_instances()?;
     let id = store.id();
     let context = VmContextBox::new(&info.offsets);
     let cx = context.as_ptr();
@@ -398,7 +402,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
                 *VmContext::at(cx, info.offsets.func_refs + slot * func_ref::SIZE) = FuncRef {
                     entry: inner.code.entry(defined),
                     context: cx,
-                    signature: u64::from(info.func_sig(func).0),
+                    signature: info.func_sig(func).to_bits(),
                     host: core::ptr::null(),
                 };
             }
@@ -449,7 +453,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
             Some(defined) => NonNull::from(Box::leak(Box::new(FuncRef {
                 entry: inner.code.entry(defined),
                 context: cx,
-                signature: u64::from(info.func_sig(start).0),
+                signature: info.func_sig(start).to_bits(),
                 host: core::ptr::null(),
             }))),
         };

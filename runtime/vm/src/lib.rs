@@ -41,6 +41,7 @@ mod store;
 mod sys;
 mod table;
 mod tag;
+mod types;
 mod val;
 mod vmctx;
 

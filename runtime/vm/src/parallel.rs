@@ -2,9 +2,14 @@
 
 use std::thread;
 
+/// More do not help.
+const MAX_THREADS: usize = 256;
+
 /// Threads to work with: as many as asked for, else as there are cores.
 pub(crate) fn threads(asked: Option<usize>) -> usize {
-    asked.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+    asked
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from))
+        .min(MAX_THREADS)
 }
 
 /// Runs the same work on several threads, this one among them, until all have ended.

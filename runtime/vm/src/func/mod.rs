@@ -33,13 +33,18 @@ impl Func {
 
     /// Makes a function of a type known only at run time. The closure gets the arguments and a
     /// slice of default results to overwrite.
+    ///
+    /// # Panics
+    /// When the type mentions types of another engine than the store's, or has more than 1000
+    /// parameters or results.
     pub fn new<T: 'static>(
         mut store: impl AsContextMut<Data = T>,
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Func {
         let store = store.as_context_mut().into_inner().opaque_mut();
-        let func = HostFunc::dynamic(store.engine(), ty, func);
+        let func = HostFunc::dynamic(store.engine(), ty, func)
+            .unwrap_or_else(|error| panic!("no function can be of this type: {error}"));
         store.new_host_func(Arc::new(func))
     }
 
@@ -59,9 +64,13 @@ impl Func {
 
     /// Calls the function.
     ///
+    /// # Panics
+    /// When the function is another store's.
+    ///
     /// # Errors
     /// When the number or types of arguments are wrong, `results` has the wrong length, or the
-    /// call ends in a trap, an exception or a host error. `results` is unchanged then.
+    /// call ends in a trap, an exception or a host error. `results` is unchanged then. References of
+    /// other stores are arguments of a wrong type.
     pub fn call(
         &self,
         mut store: impl AsContextMut,

@@ -12,6 +12,7 @@ mod profile;
 mod registers;
 pub(crate) mod registry;
 mod signals;
+mod stub_cache;
 mod thread;
 mod unwind;
 

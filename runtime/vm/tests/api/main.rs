@@ -1,6 +1,7 @@
 //! The embedding API, behaviour by behaviour. Guests are inline text.
 
 mod exceptions;
+mod foreign;
 mod host;
 mod images;
 mod instances;
