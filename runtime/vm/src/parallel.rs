@@ -12,11 +12,14 @@ pub(crate) fn threads(asked: Option<usize>) -> usize {
         .min(MAX_THREADS)
 }
 
-/// Runs the same work on several threads, this one among them, until all have ended.
+/// Runs the same work on several threads, this one among them, until all have ended. There are fewer
+/// where the system has no more: the work is whatever is left to do, so that one is enough.
 pub(crate) fn run(threads: usize, work: impl Fn() + Sync) {
     thread::scope(|scope| {
         for _ in 1..threads {
-            scope.spawn(&work);
+            if thread::Builder::new().spawn_scoped(scope, &work).is_err() {
+                break;
+            }
         }
         work();
     });

@@ -250,7 +250,7 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
-        self.code.unregister(&self.engine.inner().code);
+        self.code.unregister(&self.engine);
     }
 }
 

@@ -137,6 +137,12 @@ impl Exceptions {
                 self.free.push(u32::try_from(index).expect("as inserted"));
             }
         }
+        while self.slots.pop_if(|slot| slot.is_none()).is_some() {
+            self.bytes -= SLOT_BYTES;
+        }
+        let slots = self.slots.len();
+        self.slots.shrink_to(2 * slots);
+        self.free.retain(|&index| (index as usize) < slots);
         self.threshold = self.live * 2;
         self.threshold_bytes = self.bytes * 2;
     }
@@ -158,13 +164,14 @@ mod tests {
         assert_eq!(exceptions.get(outer).payload[0], inner);
         let reused = exceptions.insert(exception(vec![]));
         assert_eq!(reused, garbage, "its number is free again");
+        let behind = exceptions.insert(exception(vec![]));
         let hold = exceptions.get(reused).hold();
-        exceptions.collect([outer].into_iter());
-        assert_eq!(exceptions.live, 3, "an error holds it");
+        exceptions.collect([outer, behind].into_iter());
+        assert_eq!(exceptions.live, 4, "an error holds it");
         drop(hold);
         exceptions.collect([outer].into_iter());
         assert_eq!(exceptions.live, 2);
-        assert_eq!(exceptions.bytes(), 3 * SLOT_BYTES + 8);
+        assert_eq!(exceptions.bytes(), 2 * SLOT_BYTES + 8);
     }
 
     #[test]
@@ -179,6 +186,6 @@ mod tests {
         assert!(count < 150, "{count} of 8 KB");
         exceptions.collect([].into_iter());
         assert!(!exceptions.wants_collection());
-        assert_eq!(exceptions.bytes(), count * SLOT_BYTES);
+        assert_eq!(exceptions.bytes(), 0);
     }
 }

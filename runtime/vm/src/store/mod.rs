@@ -54,9 +54,8 @@ impl<T> core::fmt::Debug for StoreInner<T> {
 /// Each memory reserves gigabytes of a 47-bit address space.
 const MAX_MEMORIES: usize = 4096;
 
-/// Asks the embedder whether a resource may grow, and what all take together may become that many
-/// bytes.
-type LimiterCall = Box<dyn FnMut(*mut StoreOpaque, Growth, usize) -> bool + Send + Sync>;
+/// Asks the embedder whether a resource may grow.
+type LimiterCall = Box<dyn FnMut(*mut StoreOpaque, Growth) -> bool + Send + Sync>;
 
 /// What wants to grow, in bytes or elements; or how many of a kind there would be.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +74,8 @@ pub(crate) enum Growth {
         current: usize,
         desired: usize,
     },
+    /// All that the limiter bounds together would take that many bytes.
+    Total(usize),
     Instances(usize),
     Tables(usize),
     Memories(usize),
@@ -91,7 +92,10 @@ impl Growth {
             Growth::Table {
                 current, desired, ..
             } => (desired - current).saturating_mul(size_of::<u64>()),
-            Growth::Instances(_) | Growth::Tables(_) | Growth::Memories(_) => 0,
+            Growth::Total(_)
+            | Growth::Instances(_)
+            | Growth::Tables(_)
+            | Growth::Memories(_) => 0,
         }
     }
 }
@@ -228,14 +232,11 @@ impl<T: 'static> Store<T> {
         &mut self,
         mut limiter: impl FnMut(&mut T) -> &mut L + Send + Sync + 'static,
     ) {
-        self.inner.opaque.limiter = Some(Box::new(move |store, growth, total| {
+        self.inner.opaque.limiter = Some(Box::new(move |store, growth| {
             // SAFETY: the runtime passes the store that holds this closure, which is a
             // `StoreInner<T>`, and holds no borrow of its data while asking.
             let data = unsafe { &mut (*store.cast::<StoreInner<T>>()).data };
             let limiter = limiter(data);
-            if growth.bytes() > 0 && total > limiter.total_bytes() {
-                return false;
-            }
             match growth {
                 Growth::Memory {
                     current,
@@ -250,6 +251,7 @@ impl<T: 'static> Store<T> {
                 Growth::Exceptions { current, desired } => {
                     limiter.exceptions_growing(current, desired)
                 }
+                Growth::Total(bytes) => bytes <= limiter.total_bytes(),
                 Growth::Instances(count) => count <= limiter.instances(),
                 Growth::Tables(count) => count <= limiter.tables(),
                 Growth::Memories(count) => count <= limiter.memories(),
@@ -311,19 +313,38 @@ impl StoreOpaque {
         }
     }
 
-    /// Asks the limiter, if there is one. It may panic.
+    /// Whether the limiter, if there is one, lets something grow. Exceptions that nothing refers to do
+    /// not stand in the way. The limiter may panic.
     fn allows(&mut self, growth: Growth) -> bool {
-        let total = self
-            .held_bytes
-            .saturating_add(self.exceptions.bytes())
-            .saturating_add(growth.bytes());
+        if self.limiter.is_none() {
+            return true;
+        }
+        if growth.bytes() > 0 && !self.fits(growth) {
+            if self.exceptions.bytes() == 0 {
+                return false;
+            }
+            self.collect_exceptions();
+            if !self.fits(growth) {
+                return false;
+            }
+        }
+        self.ask(growth)
+    }
+
+    /// Whether all that is limited together may grow by this.
+    fn fits(&mut self, growth: Growth) -> bool {
+        let held = self.held_bytes.saturating_add(self.exceptions.bytes());
+        self.ask(Growth::Total(held.saturating_add(growth.bytes())))
+    }
+
+    fn ask(&mut self, growth: Growth) -> bool {
         let store = core::ptr::from_mut(self);
         // SAFETY: the limiter reaches the embedder's data through the pointer, and nothing else of
         // the store: nobody takes the limiter from its place, where it stays if it panics.
         let Some(limiter) = (unsafe { &mut (*store).limiter }) else {
             return true;
         };
-        limiter(store, growth, total)
+        limiter(store, growth)
     }
 
     /// Does what may ask the limiter for running code, through which nobody can unwind: `None` after

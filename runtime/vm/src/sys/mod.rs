@@ -1,5 +1,6 @@
 //! Everything that talks to the operating system.
 
 pub(crate) mod mmap;
+pub(crate) mod rlimit;
 pub(crate) mod sealed;
 pub(crate) mod stack;

@@ -8,6 +8,8 @@ mod instances;
 mod interrupt;
 mod limits;
 mod linking;
+mod numbers;
+mod reclaim;
 mod threads;
 mod values;
 
