@@ -4,8 +4,9 @@ use crate::error::{Error, Result};
 use crate::interp::code::CodeRegistry;
 #[cfg(zwasm_native)]
 use crate::native::NativeEngine;
-use core::fmt;
+use crate::sys::rlimit;
 use crate::types::TypeRegistry;
+use core::fmt;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
 use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
@@ -223,6 +224,11 @@ impl Config {
     /// Reserves only this much address space for each memory instead of the whole 32-bit range,
     /// for hosts (and tools such as valgrind) that cannot reserve gigabytes. A memory cannot grow
     /// past its reservation, or its initial size where that is larger: `memory.grow` returns -1.
+    /// Where the system has less, less is reserved.
+    ///
+    /// Default: the whole range, if the address space of the process has room for many such memories;
+    /// where a limit (`ulimit -v`) leaves less, a quarter of that. Code for memories without the whole
+    /// range compares addresses with the memory's size.
     pub fn memory_reservation(&mut self, bytes: u64) -> &mut Config {
         self.memory_reservation_bytes = Some(bytes);
         self
@@ -269,6 +275,15 @@ impl Config {
     }
 }
 
+/// With less address space, memories are not reserved as a whole: room for 64 of them.
+const ROOMY_ADDRESS_SPACE_BYTES: u64 = 512 << 30;
+
+/// What to reserve for each memory where the address space is limited.
+fn reservation_of_limited_host() -> Option<u64> {
+    let bytes = rlimit::address_space_bytes();
+    (bytes < ROOMY_ADDRESS_SPACE_BYTES).then_some(bytes / 4)
+}
+
 /// Shared by modules and stores; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -306,17 +321,20 @@ impl Engine {
         if config.validation_threads == Some(0) {
             return Err(Error::usage("validation_threads must be at least 1"));
         }
+        let mut config = config.clone();
+        let reservation = config.memory_reservation_bytes;
+        config.memory_reservation_bytes = reservation.or_else(reservation_of_limited_host);
         Ok(Engine {
             inner: Arc::new(EngineInner {
-                config: config.clone(),
                 tier,
                 types: TypeRegistry::default(),
                 code: CodeRegistry::default(),
                 #[cfg(zwasm_native)]
                 native: match tier {
                     Tier::Interp => None,
-                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(config)?),
+                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(&config)?),
                 },
+                config,
             }),
         })
     }

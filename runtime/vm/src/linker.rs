@@ -195,17 +195,18 @@ impl<T: 'static> Linker<T> {
         ))
     }
 
-    fn resolve(&self, store: &mut StoreOpaque, module: &str, name: &str) -> Option<Extern> {
-        Some(match self.lookup(module, name)? {
-            Definition::Extern(item) => *item,
-            Definition::Host(func) => Extern::Func(store.new_host_func(func.clone())),
+    fn resolve(&self, store: &mut StoreOpaque, module: &str, name: &str) -> Result<Option<Extern>> {
+        Ok(match self.lookup(module, name) {
+            None => None,
+            Some(Definition::Extern(item)) => Some(*item),
+            Some(Definition::Host(func)) => Some(store.new_host_func(func.clone())?.into()),
         })
     }
 
     /// The item of that name.
     ///
     /// # Panics
-    /// When the store's engine is not the linker's.
+    /// When the store's engine is not the linker's, or the host has no memory for machine code.
     pub fn get(
         &self,
         mut store: impl AsContextMut<Data = T>,
@@ -213,10 +214,9 @@ impl<T: 'static> Linker<T> {
         name: &str,
     ) -> Option<Extern> {
         let store = store.as_context_mut().into_inner().opaque_mut();
-        if let Err(error) = self.check_engine(store) {
-            panic!("{error}");
-        }
-        self.resolve(store, module, name)
+        self.check_engine(store)
+            .and_then(|()| self.resolve(store, module, name))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The function of that name.
@@ -249,7 +249,7 @@ impl<T: 'static> Linker<T> {
             self.check_engine(store)?;
             self.check_module(module)?;
             for import in module.imports() {
-                match self.resolve(store, import.module, import.name) {
+                match self.resolve(store, import.module, import.name)? {
                     Some(item) if !item.belongs_to(store) => {
                         return Err(foreign(import.module, import.name));
                     }

@@ -84,11 +84,18 @@ impl MemoryInst {
     ) -> Result<MemoryInst> {
         let too_large =
             || Error::resource(format!("a memory of {} pages cannot be had", ty.minimum));
+        let no_memory = |error: std::io::Error, reserve: usize| {
+            Error::resource(format!(
+                "a memory of {} pages cannot be had: the host refuses {reserve} bytes of address \
+                 space ({error})",
+                ty.minimum
+            ))
+        };
         let bytes = |pages| bytes_of(ty, pages);
         let initial = bytes(ty.minimum).ok_or_else(too_large)?;
         let declared = ty.maximum.and_then(bytes).unwrap_or(u64::MAX);
         let address_range = if ty.memory64 { u64::MAX } else { 1 << 32 };
-        let (reserve, capacity) = match reservation_bytes {
+        let (reserve, mut capacity) = match reservation_bytes {
             Some(small) => {
                 let capacity = declared.min(address_range).min(small).max(initial);
                 (capacity, capacity)
@@ -99,13 +106,23 @@ impl MemoryInst {
             }
             None => (RESERVED_32_BYTES, declared.min(address_range)),
         };
-        let reserve = usize::try_from(reserve).map_err(|_| too_large())?;
+        let mut reserve = usize::try_from(reserve).map_err(|_| too_large())?;
         let initial_len = usize::try_from(initial).map_err(|_| too_large())?;
         if initial_len > reserve {
             return Err(too_large());
         }
-        let mapping = || {
-            let mut mapping = Reservation::new(reserve)?;
+        // Code that looks at the size does with less than it would like.
+        let mut reserved = Reservation::new(reserve);
+        while reserved.is_err() && reservation_bytes.is_some() && reserve > initial_len {
+            reserve = (reserve / 2).max(initial_len);
+            capacity = reserve as u64;
+            reserved = Reservation::new(reserve);
+        }
+        let mut reserved = Some(reserved.map_err(|error| no_memory(error, reserve))?);
+        let mut mapping = || {
+            let mut mapping = reserved
+                .take()
+                .map_or_else(|| Reservation::new(reserve), Ok)?;
             mapping.make_accessible(0, initial_len)?;
             Ok(mapping)
         };
@@ -123,7 +140,7 @@ impl MemoryInst {
                 Ok(memory)
             }),
         };
-        let mapping = mapping.map_err(|_: std::io::Error| too_large())?;
+        let mapping = mapping.map_err(|error| no_memory(error, reserve))?;
         Ok(MemoryInst {
             def: MemoryDef {
                 base: mapping.base(),

@@ -274,7 +274,9 @@ mod tests {
         let leaf = one.intern(FuncType::new([ValType::I64], [])).unwrap();
         let mut other = HeldTypes::new(&engine);
         let root = other.intern(FuncType::new([reference(leaf)], [])).unwrap();
-        let ring = other.intern(FuncType::new([reference(SELF_SIG)], [])).unwrap();
+        let ring = other
+            .intern(FuncType::new([reference(SELF_SIG)], []))
+            .unwrap();
         drop(one);
         assert_eq!(registry.count(), 3, "the root mentions the leaf");
         assert_eq!(registry.get(leaf).params(), [ValType::I64]);
@@ -283,7 +285,11 @@ mod tests {
 
         let mut again = HeldTypes::new(&engine);
         let new = again.intern(FuncType::new([ValType::F32], [])).unwrap();
-        assert!([leaf, root, ring].iter().any(|old| old.number() == new.number()));
+        assert!(
+            [leaf, root, ring]
+                .iter()
+                .any(|old| old.number() == new.number())
+        );
         for old in [leaf, root, ring] {
             assert_ne!(old, new);
             assert!(again.hold(reference(old)).is_err());

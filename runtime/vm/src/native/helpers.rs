@@ -355,7 +355,8 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
         let memory = instance(cx).memories[memory as usize];
         let is_64 = memory.as_ref().ty.memory64;
         let delta = index(p, 0, is_64);
-        let Some(old) = store(cx).without_unwinding(|store| store.grow_memory(memory, delta)) else {
+        let Some(old) = store(cx).without_unwinding(|store| store.grow_memory(memory, delta))
+        else {
             return u64::from(STATUS_HOST_PANIC);
         };
         *p = size_or_minus_one(old, is_64);

@@ -119,7 +119,11 @@ impl CodeMemory {
     /// Takes back code that nobody runs, nor has the address of.
     pub(crate) fn free(&mut self, address: usize, code_bytes: usize) {
         let holds = |chunk: &Chunk| chunk.pages.offset_of(address).is_some();
-        let i = self.chunks.iter().position(holds).expect("it was published");
+        let i = self
+            .chunks
+            .iter()
+            .position(holds)
+            .expect("it was published");
         let chunk = &mut self.chunks[i];
         let offset = chunk.pages.offset_of(address).expect("as found");
         chunk.give_back(offset, rounded(code_bytes));
@@ -154,7 +158,9 @@ mod tests {
             assert_eq!(there, &code[..]);
         }
         let first = memory.chunks[0].pages.length_bytes();
-        published.drain(..).for_each(|(address, code)| memory.free(address, code.len()));
+        published
+            .drain(..)
+            .for_each(|(address, code)| memory.free(address, code.len()));
         assert!(memory.chunks[0].is_free());
         let all = memory.publish(&vec![7; first]).unwrap();
         memory.free(all as usize, first);
@@ -168,7 +174,9 @@ mod tests {
         let published: Vec<_> = (0..40).map(|_| memory.publish(&code).unwrap()).collect();
         let lengths = |memory: &CodeMemory| -> Vec<usize> {
             let chunks = memory.chunks.iter();
-            chunks.map(|chunk| chunk.pages.length_bytes() >> 20).collect()
+            chunks
+                .map(|chunk| chunk.pages.length_bytes() >> 20)
+                .collect()
         };
         assert_eq!(lengths(&memory), [1, 2, 4, 8, 16]);
         for address in published {

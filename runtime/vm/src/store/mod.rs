@@ -92,10 +92,7 @@ impl Growth {
             Growth::Table {
                 current, desired, ..
             } => (desired - current).saturating_mul(size_of::<u64>()),
-            Growth::Total(_)
-            | Growth::Instances(_)
-            | Growth::Tables(_)
-            | Growth::Memories(_) => 0,
+            Growth::Total(_) | Growth::Instances(_) | Growth::Tables(_) | Growth::Memories(_) => 0,
         }
     }
 }
@@ -507,7 +504,10 @@ impl StoreOpaque {
     }
 
     /// Makes a function of this store from a host function of its engine.
-    pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Func {
+    ///
+    /// # Errors
+    /// When there is no memory for machine code.
+    pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Result<Func> {
         assert!(
             Engine::same(func.engine(), &self.engine),
             "a host function was made for another engine than the store's"
@@ -522,9 +522,7 @@ impl StoreOpaque {
         #[cfg(zwasm_native)]
         if let Some(native) = self.engine.native() {
             let ty = self.engine.inner().types.get(func.sig);
-            let entry = native
-                .host_entry(&func, &ty)
-                .expect("the host has memory for a stub");
+            let entry = native.host_entry(&func, &ty)?;
             record.entry = (&raw const *entry).cast();
             record.context = native.host_context();
             self.host_entries.push(entry);
@@ -532,7 +530,7 @@ impl StoreOpaque {
         self.host_funcs.push(func);
         let pointer = self.host_refs.alloc(record);
         // SAFETY: the arena lives as long as the store.
-        Func(unsafe { Stored::new(self.id, pointer) })
+        Ok(Func(unsafe { Stored::new(self.id, pointer) }))
     }
 
     /// Puts an exception into the store; frees those that nothing refers to when there are many, or

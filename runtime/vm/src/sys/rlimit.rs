@@ -15,7 +15,10 @@ type Resource = libc::__rlimit_resource_t;
 #[cfg(not(target_os = "linux"))]
 type Resource = i32;
 
-#[allow(clippy::useless_conversion, reason = "the type differs between systems")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "the type differs between systems"
+)]
 fn limit(resource: Resource) -> u64 {
     let mut limit = libc::rlimit {
         rlim_cur: 0,

@@ -39,9 +39,7 @@ fn host_functions_of_another_engine_do_not_become_imports() {
     every_tier(|config| {
         let (here, there) = (engine(&config), engine(&config));
         let mut linker = Linker::<()>::new(&there);
-        linker
-            .func_wrap("h", "f", |_: Option<Func>| ())
-            .unwrap();
+        linker.func_wrap("h", "f", |_: Option<Func>| ()).unwrap();
         let module = Module::new(&here, TAKES_I64).unwrap();
         let mut store = Store::new(&here, ());
         assert_says(linker.instantiate(&mut store, &module), "another engine");
@@ -115,7 +113,9 @@ fn imports_of_each_kind_of_another_store_panic() {
             ),
             (
                 "(global i32)",
-                Global::new(&mut one, i32_const, Val::I32(1)).unwrap().into(),
+                Global::new(&mut one, i32_const, Val::I32(1))
+                    .unwrap()
+                    .into(),
             ),
             (
                 "(tag)",
@@ -155,8 +155,8 @@ fn handles_panic_with_another_store() {
         let mut one = Store::new(&engine, ());
         let mut other = Store::new(&engine, ());
         let instance = Instance::new(&mut one, &module, &[]).unwrap();
-        let [memory, table, global, func] = ["m", "t", "g", "f"]
-            .map(|name| instance.get_export(&one, name).unwrap());
+        let [memory, table, global, func] =
+            ["m", "t", "g", "f"].map(|name| instance.get_export(&one, name).unwrap());
         let (memory, table) = (memory.into_memory().unwrap(), table.into_table().unwrap());
         let (global, func) = (global.into_global().unwrap(), func.into_func().unwrap());
         let typed = func.typed::<i32, i32>(&one).unwrap();
@@ -225,21 +225,33 @@ fn references_of_another_store_are_errors() {
         }
         let take = instance.get_func(&other, "take").unwrap();
         let null = Val::Ref(Ref::Extern(None));
-        assert_says(take.call(&mut other, &[func.into(), null], &mut []), "another store");
+        assert_says(
+            take.call(&mut other, &[func.into(), null], &mut []),
+            "another store",
+        );
         let null = Val::Ref(Ref::Func(None));
-        assert_says(take.call(&mut other, &[null, object.into()], &mut []), "another store");
+        assert_says(
+            take.call(&mut other, &[null, object.into()], &mut []),
+            "another store",
+        );
         let typed = take
             .typed::<(Option<Func>, Option<ExternRef>), ()>(&other)
             .unwrap();
         assert_says(typed.call(&mut other, (Some(func), None)), "another store");
-        assert_says(typed.call(&mut other, (None, Some(object))), "another store");
+        assert_says(
+            typed.call(&mut other, (None, Some(object))),
+            "another store",
+        );
         typed.call(&mut other, (None, None)).unwrap();
 
         let reference = Ref::Func(Some(func));
         let table = instance.get_table(&other, "t").unwrap();
         assert_says(table.set(&mut other, 0, reference), "another store");
         assert_says(table.grow(&mut other, 1, reference), "another store");
-        assert_says(Table::new(&mut other, funcrefs(1), reference), "another store");
+        assert_says(
+            Table::new(&mut other, funcrefs(1), reference),
+            "another store",
+        );
         let ty = GlobalType {
             content: ValType::FUNCREF,
             mutability: Mutability::Var,
@@ -292,7 +304,11 @@ fn exceptions_stay_in_their_store() {
 /// The type of the function that `text` exports as `f`.
 fn type_of(engine: &Engine, text: &str) -> FuncType {
     let module = Module::new(engine, text).unwrap();
-    let ty = module.exports().find(|export| export.name == "f").unwrap().ty;
+    let ty = module
+        .exports()
+        .find(|export| export.name == "f")
+        .unwrap()
+        .ty;
     match ty {
         ExternType::Func(ty) => ty,
         other => panic!("{other:?} is no function"),
@@ -305,27 +321,38 @@ fn type_of(engine: &Engine, text: &str) -> FuncType {
 fn types_that_mention_foreign_types_are_refused() {
     every_tier(|config| {
         let (here, there) = (engine(&config), engine(&config));
-        let text = r#"(module (type $t (func (param i32))) (func (export "f") (param (ref null $t))))"#;
+        let text =
+            r#"(module (type $t (func (param i32))) (func (export "f") (param (ref null $t))))"#;
         let kept = Module::new(&there, text).unwrap();
         let foreign = type_of(&there, text);
         let gone = type_of(&here, text);
         assert_eq!(here.type_count(), 0);
         // The same numbers, of other types.
-        let occupied = Module::new(&here, r#"(module (type (func (result f64))) (type (func (result f32))))"#);
+        let occupied = Module::new(
+            &here,
+            r#"(module (type (func (result f64))) (type (func (result f32))))"#,
+        );
         for ty in [foreign.clone(), gone] {
             let mut store = Store::new(&here, ());
             let mut linker = Linker::<()>::new(&here);
             let refused = linker.func_new("h", "f", ty.clone(), |_, _, _| Ok(()));
             assert_says(refused, "another engine");
-            let said = panics(|| Func::new(&mut store, ty.clone(), |_: Caller<'_, ()>, _, _| Ok(())));
+            let said =
+                panics(|| Func::new(&mut store, ty.clone(), |_: Caller<'_, ()>, _, _| Ok(())));
             assert!(said.contains("another engine"), "{said}");
             assert_says(Tag::new(&mut store, &ty), "another engine");
             let ValType::Ref(element) = ty.params()[0] else {
                 panic!("a reference");
             };
             assert!(matches!(element.heap, HeapType::Concrete(_)));
-            let table = TableType { element, ..funcrefs(1) };
-            assert_says(Table::new(&mut store, table, Ref::Func(None)), "another engine");
+            let table = TableType {
+                element,
+                ..funcrefs(1)
+            };
+            assert_says(
+                Table::new(&mut store, table, Ref::Func(None)),
+                "another engine",
+            );
             let global = GlobalType {
                 content: ty.params()[0],
                 mutability: Mutability::Var,

@@ -2,8 +2,8 @@
 
 use crate::{engine, every_tier};
 use zwasm::{
-    Caller, Engine, Instance, Limits, Linker, Memory, MemoryType, Module, Ref, RefType, ResourceLimiter, Store,
-    Table, TableType, TrapCode,
+    Caller, Engine, Instance, Limits, Linker, Memory, MemoryType, Module, Ref, RefType,
+    ResourceLimiter, Store, Table, TableType, TrapCode,
 };
 
 const GROWS: &str = r#"(module
@@ -298,16 +298,22 @@ fn a_panic_of_a_limiter_reaches_the_caller_and_leaves_it_in_place() {
         store.limiter(|limiter| limiter);
         let mut linker = Linker::new(&engine);
         linker
-            .func_wrap("h", "again", |mut caller: Caller<'_, Panics>, which: i32| {
-                let name = ["memory", "table", "throw"][which as usize];
-                let func = caller.get_export(name).and_then(zwasm::Extern::into_func);
-                func.map(|func| func.call(&mut caller, &[], &mut []));
-            })
+            .func_wrap(
+                "h",
+                "again",
+                |mut caller: Caller<'_, Panics>, which: i32| {
+                    let name = ["memory", "table", "throw"][which as usize];
+                    let func = caller.get_export(name).and_then(zwasm::Extern::into_func);
+                    func.map(|func| func.call(&mut caller, &[], &mut []));
+                },
+            )
             .unwrap();
         let instance = linker.instantiate(&mut store, &module).unwrap();
         let memory = instance.get_memory(&store, "m").unwrap();
         let table = instance.get_table(&store, "t").unwrap();
-        let nested = instance.get_typed_func::<i32, ()>(&store, "nested").unwrap();
+        let nested = instance
+            .get_typed_func::<i32, ()>(&store, "nested")
+            .unwrap();
         type Act<'a> = Box<dyn Fn(&mut Store<Panics>) + 'a>;
         let mut acts: Vec<Act<'_>> = Vec::new();
         for (which, name) in (0..).zip(["memory", "table", "throw"]) {
@@ -337,7 +343,11 @@ fn a_panic_of_a_limiter_reaches_the_caller_and_leaves_it_in_place() {
             store.data_mut().left = 1;
             let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(&mut store)))
                 .expect_err("the panic comes through");
-            assert_eq!(panic.downcast_ref::<&str>(), Some(&"the limiter panics"), "{i}");
+            assert_eq!(
+                panic.downcast_ref::<&str>(),
+                Some(&"the limiter panics"),
+                "{i}"
+            );
             assert_eq!(sizes(&store), before, "{i}");
             let asked = store.data().asked;
             act(&mut store);
@@ -352,7 +362,9 @@ fn a_panic_before_the_limiter_is_reached_comes_through_too() {
     every_tier(|config| {
         let (mut store, instance) = crate::instance(&config, GROWS);
         store.limiter(|_: &mut ()| -> &mut Limits { panic!("no limiter") });
-        let grow = instance.get_typed_func::<i32, i32>(&store, "memory").unwrap();
+        let grow = instance
+            .get_typed_func::<i32, i32>(&store, "memory")
+            .unwrap();
         for _ in 0..3 {
             let call = std::panic::AssertUnwindSafe(|| grow.call(&mut store, 1));
             assert!(std::panic::catch_unwind(call).is_err());
@@ -387,8 +399,8 @@ fn exceptions_are_counted_and_refused_with_a_trap() {
             let mut store = Store::new(&engine, limits);
             store.limiter(|limits| limits);
             let instance = Instance::new(&mut store, &module, &[]).unwrap();
-            let [caught, kept] =
-                ["caught", "kept"].map(|name| instance.get_typed_func::<i32, ()>(&store, name).unwrap());
+            let [caught, kept] = ["caught", "kept"]
+                .map(|name| instance.get_typed_func::<i32, ()>(&store, name).unwrap());
             caught.call(&mut store, 3_000).unwrap();
             let error = kept.call(&mut store, 1_000_000).unwrap_err();
             // A table that cannot grow is the guest's to see.

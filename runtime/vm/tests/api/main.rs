@@ -1,5 +1,7 @@
 //! The embedding API, behaviour by behaviour. Guests are inline text.
 
+#[cfg(target_os = "linux")]
+mod denied;
 mod exceptions;
 mod foreign;
 mod host;

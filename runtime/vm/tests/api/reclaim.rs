@@ -17,7 +17,11 @@ fn module_of(number: u32, types: u32) -> String {
             .map(|bit| if bits >> bit & 1 == 0 { " i32" } else { " f64" })
             .collect();
         let _ = write!(text, "(type $t{i} (func (param{params})))");
-        let _ = write!(text, "(type (func (param (ref null $t{i}) (ref $t{}))))", i / 2);
+        let _ = write!(
+            text,
+            "(type (func (param (ref null $t{i}) (ref $t{}))))",
+            i / 2
+        );
     }
     text.push_str("(func (export \"f\") (param (ref null $t0)))");
     text.push_str("(func (export \"g\") (result i32) (i32.const 1)))");
@@ -60,7 +64,9 @@ fn types_stay_with_whoever_uses_them() {
     every_tier(|config| {
         let engine = engine(&config);
         let mut linker = Linker::<()>::new(&engine);
-        linker.func_wrap("h", "f", |a: i32, b: f32| a + b as i32).unwrap();
+        linker
+            .func_wrap("h", "f", |a: i32, b: f32| a + b as i32)
+            .unwrap();
         assert_eq!(engine.type_count(), 1);
         let mut store = Store::new(&engine, ());
         let func = linker.get_func(&mut store, "h", "f").unwrap();
@@ -106,12 +112,18 @@ fn numbers_of_types_that_are_gone_carry_nothing_over() {
         let engine = engine(&config);
         for round in 0..60_usize {
             let of = |count: usize, ty: ValType| vec![ty; count];
-            let params = of(round % 7, [ValType::I64, ValType::F64, ValType::V128][round % 3]);
+            let params = of(
+                round % 7,
+                [ValType::I64, ValType::F64, ValType::V128][round % 3],
+            );
             let results = of(round % 5, [ValType::F64, ValType::I64][round % 2]);
             let ty = FuncType::new(params.clone(), results.clone());
-            let list = |types: &[ValType]| types.iter().map(|ty| format!(" {ty}")).collect::<String>();
+            let list =
+                |types: &[ValType]| types.iter().map(|ty| format!(" {ty}")).collect::<String>();
             let (p, r) = (list(&params), list(&results));
-            let gets: String = (0..params.len()).map(|i| format!("(local.get {i})")).collect();
+            let gets: String = (0..params.len())
+                .map(|i| format!("(local.get {i})"))
+                .collect();
             let text = format!(
                 r#"(module (import "" "" (func $h (param{p}) (result{r})))
                 (func (export "f") (param{p}) (result{r}) (call $h {gets})))"#
@@ -130,7 +142,11 @@ fn numbers_of_types_that_are_gone_carry_nothing_over() {
             let instance = Instance::new(&mut store, &module, &[func.into()]).unwrap();
             drop(module);
             let f = instance.get_func(&store, "f").unwrap();
-            let args: Vec<Val> = params.iter().zip(1..).map(|(&ty, i)| value(ty, i)).collect();
+            let args: Vec<Val> = params
+                .iter()
+                .zip(1..)
+                .map(|(&ty, i)| value(ty, i))
+                .collect();
             let mut got = vec![Val::I32(0); results.len()];
             f.call(&mut store, &args, &mut got).unwrap();
             let sum: u64 = args.iter().map(low).sum();
