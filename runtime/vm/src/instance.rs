@@ -448,21 +448,18 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
     };
     run_segments(data)?;
     if let Some(start) = info.start {
-        let func = match info.defined_func(start) {
+        // It may be one that nobody else can refer to.
+        let mut own = info.defined_func(start).map(|defined| FuncRef {
+            entry: inner.code.entry(defined),
+            context: cx,
+            signature: info.func_sig(start).to_bits(),
+            host: core::ptr::null(),
+        });
+        let func = match &mut own {
             None => imported_funcs[start as usize],
-            Some(defined) => NonNull::from(Box::leak(Box::new(FuncRef {
-                entry: inner.code.entry(defined),
-                context: cx,
-                signature: info.func_sig(start).to_bits(),
-                host: core::ptr::null(),
-            }))),
+            Some(own) => NonNull::from(own),
         };
-        let result = invoke(store, func, &mut []);
-        if info.defined_func(start).is_some() {
-            // SAFETY: leaked above; the start function may not refer to itself through it.
-            drop(unsafe { Box::from_raw(func.as_ptr()) });
-        }
-        result?;
+        invoke(store, func, &mut [])?;
     }
     // SAFETY: the arena lives as long as the store.
     Ok(Instance(unsafe { Stored::new(id, pointer) }))

@@ -284,14 +284,19 @@ fn synchronize(_written: *const u8, executable: *const u8, length_bytes: usize) 
     unsafe { sys_icache_invalidate(executable.cast_mut().cast(), length_bytes) };
 }
 
-/// Makes sure that no processor goes on with code that lay where new code is now: what it has fetched
-/// is not all that the writing invalidates. On x86-64 it is.
-#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+/// Makes sure that no processor goes on with code that lay where new code is now: on ARM64, writing
+/// does not make it forget all that it has fetched.
+#[cfg(target_os = "linux")]
 pub(super) fn forget_fetched() {
     use std::sync::Once;
     static REGISTERED: Once = Once::new();
-    const REGISTER: i32 = libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
-    const SYNC_CORE: i32 = libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE;
+    const REGISTER: libc::c_long =
+        libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE as libc::c_long;
+    const SYNC_CORE: libc::c_long =
+        libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE as libc::c_long;
+    if cfg!(not(target_arch = "aarch64")) {
+        return;
+    }
     // SAFETY: the calls take numbers only. Where the system has none, what a processor fetched before a
     // module was dropped is long executed.
     unsafe {
@@ -303,7 +308,7 @@ pub(super) fn forget_fetched() {
 }
 
 /// Makes sure that no processor goes on with code that lay where new code is now.
-#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+#[cfg(not(target_os = "linux"))]
 pub(super) fn forget_fetched() {}
 
 #[cfg(all(test, target_os = "linux"))]

@@ -479,3 +479,46 @@ fn limiters_bound_how_many_of_each_kind_there_are() {
         );
     }
 }
+
+/// The start function is a guest like any other.
+#[test]
+fn a_panic_of_a_limiter_comes_through_a_start_function() {
+    every_tier(|config| {
+        let engine = engine(&config);
+        let text = r#"(module (memory 1) (func (drop (memory.grow (i32.const 1)))) (start 0))"#;
+        let module = Module::new(&engine, text).unwrap();
+        let mut store = Store::new(&engine, Panics::default());
+        store.limiter(|limiter| limiter);
+        store.data_mut().left = 2;
+        let make = std::panic::AssertUnwindSafe(|| Instance::new(&mut store, &module, &[]));
+        assert!(std::panic::catch_unwind(make).is_err());
+        Instance::new(&mut store, &module, &[]).unwrap();
+    });
+}
+
+/// Memories take gigabytes of address space each: when that is used up, the error says so, and what
+/// there is goes on.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn memories_beyond_the_address_space_are_an_error_that_says_so() {
+    crate::every_tier_alone(|config| {
+        let engine = engine(&config);
+        let mut stores = Vec::new();
+        let error = 'full: loop {
+            let mut store = Store::new(&engine, ());
+            loop {
+                match Memory::new(&mut store, MemoryType::new(1, None)) {
+                    Ok(_) => {}
+                    Err(error) if error.to_string().contains("at most 4096 memories") => break,
+                    Err(error) => break 'full error,
+                }
+            }
+            stores.push(store);
+            assert!(stores.len() < 20, "that is more than 47 bits");
+        };
+        assert!(error.to_string().contains("address space"), "{error}");
+        stores.pop();
+        let mut store = Store::new(&engine, ());
+        Memory::new(&mut store, MemoryType::new(1, None)).unwrap();
+    });
+}

@@ -265,3 +265,71 @@ fn equal_types_of_modules_and_hosts_are_one() {
     drop(linker);
     assert_eq!(engine.type_count(), 0);
 }
+
+/// Panics when it goes.
+struct Unruly;
+
+impl Drop for Unruly {
+    fn drop(&mut self) {
+        panic!("what goes panics");
+    }
+}
+
+/// What the embedder gave to a store panics as it goes: the rest goes all the same.
+#[test]
+fn a_panic_of_what_a_store_drops_leaves_nothing_behind() {
+    every_tier(|config| {
+        let engine = engine(&config);
+        let drops = |what: Box<dyn FnOnce() + '_>| {
+            let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(what));
+            let panic = dropped.expect_err("it panics");
+            assert_eq!(panic.downcast_ref::<&str>(), Some(&"what goes panics"));
+            assert_eq!(engine.type_count(), 0);
+        };
+        let text = r#"(module (memory 1) (func (export "f") (param f32 f64)))"#;
+        drops(Box::new(|| {
+            let mut store = Store::new(&engine, Unruly);
+            let module = Module::new(&engine, text).unwrap();
+            Instance::new(&mut store, &module, &[]).unwrap();
+        }));
+        drops(Box::new(|| {
+            let mut store = Store::new(&engine, ());
+            zwasm::ExternRef::new(&mut store, Unruly);
+            let module = Module::new(&engine, text).unwrap();
+            Instance::new(&mut store, &module, &[]).unwrap();
+        }));
+        drops(Box::new(|| {
+            let mut store = Store::new(&engine, ());
+            let unruly = Unruly;
+            Func::wrap(&mut store, move |_: i64| {
+                let _ = &unruly;
+            });
+        }));
+        drops(Box::new(|| {
+            let mut linker = Linker::<()>::new(&engine);
+            let unruly = Unruly;
+            linker
+                .func_wrap("h", "f", move || {
+                    let _ = &unruly;
+                })
+                .unwrap();
+        }));
+        drops(Box::new(|| {
+            let mut store = Store::new(&engine, zwasm::Limits::new());
+            let unruly = Unruly;
+            store.limiter(move |limits| {
+                let _ = &unruly;
+                limits
+            });
+        }));
+        // In a host function, it is one that panics.
+        let (mut store, unruly) = (Store::new(&engine, ()), std::sync::Mutex::new(Some(Unruly)));
+        let func = Func::wrap(&mut store, move || drop(unruly.lock().unwrap().take()));
+        let text = r#"(module (import "" "" (func $h)) (func (export "f") (call $h)))"#;
+        let module = Module::new(&engine, text).unwrap();
+        let instance = Instance::new(&mut store, &module, &[func.into()]).unwrap();
+        let f = instance.get_typed_func::<(), ()>(&store, "f").unwrap();
+        let call = std::panic::AssertUnwindSafe(|| f.call(&mut store, ()));
+        assert!(std::panic::catch_unwind(call).is_err());
+    });
+}
