@@ -659,7 +659,7 @@ impl<M: Masm> Compiler<'_, M> {
             .branch_if(Cond::Eq, w64, callee, Operand::Imm(0), null);
         let signature = Mem::at(callee, func_ref::offset::signature as i32);
         self.masm.load(LoadOp::U32, scratch, signature);
-        let expected = Operand::Imm(info.types[type_index as usize].0 as i32);
+        let expected = Operand::Imm(info.types[type_index as usize].number() as i32);
         self.masm
             .branch_if(Cond::Ne, Width::W32, scratch, expected, mismatch);
     }

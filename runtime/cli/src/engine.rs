@@ -1,5 +1,6 @@
 //! Options that every command which runs code shares.
 
+use crate::units;
 use zwasm::{Config, Engine, Profiler, Tier};
 
 /// How code is executed.
@@ -8,6 +9,11 @@ pub(crate) struct EngineOptions {
     /// How functions are executed
     #[arg(long, value_name = "TIER", help = tier_help())]
     tier: Option<Tier>,
+
+    /// Reserve only this much address space for each memory, which cannot grow further (65536, 64K,
+    /// 512M, 2G) [default: all it may need; a part of it under `ulimit -v`]
+    #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
+    memory_reservation: Option<usize>,
 
     /// Tell a profiler about machine code: `perfmap` or `jitdump`, for Linux perf
     #[arg(long, value_name = "FORMAT")]
@@ -34,6 +40,9 @@ impl EngineOptions {
         let mut config = Config::new();
         if let Some(tier) = self.tier {
             config.tier(tier);
+        }
+        if let Some(bytes) = self.memory_reservation {
+            config.memory_reservation(bytes as u64);
         }
         if let Some(format) = self.profile {
             config.profiler(match format {

@@ -67,7 +67,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     timeout: Option<Duration>,
 
-    /// Refuse memories larger than this (65536, 64K, 512M, 2G)
+    /// Let memories, tables (8 bytes per element) and exceptions take no more than this together
+    /// (65536, 64K, 512M, 2G)
     #[arg(long, value_name = "BYTES", value_parser = units::bytes)]
     max_memory: Option<usize>,
 
@@ -196,7 +197,7 @@ fn host(options: &Options) -> anyhow::Result<Host> {
     }
     let mut limits = Limits::new();
     if let Some(bytes) = options.max_memory {
-        limits = limits.max_memory_bytes(bytes);
+        limits = limits.max_total_bytes(bytes);
     }
     Ok(Host {
         wasi: builder.build(),

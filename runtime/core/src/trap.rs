@@ -52,6 +52,7 @@ trap_codes! {
     NullExceptionReference = 13, "null exception reference", "`throw_ref` of null.";
     OutOfFuel = 14, "all fuel consumed", "The fuel given to the store is used up.";
     Interrupted = 15, "interrupted", "Another thread asked the guest to stop.";
+    ResourceLimit = 16, "resource limit exceeded", "The store's limits refuse what the guest needs to go on: room for an exception.";
     UnalignedAtomic = 17, "unaligned atomic", "An atomic access at an address that is no multiple of its size.";
     ExpectedSharedMemory = 18, "expected shared memory", "A wait on a memory that is not shared.";
 }

@@ -1,17 +1,52 @@
 //! Types of the specification, after canonicalisation.
 //!
 //! A module's type indices never leave its decoder: concrete reference types name a [`SigId`],
-//! the engine-wide number of a function type, so two modules agree on a type exactly when the
-//! numbers are equal. Deliberately absent until their proposals land: struct and array types.
+//! the name of a function type in its engine, so two modules agree on a type exactly when the
+//! names are equal. Deliberately absent until their proposals land: struct and array types.
 //!
 //! Spec: structure, types; validation, matching.
 
 use core::fmt;
 use std::sync::Arc;
 
-/// The engine-wide number of a canonical function type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SigId(pub u32);
+/// The name of a canonical function type.
+///
+/// The number is unique among the types that an engine has at a time, and all that running code
+/// compares: within a store, types are equal exactly when their numbers are. Numbers are used again
+/// when a type is gone, and other engines have the same ones, so a name has a serial besides, which
+/// no other type of the process has: a name that outlived its type, or is another engine's, is no
+/// other type's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SigId {
+    number: u32,
+    serial: u32,
+}
+
+impl SigId {
+    /// The name of the type with this number and serial.
+    #[must_use]
+    pub const fn new(number: u32, serial: u32) -> SigId {
+        SigId { number, serial }
+    }
+
+    /// What running code compares.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.number
+    }
+
+    /// Both parts in a word, the number in its lower half.
+    #[must_use]
+    pub const fn to_bits(self) -> u64 {
+        self.number as u64 | (self.serial as u64) << 32
+    }
+
+    /// The reverse of [`SigId::to_bits`].
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> SigId {
+        SigId::new(bits as u32, (bits >> 32) as u32)
+    }
+}
 
 /// What a reference may point to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,7 +209,7 @@ impl fmt::Display for ValType {
                     HeapType::NoFunc => f.write_str("nofunc)"),
                     HeapType::NoExtern => f.write_str("noextern)"),
                     HeapType::NoExn => f.write_str("noexn)"),
-                    HeapType::Concrete(sig) => write!(f, "$type{})", sig.0),
+                    HeapType::Concrete(sig) => write!(f, "$type{})", sig.number()),
                 }
             }
         }

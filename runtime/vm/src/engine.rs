@@ -1,14 +1,14 @@
-//! The engine: configuration and what all modules of a process share, the canonical types.
+//! The engine: configuration, and what all modules and stores made with it share.
 
 use crate::error::{Error, Result};
 use crate::interp::code::CodeRegistry;
 #[cfg(zwasm_native)]
 use crate::native::NativeEngine;
+use crate::sys::rlimit;
+use crate::types::TypeRegistry;
 use core::fmt;
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 use wasmparser::WasmFeatures;
-use zwasm_core::{FuncType, SigId};
 use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
 
 /// How functions are executed.
@@ -95,6 +95,9 @@ pub enum Profiler {
     /// Linux `perf` with `inject`, by a file with the code, in the current directory.
     JitDump,
 }
+
+/// More than any guest needs, and little enough to look through for references.
+const MAX_WASM_STACK_BYTES: usize = if usize::BITS > 32 { 4 << 30 } else { 1 << 30 };
 
 /// How an [`Engine`] behaves.
 #[derive(Clone, Debug)]
@@ -197,7 +200,8 @@ impl Config {
         self
     }
 
-    /// Limits the value stack of the interpreter, in bytes. Default: 8 MiB.
+    /// Limits the value stack of the interpreter, in bytes: at least 4096, at most 4 GiB.
+    /// Default: 8 MiB.
     pub fn max_wasm_stack(&mut self, bytes: usize) -> &mut Config {
         self.max_wasm_stack_bytes = bytes;
         self
@@ -222,6 +226,11 @@ impl Config {
     /// Reserves only this much address space for each memory instead of the whole 32-bit range,
     /// for hosts (and tools such as valgrind) that cannot reserve gigabytes. A memory cannot grow
     /// past its reservation, or its initial size where that is larger: `memory.grow` returns -1.
+    /// Where the system has less, less is reserved.
+    ///
+    /// Default: the whole range, if the address space of the process has room for many such memories;
+    /// where a limit (`ulimit -v`) leaves less, a quarter of that. Code for memories without the whole
+    /// range compares addresses with the memory's size.
     pub fn memory_reservation(&mut self, bytes: u64) -> &mut Config {
         self.memory_reservation_bytes = Some(bytes);
         self
@@ -268,6 +277,15 @@ impl Config {
     }
 }
 
+/// With less address space, memories are not reserved as a whole: room for 64 of them.
+const ROOMY_ADDRESS_SPACE_BYTES: u64 = 512 << 30;
+
+/// What to reserve for each memory where the address space is limited.
+fn reservation_of_limited_host() -> Option<u64> {
+    let bytes = rlimit::address_space_bytes();
+    (bytes < ROOMY_ADDRESS_SPACE_BYTES).then_some(bytes / 4)
+}
+
 /// Shared by modules and stores; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -296,24 +314,29 @@ impl Engine {
     /// # Errors
     /// When a limit makes no sense.
     pub fn new(config: &Config) -> Result<Engine> {
-        if config.max_wasm_stack_bytes < 4096 {
-            return Err(Error::usage("max_wasm_stack must be at least 4096 bytes"));
+        if !(4096..=MAX_WASM_STACK_BYTES).contains(&config.max_wasm_stack_bytes) {
+            return Err(Error::usage(
+                "max_wasm_stack must be at least 4096 bytes and at most 4 GiB",
+            ));
         }
         let tier = config.tier.unwrap_or_default();
         if config.validation_threads == Some(0) {
             return Err(Error::usage("validation_threads must be at least 1"));
         }
+        let mut config = config.clone();
+        let reservation = config.memory_reservation_bytes;
+        config.memory_reservation_bytes = reservation.or_else(reservation_of_limited_host);
         Ok(Engine {
             inner: Arc::new(EngineInner {
-                config: config.clone(),
                 tier,
                 types: TypeRegistry::default(),
                 code: CodeRegistry::default(),
                 #[cfg(zwasm_native)]
                 native: match tier {
                     Tier::Interp => None,
-                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(config)?),
+                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(&config)?),
                 },
+                config,
             }),
         })
     }
@@ -336,6 +359,13 @@ impl Engine {
         self.inner.native.as_ref()
     }
 
+    /// How many function types the engine knows: those that its modules, host functions and stores
+    /// use.
+    #[must_use]
+    pub fn type_count(&self) -> usize {
+        self.inner.types.count()
+    }
+
     pub(crate) fn inner(&self) -> &EngineInner {
         &self.inner
     }
@@ -350,83 +380,9 @@ impl Engine {
     }
 }
 
-/// Numbers function types so that equal types have equal numbers in the whole engine.
-#[derive(Debug, Default)]
-pub(crate) struct TypeRegistry {
-    inner: RwLock<Types>,
-}
-
-#[derive(Debug, Default)]
-struct Types {
-    by_id: Vec<Arc<FuncType>>,
-    ids: HashMap<FuncType, SigId>,
-}
-
-/// Stands for "this very type" in the key of a type that mentions itself.
-pub(crate) const SELF_SIG: SigId = SigId(u32::MAX);
-
-impl TypeRegistry {
-    /// The number of a type whose mentions of itself are written as [`SELF_SIG`].
-    pub(crate) fn intern(&self, key: FuncType) -> SigId {
-        if let Some(&id) = self
-            .inner
-            .read()
-            .expect("no panic while locked")
-            .ids
-            .get(&key)
-        {
-            return id;
-        }
-        let mut types = self.inner.write().expect("no panic while locked");
-        if let Some(&id) = types.ids.get(&key) {
-            return id;
-        }
-        let id = SigId(u32::try_from(types.by_id.len()).expect("fewer than 2^32 types"));
-        let own = |ty: &zwasm_core::ValType| match *ty {
-            zwasm_core::ValType::Ref(zwasm_core::RefType {
-                nullable,
-                heap: zwasm_core::HeapType::Concrete(SELF_SIG),
-            }) => zwasm_core::ValType::Ref(zwasm_core::RefType {
-                nullable,
-                heap: zwasm_core::HeapType::Concrete(id),
-            }),
-            other => other,
-        };
-        let ty = FuncType::new(key.params().iter().map(own), key.results().iter().map(own));
-        types.by_id.push(Arc::new(ty));
-        types.ids.insert(key, id);
-        id
-    }
-
-    pub(crate) fn get(&self, id: SigId) -> Arc<FuncType> {
-        self.inner.read().expect("no panic while locked").by_id[id.0 as usize].clone()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use zwasm_core::{HeapType, RefType, ValType};
-
-    #[test]
-    fn equal_types_have_equal_numbers_and_recursive_types_close() {
-        let registry = TypeRegistry::default();
-        let a = registry.intern(FuncType::new([ValType::I32], []));
-        let b = registry.intern(FuncType::new([ValType::I32], []));
-        let c = registry.intern(FuncType::new([], [ValType::I32]));
-        assert_eq!(a, b);
-        assert_ne!(a, c);
-        let self_ref = ValType::Ref(RefType {
-            nullable: true,
-            heap: HeapType::Concrete(SELF_SIG),
-        });
-        let r = registry.intern(FuncType::new([self_ref], []));
-        let expected = ValType::Ref(RefType {
-            nullable: true,
-            heap: HeapType::Concrete(r),
-        });
-        assert_eq!(registry.get(r).params(), [expected]);
-    }
 
     #[test]
     fn tier_names_round_trip() {

@@ -29,9 +29,10 @@ impl Global {
     /// Makes a global.
     ///
     /// # Errors
-    /// When the value is not of the type.
+    /// When the value is not of the type, or the type mentions one of another engine.
     pub fn new(mut store: impl AsContextMut, ty: GlobalType, value: Val) -> Result<Global> {
         let store = store.as_context_mut().into_inner().opaque_mut();
+        store.types.hold(ty.content)?;
         let raw = value.to_raw(store, ty.content)?;
         Ok(store.new_host_global(ty, raw))
     }

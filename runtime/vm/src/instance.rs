@@ -56,6 +56,9 @@ impl Instance {
     /// When imports are missing or of the wrong type, limits refuse a memory or table, a segment
     /// does not fit, or the start function fails.
     ///
+    /// # Panics
+    /// When an import belongs to another store.
+    ///
     /// Spec: execution, instantiation.
     pub fn new(
         mut store: impl AsContextMut,
@@ -332,6 +335,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
             imports.len()
         )));
     }
+    store.check_instances()?;
     let id = store.id();
     let context = VmContextBox::new(&info.offsets);
     let cx = context.as_ptr();
@@ -408,7 +412,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
                 *VmContext::at(cx, info.offsets.func_refs + slot * func_ref::SIZE) = FuncRef {
                     entry: inner.code.entry(defined),
                     context: cx,
-                    signature: u64::from(info.func_sig(func).0),
+                    signature: info.func_sig(func).to_bits(),
                     host: core::ptr::null(),
                 };
             }
@@ -454,21 +458,18 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
     };
     run_segments(data)?;
     if let Some(start) = info.start {
-        let func = match info.defined_func(start) {
+        // It may be one that nobody else can refer to.
+        let mut own = info.defined_func(start).map(|defined| FuncRef {
+            entry: inner.code.entry(defined),
+            context: cx,
+            signature: info.func_sig(start).to_bits(),
+            host: core::ptr::null(),
+        });
+        let func = match &mut own {
             None => imported_funcs[start as usize],
-            Some(defined) => NonNull::from(Box::leak(Box::new(FuncRef {
-                entry: inner.code.entry(defined),
-                context: cx,
-                signature: u64::from(info.func_sig(start).0),
-                host: core::ptr::null(),
-            }))),
+            Some(own) => NonNull::from(own),
         };
-        let result = invoke(store, func, &mut []);
-        if info.defined_func(start).is_some() {
-            // SAFETY: leaked above; the start function may not refer to itself through it.
-            drop(unsafe { Box::from_raw(func.as_ptr()) });
-        }
-        result?;
+        invoke(store, func, &mut [])?;
     }
     // SAFETY: the arena lives as long as the store.
     Ok(Instance(unsafe { Stored::new(id, pointer) }))

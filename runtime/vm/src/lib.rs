@@ -42,6 +42,7 @@ mod store;
 mod sys;
 mod table;
 mod tag;
+mod types;
 mod val;
 mod vmctx;
 

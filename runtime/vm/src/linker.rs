@@ -76,18 +76,36 @@ impl<T: 'static> Linker<T> {
         Ok(self)
     }
 
-    /// Defines an item of a store.
+    /// Whether a store is one that this linker can be used with.
+    fn check_engine(&self, store: &StoreOpaque) -> Result<()> {
+        if Engine::same(&self.engine, store.engine()) {
+            return Ok(());
+        }
+        Err(Error::usage(
+            "the linker was made with another engine than the store",
+        ))
+    }
+
+    /// Defines an item of a store. Only modules of that store can import it.
     ///
     /// # Errors
-    /// When the name is taken.
+    /// When the name is taken, the item is another store's, or the store's engine is not the
+    /// linker's.
     pub fn define(
         &mut self,
-        _store: impl AsContext<Data = T>,
+        store: impl AsContext<Data = T>,
         module: &str,
         name: &str,
         item: impl Into<Extern>,
     ) -> Result<&mut Self> {
-        self.insert(module, name, Definition::Extern(item.into()))
+        let item = item.into();
+        let context = store.as_context();
+        let store = context.inner().opaque();
+        self.check_engine(store)?;
+        if !item.belongs_to(store) {
+            return Err(foreign(module, name));
+        }
+        self.insert(module, name, Definition::Extern(item))
     }
 
     /// Defines a host function from a closure; see [`IntoFunc`].
@@ -107,7 +125,8 @@ impl<T: 'static> Linker<T> {
     /// Defines a host function of a type known only at run time.
     ///
     /// # Errors
-    /// When the name is taken.
+    /// When the name is taken, or the type mentions types of another engine or has more than 1000
+    /// parameters or results.
     pub fn func_new(
         &mut self,
         module: &str,
@@ -115,20 +134,24 @@ impl<T: 'static> Linker<T> {
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Result<&mut Self> {
-        let func = HostFunc::dynamic(&self.engine, ty, func);
+        let func = HostFunc::dynamic(&self.engine, ty, func)?;
         self.insert(module, name, Definition::Host(Arc::new(func)))
     }
 
     /// Defines all exports of an instance under a module name.
     ///
+    /// # Panics
+    /// When the instance is another store's.
+    ///
     /// # Errors
-    /// When a name is taken.
+    /// When a name is taken, or the store's engine is not the linker's.
     pub fn instance(
         &mut self,
         store: impl AsContext<Data = T>,
         module: &str,
         instance: Instance,
     ) -> Result<&mut Self> {
+        self.check_engine(store.as_context().inner().opaque())?;
         for (name, item) in instance.exports(store) {
             self.insert(module, &name, Definition::Extern(item))?;
         }
@@ -139,8 +162,9 @@ impl<T: 'static> Linker<T> {
     /// a message when it is called; other kinds of imports stay undefined.
     ///
     /// # Errors
-    /// Never in practice: the names are free.
+    /// When the module was made with another engine.
     pub fn define_unknown_imports_as_traps(&mut self, module: &Module) -> Result<()> {
+        self.check_module(module)?;
         for import in module.imports() {
             if self.lookup(import.module, import.name).is_some() {
                 continue;
@@ -162,28 +186,43 @@ impl<T: 'static> Linker<T> {
         self.definitions.get(module)?.get(name)
     }
 
-    fn resolve(&self, store: &mut StoreOpaque, module: &str, name: &str) -> Option<Extern> {
-        Some(match self.lookup(module, name)? {
-            Definition::Extern(item) => *item,
-            Definition::Host(func) => Extern::Func(store.new_host_func(func.clone())),
+    fn check_module(&self, module: &Module) -> Result<()> {
+        if Engine::same(&self.engine, module.engine()) {
+            return Ok(());
+        }
+        Err(Error::usage(
+            "the module was made with another engine than the linker",
+        ))
+    }
+
+    fn resolve(&self, store: &mut StoreOpaque, module: &str, name: &str) -> Result<Option<Extern>> {
+        Ok(match self.lookup(module, name) {
+            None => None,
+            Some(Definition::Extern(item)) => Some(*item),
+            Some(Definition::Host(func)) => Some(store.new_host_func(func.clone())?.into()),
         })
     }
 
     /// The item of that name.
+    ///
+    /// # Panics
+    /// When the store's engine is not the linker's, or the host has no memory for machine code.
     pub fn get(
         &self,
         mut store: impl AsContextMut<Data = T>,
         module: &str,
         name: &str,
     ) -> Option<Extern> {
-        self.resolve(
-            store.as_context_mut().into_inner().opaque_mut(),
-            module,
-            name,
-        )
+        let store = store.as_context_mut().into_inner().opaque_mut();
+        self.check_engine(store)
+            .and_then(|()| self.resolve(store, module, name))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The function of that name.
+    ///
+    /// # Panics
+    /// As [`Linker::get`].
     pub fn get_func(
         &self,
         store: impl AsContextMut<Data = T>,
@@ -196,7 +235,8 @@ impl<T: 'static> Linker<T> {
     /// Instantiates a module, resolving its imports by name.
     ///
     /// # Errors
-    /// As [`Instance::new`]; imports without a definition are all named.
+    /// As [`Instance::new`]; imports without a definition are all named. Also when the linker's
+    /// engine is not the store's, or a definition is another store's.
     pub fn instantiate(
         &self,
         mut store: impl AsContextMut<Data = T>,
@@ -206,8 +246,13 @@ impl<T: 'static> Linker<T> {
         let mut missing = Vec::new();
         {
             let store = store.as_context_mut().into_inner().opaque_mut();
+            self.check_engine(store)?;
+            self.check_module(module)?;
             for import in module.imports() {
-                match self.resolve(store, import.module, import.name) {
+                match self.resolve(store, import.module, import.name)? {
+                    Some(item) if !item.belongs_to(store) => {
+                        return Err(foreign(import.module, import.name));
+                    }
                     Some(item) => imports.push(item),
                     None => missing.push(format!("'{}'.'{}'", import.module, import.name)),
                 }
@@ -221,4 +266,8 @@ impl<T: 'static> Linker<T> {
         }
         Instance::new(store, module, &imports)
     }
+}
+
+fn foreign(module: &str, name: &str) -> Error {
+    Error::link(format!("'{module}'.'{name}' belongs to another store"))
 }

@@ -38,6 +38,43 @@ unsafe impl Send for MemoryInst {}
 // SAFETY: as above.
 unsafe impl Sync for MemoryInst {}
 
+/// Pages to bytes, where that is a number of 64 bits.
+pub(crate) fn bytes_of(ty: MemoryType, pages: u64) -> Option<u64> {
+    pages.checked_mul(1 << ty.page_size_log2)
+}
+
+/// The most pages that a memory's index type can tell apart.
+///
+/// Spec: validation, memory types.
+fn most_pages(ty: MemoryType) -> u64 {
+    let log2 = u32::from(ty.page_size_log2);
+    match (ty.memory64, log2) {
+        (false, 0) => u64::from(u32::MAX),
+        (false, _) => 1 << (32 - log2),
+        (true, 0) => u64::MAX,
+        (true, _) => 1 << (64 - log2),
+    }
+}
+
+/// Refuses a type that no module can have.
+fn check_type(ty: MemoryType) -> Result<()> {
+    if !matches!(ty.page_size_log2, 0 | 16) {
+        return Err(Error::usage(
+            "a memory's pages have 1 or 65536 bytes (page_size_log2 0 or 16)",
+        ));
+    }
+    if ty.maximum.is_some_and(|max| max < ty.minimum) {
+        return Err(Error::usage("a memory's maximum is below its minimum"));
+    }
+    let most = most_pages(ty);
+    if ty.minimum > most || ty.maximum.is_some_and(|max| max > most) {
+        return Err(Error::usage(format!(
+            "a memory of this type has at most {most} pages"
+        )));
+    }
+    Ok(())
+}
+
 impl MemoryInst {
     /// Makes a memory of zeros, or of the contents of an image that fits into the initial size.
     pub(crate) fn new(
@@ -47,15 +84,18 @@ impl MemoryInst {
     ) -> Result<MemoryInst> {
         let too_large =
             || Error::resource(format!("a memory of {} pages cannot be had", ty.minimum));
-        let bytes = |pages: u64| {
-            pages
-                .checked_shl(u32::from(ty.page_size_log2))
-                .filter(|b| b >> ty.page_size_log2 == pages)
+        let no_memory = |error: std::io::Error, reserve: usize| {
+            Error::resource(format!(
+                "a memory of {} pages cannot be had: the host refuses {reserve} bytes of address \
+                 space ({error})",
+                ty.minimum
+            ))
         };
+        let bytes = |pages| bytes_of(ty, pages);
         let initial = bytes(ty.minimum).ok_or_else(too_large)?;
         let declared = ty.maximum.and_then(bytes).unwrap_or(u64::MAX);
         let address_range = if ty.memory64 { u64::MAX } else { 1 << 32 };
-        let (reserve, capacity) = match reservation_bytes {
+        let (reserve, mut capacity) = match reservation_bytes {
             Some(small) => {
                 let capacity = declared.min(address_range).min(small).max(initial);
                 (capacity, capacity)
@@ -66,10 +106,23 @@ impl MemoryInst {
             }
             None => (RESERVED_32_BYTES, declared.min(address_range)),
         };
-        let reserve = usize::try_from(reserve).map_err(|_| too_large())?;
+        let mut reserve = usize::try_from(reserve).map_err(|_| too_large())?;
         let initial_len = usize::try_from(initial).map_err(|_| too_large())?;
-        let mapping = || {
-            let mut mapping = Reservation::new(reserve)?;
+        if initial_len > reserve {
+            return Err(too_large());
+        }
+        // Code that looks at the size does with less than it would like.
+        let mut reserved = Reservation::new(reserve);
+        while reserved.is_err() && reservation_bytes.is_some() && reserve > initial_len {
+            reserve = (reserve / 2).max(initial_len);
+            capacity = reserve as u64;
+            reserved = Reservation::new(reserve);
+        }
+        let mut reserved = Some(reserved.map_err(|error| no_memory(error, reserve))?);
+        let mut mapping = || {
+            let mut mapping = reserved
+                .take()
+                .map_or_else(|| Reservation::new(reserve), Ok)?;
             mapping.make_accessible(0, initial_len)?;
             Ok(mapping)
         };
@@ -87,7 +140,7 @@ impl MemoryInst {
                 Ok(memory)
             }),
         };
-        let mapping = mapping.map_err(|_: std::io::Error| too_large())?;
+        let mapping = mapping.map_err(|error| no_memory(error, reserve))?;
         Ok(MemoryInst {
             def: MemoryDef {
                 base: mapping.base(),
@@ -139,20 +192,17 @@ impl MemoryInst {
     ) -> Option<u64> {
         let old = self.pages();
         let new = old.checked_add(delta)?;
-        if self.ty.maximum.is_some_and(|maximum| new > maximum) {
+        if new > self.ty.maximum.unwrap_or_else(|| most_pages(self.ty)) {
             return None;
         }
-        if new > (u64::MAX >> self.ty.page_size_log2) {
-            return None;
-        }
-        let new_bytes = new << self.ty.page_size_log2;
+        let new_bytes = bytes_of(self.ty, new)?;
         if new_bytes > self.capacity_bytes || new_bytes > self.mapping.length_bytes() as u64 {
             return None;
         }
         let maximum = self
             .ty
             .maximum
-            .and_then(|m| usize::try_from(m << self.ty.page_size_log2).ok());
+            .and_then(|m| usize::try_from(bytes_of(self.ty, m)?).ok());
         let new_bytes = usize::try_from(new_bytes).ok()?;
         if !allow(self.def.length_bytes, new_bytes, maximum) {
             return None;
@@ -176,9 +226,7 @@ impl Memory {
     /// When the limits make no sense, the store's limiter refuses, or the host has no memory.
     pub fn new(mut store: impl AsContextMut, ty: MemoryType) -> Result<Memory> {
         let store = store.as_context_mut().into_inner().opaque_mut();
-        if ty.maximum.is_some_and(|max| max < ty.minimum) {
-            return Err(Error::usage("a memory's maximum is below its minimum"));
-        }
+        check_type(ty)?;
         store.new_memory(ty, None)
     }
 

@@ -115,6 +115,17 @@ impl Table {
         if ty.maximum.is_some_and(|max| max < ty.minimum) {
             return Err(Error::usage("a table's maximum is below its minimum"));
         }
+        let most = if ty.table64 {
+            u64::MAX
+        } else {
+            u32::MAX.into()
+        };
+        if ty.minimum > most || ty.maximum.is_some_and(|max| max > most) {
+            return Err(Error::usage(
+                "a table with 32-bit indices has at most 4294967295 elements",
+            ));
+        }
+        store.types.hold(zwasm_core::ValType::Ref(ty.element))?;
         let init = init.to_raw(store, ty.element)?;
         store.new_table(ty, init)
     }

@@ -23,13 +23,14 @@ impl Tag {
     /// Makes a tag whose exceptions carry the parameters of `ty`.
     ///
     /// # Errors
-    /// When the type has results.
+    /// When the type has results, or mentions types of another engine.
     pub fn new(mut store: impl AsContextMut, ty: &FuncType) -> Result<Tag> {
         let store = store.as_context_mut().into_inner().opaque_mut();
         if !ty.results().is_empty() {
             return Err(crate::Error::usage("the type of a tag has no results"));
         }
-        Ok(store.new_tag(store.engine().inner().types.intern(ty.clone())))
+        let sig = store.types.intern(ty.clone())?;
+        Ok(store.new_tag(sig))
     }
 
     /// The tag's type.

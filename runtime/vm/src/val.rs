@@ -204,6 +204,7 @@ impl Ref {
     }
 
     pub(crate) fn to_raw(self, store: &StoreOpaque, ty: RefType) -> Result<u64> {
+        let foreign = || Error::usage("a reference was used with another store");
         let mismatch = || {
             Error::usage(format!(
                 "expected a value of type {}, got {self:?}",
@@ -220,6 +221,9 @@ impl Ref {
         }
         match (self, ty.heap) {
             (Ref::Func(Some(func)), heap) => {
+                if !func.0.belongs_to(store.id()) {
+                    return Err(foreign());
+                }
                 let pointer = func.0.pointer(store.id());
                 // SAFETY: the record belongs to this store, which is borrowed.
                 let sig = unsafe { pointer.as_ref() }.sig();
@@ -230,17 +234,15 @@ impl Ref {
                 }
             }
             (Ref::Extern(Some(value)), HeapType::Extern) => {
-                assert!(
-                    value.store == store.id(),
-                    "a reference was used with another store"
-                );
+                if value.store != store.id() {
+                    return Err(foreign());
+                }
                 Ok(value.index + 1)
             }
             (Ref::Exn(Some(value)), HeapType::Exn) => {
-                assert!(
-                    value.store == store.id(),
-                    "a reference was used with another store"
-                );
+                if value.store != store.id() {
+                    return Err(foreign());
+                }
                 Ok(value.raw)
             }
             _ => Err(mismatch()),

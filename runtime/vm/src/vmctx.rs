@@ -54,7 +54,7 @@ pub(crate) struct FuncRef {
 
 impl FuncRef {
     pub(crate) fn sig(&self) -> SigId {
-        SigId(self.signature as u32)
+        SigId::from_bits(self.signature)
     }
 }
 

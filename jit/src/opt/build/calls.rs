@@ -83,7 +83,7 @@ impl Builder<'_> {
             &[reference],
             u64::from(func_ref::offset::signature),
         );
-        let expected = self.i32(self.env.info.types[type_index as usize].0);
+        let expected = self.i32(self.env.info.types[type_index as usize].number());
         let op = Op::Compare(Cond::Ne, Width::W32);
         let differs = self.emit(op, Ty::I32, &[signature, expected], 0);
         self.trap_if(differs, TrapCode::IndirectCallTypeMismatch);

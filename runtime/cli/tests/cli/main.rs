@@ -1,6 +1,7 @@
 //! The `zwasm` command as a user meets it: each test runs the built binary.
 
 mod bad_input;
+mod hosts;
 mod invoke;
 mod options;
 mod programs;

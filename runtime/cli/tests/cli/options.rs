@@ -195,6 +195,37 @@ fn memories_above_the_limit_are_refused() {
     assert_eq!(grow("much", "0").code, 2);
 }
 
+/// The limit is on all that guests can make the process hold.
+#[test]
+fn tables_and_exceptions_count_against_the_limit_too() {
+    let text = r#"(module (memory 1) (table $t 0 exnref) (tag $e (param i64))
+        (func $throw (throw $e (i64.const 1)))
+        (func (export "tables") (result i32) (table.grow $t (ref.null exn) (i32.const 100000)))
+        (func (export "exceptions") (local $x exnref)
+          (loop $l
+            (block $h (result i64 exnref) (try_table (catch_ref $e $h) (call $throw)) (unreachable))
+            (local.set $x) (drop)
+            (drop (table.grow $t (local.get $x) (i32.const 1)))
+            (br $l))))"#;
+    for &tier in zwasm::Tier::ALL {
+        let limited = |name: &str| {
+            let options = [
+                "--tier",
+                tier.name(),
+                "--max-memory",
+                "128K",
+                "--invoke",
+                name,
+            ];
+            run(text, &options, &[])
+        };
+        assert_eq!(limited("tables").succeeds(), "-1\n");
+        let ran = limited("exceptions");
+        assert_eq!(ran.code, 134, "{}", ran.stderr);
+        ran.says(&["resource limit exceeded"]);
+    }
+}
+
 #[test]
 fn wrong_usage_is_exit_code_2_with_a_hint() {
     for args in [
@@ -228,6 +259,7 @@ fn help_names_every_option_with_its_unit() {
         "--fuel",
         "--timeout",
         "--max-memory",
+        "--memory-reservation",
         "--stats",
         "500ms",
         "512M",

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::extern_::Extern;
 use crate::instance::InstanceData;
 use crate::store::{StoreInner, StoreOpaque};
+use crate::types::HeldTypes;
 use crate::val::{ExternRef, Ref, Val};
 use core::fmt;
 use core::sync::atomic::Ordering;
@@ -22,10 +23,15 @@ pub(crate) struct HostCall {
     pub(crate) slots: *mut u64,
 }
 
+/// As many parameters, and results, as functions of modules may have.
+const MAX_VALUES: usize = 1000;
+
 type HostClosure = Box<dyn Fn(HostCall) -> Result<()> + Send + Sync>;
 
 /// A function implemented by the host.
 pub(crate) struct HostFunc {
+    /// What keeps the signature.
+    types: HeldTypes,
     pub(crate) sig: SigId,
     pub(crate) param_slots: u32,
     pub(crate) result_slots: u32,
@@ -41,14 +47,21 @@ impl fmt::Debug for HostFunc {
 }
 
 impl HostFunc {
-    fn new(engine: &Engine, ty: FuncType, closure: HostClosure) -> HostFunc {
+    fn new(engine: &Engine, ty: FuncType, closure: HostClosure) -> Result<HostFunc> {
         let (param_slots, result_slots) = (ty.param_slots(), ty.result_slots());
-        HostFunc {
-            sig: engine.inner().types.intern(ty),
+        let mut types = HeldTypes::new(engine);
+        Ok(HostFunc {
+            sig: types.intern(ty)?,
+            types,
             param_slots,
             result_slots,
             closure,
-        }
+        })
+    }
+
+    /// The engine that the signature is a type of.
+    pub(crate) fn engine(&self) -> &Engine {
+        self.types.engine()
     }
 
     pub(crate) fn call(&self, call: HostCall) -> Result<()> {
@@ -59,7 +72,15 @@ impl HostFunc {
         engine: &Engine,
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
-    ) -> HostFunc {
+    ) -> Result<HostFunc> {
+        let too_many = [ty.params(), ty.results()]
+            .into_iter()
+            .any(|types| types.len() > MAX_VALUES);
+        if too_many {
+            return Err(Error::usage(format!(
+                "a function has at most {MAX_VALUES} parameters and as many results"
+            )));
+        }
         let own_ty = ty.clone();
         let slot_count = ty.param_slots().max(ty.result_slots()) as usize;
         HostFunc::new(
@@ -352,7 +373,7 @@ macro_rules! into_func {
             fn into_host_func(self, engine: &Engine) -> HostFuncBox {
                 let ty = FuncType::new([$($name::val_type()),*], R::val_types());
                 let result_slots = ty.result_slots() as usize;
-                HostFuncBox(HostFunc::new(engine, ty, Box::new(move |call| {
+                let func = HostFunc::new(engine, ty, Box::new(move |call| {
                     // SAFETY: the runtime passes the store that the function was made for, and as
                     // many slots as its type needs.
                     let caller = unsafe { Caller::<T>::new(&call) };
@@ -370,7 +391,8 @@ macro_rules! into_func {
                         (&*call.store, core::slice::from_raw_parts_mut(call.slots, result_slots))
                     };
                     result.store(&StoreRef(store), slots)
-                })))
+                }));
+                HostFuncBox(func.expect("the types of Rust values mention no others"))
             }
         }
     };

@@ -22,25 +22,32 @@ pub struct Func(pub(crate) Stored<FuncRef>);
 
 impl Func {
     /// Makes a function from a host closure of any supported signature.
+    ///
+    /// # Panics
+    /// When the host has no memory for machine code.
     pub fn wrap<T: 'static, P, R>(
         mut store: impl AsContextMut<Data = T>,
         func: impl IntoFunc<T, P, R>,
     ) -> Func {
         let store = store.as_context_mut().into_inner().opaque_mut();
         let func = func.into_host_func(store.engine());
-        store.new_host_func(func.into())
+        made(store.new_host_func(func.into()))
     }
 
     /// Makes a function of a type known only at run time. The closure gets the arguments and a
     /// slice of default results to overwrite.
+    ///
+    /// # Panics
+    /// When the type mentions types of another engine than the store's, or has more than 1000
+    /// parameters or results. When the host has no memory for machine code.
     pub fn new<T: 'static>(
         mut store: impl AsContextMut<Data = T>,
         ty: FuncType,
         func: impl Fn(Caller<'_, T>, &[Val], &mut [Val]) -> Result<()> + Send + Sync + 'static,
     ) -> Func {
         let store = store.as_context_mut().into_inner().opaque_mut();
-        let func = HostFunc::dynamic(store.engine(), ty, func);
-        store.new_host_func(Arc::new(func))
+        let func = made(HostFunc::dynamic(store.engine(), ty, func));
+        made(store.new_host_func(Arc::new(func)))
     }
 
     fn record<'a>(&self, store: &'a StoreOpaque) -> &'a FuncRef {
@@ -59,9 +66,13 @@ impl Func {
 
     /// Calls the function.
     ///
+    /// # Panics
+    /// When the function is another store's.
+    ///
     /// # Errors
     /// When the number or types of arguments are wrong, `results` has the wrong length, or the
-    /// call ends in a trap, an exception or a host error. `results` is unchanged then.
+    /// call ends in a trap, an exception or a host error. `results` is unchanged then. References of
+    /// other stores are arguments of a wrong type.
     pub fn call(
         &self,
         mut store: impl AsContextMut,
@@ -108,6 +119,11 @@ impl Func {
         let context = store.as_context();
         TypedFunc::check(*self, context.inner().opaque())
     }
+}
+
+/// What was made, if it could be.
+fn made<T>(result: Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("the function cannot be made: {error}"))
 }
 
 fn write_raw(slots: &mut [u64], at: &mut usize, raw: [u64; 2], ty: zwasm_core::ValType) {

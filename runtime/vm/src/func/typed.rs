@@ -133,8 +133,11 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
 
     /// Calls the function.
     ///
+    /// # Panics
+    /// When the function is another store's.
+    ///
     /// # Errors
-    /// A trap, an exception or a host error.
+    /// References of another store among the parameters, a trap, an exception or a host error.
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R> {
         let store = store.as_context_mut().into_inner().opaque_mut();
         let mut inline = [0; INLINE_SLOTS];

@@ -4,6 +4,7 @@ use super::handlers::call::translate_first;
 use super::machine::{Handler, Ip};
 use super::translate;
 use crate::compiler::Compilation;
+use crate::engine::Engine;
 use crate::module::ModuleInner;
 #[cfg(zwasm_native)]
 use crate::native::registry::NativeCode;
@@ -288,13 +289,14 @@ impl ModuleCode {
         self.translation_ns.fetch_add(elapsed, Ordering::Relaxed);
     }
 
-    pub(crate) fn unregister(&self, registry: &CodeRegistry) {
+    /// Gives up all code: the module is gone.
+    pub(crate) fn unregister(&self, engine: &Engine) {
         for code in self.functions.lock().expect("no panic while locked").iter() {
-            registry.unregister(code);
+            engine.inner().code.unregister(code);
         }
         #[cfg(zwasm_native)]
-        for code in self.native.lock().expect("no panic while locked").iter() {
-            crate::native::registry::unregister(code.start);
+        if let Some(native) = engine.native() {
+            native.unpublish(&self.native.lock().expect("no panic while locked"));
         }
     }
 }

@@ -5,9 +5,10 @@ use super::ModuleInner;
 use super::bytes::ModuleBytes;
 use super::image::Images;
 use super::validate::{Body, Found, validate_bodies};
-use crate::engine::{Engine, SELF_SIG};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::interp::code::ModuleCode;
+use crate::types::{HeldTypes, SELF_SIG};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
@@ -38,7 +39,7 @@ const MISSING: &[(WasmFeatures, &str)] = &[
 /// Validates and decodes.
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     match Decoder::new(engine).run(&bytes) {
-        Ok((info, types, found)) => {
+        Ok((info, types, found, held)) => {
             let code = ModuleCode::new(info.bodies.len());
             #[cfg(zwasm_native)]
             if let Some(native) = engine.native() {
@@ -50,6 +51,7 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
                 engine: engine.clone(),
                 info,
                 types,
+                _held: held,
                 found,
                 bytes,
                 images,
@@ -90,10 +92,14 @@ impl From<BinaryReaderError> for DecodeError {
     }
 }
 
+/// A module's description and types, what validation found, and what keeps the types.
+type Decoded = (ModuleInfo, Vec<Arc<FuncType>>, Found, HeldTypes);
+
 struct Decoder<'e> {
     engine: &'e Engine,
     info: ModuleInfo,
     types: Vec<Arc<FuncType>>,
+    held: HeldTypes,
     /// Functions that a `funcref` may point to.
     escaping: Vec<u32>,
 }
@@ -104,11 +110,12 @@ impl<'e> Decoder<'e> {
             engine,
             info: ModuleInfo::default(),
             types: Vec::new(),
+            held: HeldTypes::new(engine),
             escaping: Vec::new(),
         }
     }
 
-    fn run(mut self, bytes: &[u8]) -> Result<(ModuleInfo, Vec<Arc<FuncType>>, Found), DecodeError> {
+    fn run(mut self, bytes: &[u8]) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -139,7 +146,7 @@ impl<'e> Decoder<'e> {
         self.info.leaves_by_tail_call = found.leaves_by_tail_call;
         self.info.has_tail_calls = found.has_tail_calls;
         self.finish();
-        Ok((self.info, self.types, found))
+        Ok((self.info, self.types, found, self.held))
     }
 
     fn section(&mut self, payload: Payload<'_>) -> Result<(), DecodeError> {
@@ -158,9 +165,8 @@ impl<'e> Decoder<'e> {
                                 .collect::<Vec<_>>()
                         };
                         let key = FuncType::new(map(func.params()), map(func.results()));
-                        let registry = &self.engine.inner().types;
-                        let sig = registry.intern(key);
-                        self.types.push(registry.get(sig));
+                        let sig = self.held.intern(key).map_err(DecodeError::Other)?;
+                        self.types.push(self.engine.inner().types.get(sig));
                         self.info.types.push(sig);
                     }
                 }

@@ -96,7 +96,7 @@ impl Images {
         if file_bytes > 2 * data_bytes {
             return None;
         }
-        let file = SealedFile::new(|file| {
+        let file = SealedFile::new(file_bytes, |file| {
             let mut file = BufWriter::with_capacity(256 << 10, file);
             for (run, group) in runs.iter().zip(groups()) {
                 let mut at = run.memory_offset;
@@ -122,7 +122,7 @@ impl Images {
         file_offset: u64,
     ) -> io::Result<Images> {
         Ok(Images {
-            file: SealedFile::new(write)?,
+            file: SealedFile::new(file_offset as usize + length_bytes + 1, write)?,
             runs: vec![Run {
                 memory: 0,
                 memory_offset,
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn modules_with_much_data_of_constant_places_have_images() {
-        if crate::sys::sealed::SealedFile::new(|_| Ok(())).is_err() {
+        if crate::sys::sealed::SealedFile::new(0, |_| Ok(())).is_err() {
             println!("skipped: this system has no files in memory");
             return;
         }

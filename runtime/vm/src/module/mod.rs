@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::extern_::ExternType;
 use crate::interp::code::ModuleCode;
+use crate::types::HeldTypes;
 use bytes::ModuleBytes;
 use names::FunctionNames;
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(crate) struct ModuleInner {
     pub(crate) info: ModuleInfo,
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
+    _held: HeldTypes,
     /// What validation found in the bodies.
     pub(crate) found: Found,
     pub(crate) bytes: ModuleBytes,
@@ -248,7 +250,7 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
-        self.code.unregister(&self.engine.inner().code);
+        self.code.unregister(&self.engine);
     }
 }
 

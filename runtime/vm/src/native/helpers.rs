@@ -3,7 +3,7 @@
 //! The calling convention is described in `zwasm_jit::baseline::helpers`. Numeric helpers are one
 //! generic function per shape over the interpreter's operators, so the tiers cannot disagree.
 
-use super::unwind;
+use super::{STATUS_HOST_PANIC, unwind};
 use crate::atomic;
 use crate::instance::{InstanceData, checked_range};
 use crate::interp::handlers::bulk::{fill, in_chunks};
@@ -357,7 +357,11 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
     unsafe {
         let memory = instance(cx).memories[memory as usize];
         let is_64 = memory.as_ref().ty.memory64;
-        let old = store(cx).grow_memory(memory, index(p, 0, is_64));
+        let delta = index(p, 0, is_64);
+        let Some(old) = store(cx).without_unwinding(|store| store.grow_memory(memory, delta))
+        else {
+            return u64::from(STATUS_HOST_PANIC);
+        };
         *p = size_or_minus_one(old, is_64);
     }
     OK
@@ -523,7 +527,11 @@ unsafe extern "C" fn table_grow(cx: *mut VmContext, p: *mut u64, table: u64, _: 
     unsafe {
         let table = instance(cx).tables[table as usize];
         let is_64 = table.as_ref().ty.table64;
-        let old = store(cx).grow_table(table, index(p, 0, is_64), *p.add(1));
+        let (delta, value) = (index(p, 0, is_64), *p.add(1));
+        let old = store(cx).without_unwinding(|store| store.grow_table(table, delta, value));
+        let Some(old) = old else {
+            return u64::from(STATUS_HOST_PANIC);
+        };
         *p.add(1) = size_or_minus_one(old, is_64);
     }
     OK
@@ -592,8 +600,11 @@ unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64
         }
         let tag = instance.tags[tag as usize];
         let store = store(cx);
-        let exn = store.new_exception(tag, payload.into());
-        u64::from(unwind::raise_exception(store, exn))
+        match store.without_unwinding(|store| store.new_exception(tag, payload.into())) {
+            Some(Ok(exn)) => u64::from(unwind::raise_exception(store, exn)),
+            Some(Err(code)) => code as u64,
+            None => u64::from(STATUS_HOST_PANIC),
+        }
     }
 }
 

@@ -1,26 +1,92 @@
-//! Memory for machine code. Nothing is moved or freed before the engine goes.
+//! Memory for machine code. Nothing is moved; what is given back is used again.
 
-use super::pages::Pages;
+use super::pages::{Pages, forget_fetched};
 use crate::sys::fork;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// Size of one mapping, in bytes. A module with more code gets several.
-const CHUNK_BYTES: usize = 16 << 20;
+/// Size of the first mapping, in bytes.
+const FIRST_CHUNK_BYTES: usize = 1 << 20;
+/// Each following one is twice as large, up to this.
+const MAX_CHUNK_BYTES: usize = 16 << 20;
 const ALIGN: usize = 16;
 
+/// A mapping, and what of it is free.
 #[derive(Debug)]
 struct Chunk {
     pages: Pages,
-    used_bytes: usize,
+    /// Lengths by offset. No two ranges touch.
+    by_offset: BTreeMap<usize, usize>,
+    /// The same as (length, offset).
+    by_length: BTreeSet<(usize, usize)>,
+    /// Behind it nothing was ever written.
+    fresh_from: usize,
+    /// When it was made: pages from before a fork belong to two processes, of which neither writes to
+    /// them any more.
+    epoch: u32,
+}
+
+impl Chunk {
+    fn new(pages: Pages) -> Chunk {
+        let length = pages.length_bytes();
+        Chunk {
+            pages,
+            by_offset: BTreeMap::from([(0, length)]),
+            by_length: BTreeSet::from([(length, 0)]),
+            fresh_from: 0,
+            epoch: fork::epoch(),
+        }
+    }
+
+    fn remove(&mut self, offset: usize, length: usize) {
+        self.by_offset.remove(&offset);
+        self.by_length.remove(&(length, offset));
+    }
+
+    fn insert(&mut self, offset: usize, length: usize) {
+        self.by_offset.insert(offset, length);
+        self.by_length.insert((length, offset));
+    }
+
+    /// The smallest free range that is long enough, if there is any.
+    fn take(&mut self, wanted: usize) -> Option<usize> {
+        let &(length, offset) = self.by_length.range((wanted, 0)..).next()?;
+        self.remove(offset, length);
+        if length > wanted {
+            self.insert(offset + wanted, length - wanted);
+        }
+        Some(offset)
+    }
+
+    /// Makes a range free, one with those around it.
+    fn give_back(&mut self, mut offset: usize, mut length: usize) {
+        if let Some((&before, &its_length)) = self.by_offset.range(..offset).next_back()
+            && before + its_length == offset
+        {
+            self.remove(before, its_length);
+            (offset, length) = (before, its_length + length);
+        }
+        if let Some(&after_length) = self.by_offset.get(&(offset + length)) {
+            self.remove(offset + length, after_length);
+            length += after_length;
+        }
+        self.insert(offset, length);
+    }
+
+    fn is_free(&self) -> bool {
+        self.by_offset.get(&0) == Some(&self.pages.length_bytes())
+    }
 }
 
 /// All code of an engine.
 #[derive(Debug, Default)]
 pub(crate) struct CodeMemory {
     chunks: Vec<Chunk>,
-    /// When the last chunk was made: pages from before a fork belong to two processes, of which
-    /// neither writes to them any more.
-    epoch: u32,
+}
+
+/// What code takes in memory.
+fn rounded(code_bytes: usize) -> usize {
+    code_bytes.max(1).next_multiple_of(ALIGN)
 }
 
 impl CodeMemory {
@@ -29,22 +95,109 @@ impl CodeMemory {
     /// # Errors
     /// The system's, when it has no memory.
     pub(crate) fn publish(&mut self, code: &[u8]) -> io::Result<*const u8> {
-        let fits = |chunk: &Chunk| chunk.pages.length_bytes() - chunk.used_bytes >= code.len();
+        let wanted = rounded(code.len());
         let epoch = fork::epoch();
-        if self.epoch != epoch || !self.chunks.last().is_some_and(fits) {
-            let length = code.len().next_multiple_of(4096).max(CHUNK_BYTES);
-            self.chunks.push(Chunk {
-                pages: Pages::new(length)?,
-                used_bytes: 0,
-            });
-            self.epoch = epoch;
+        let take = |(i, chunk): (usize, &mut Chunk)| {
+            let is_ours = chunk.epoch == epoch;
+            Some((i, is_ours.then(|| chunk.take(wanted))??))
+        };
+        let (i, offset) = match self.chunks.iter_mut().enumerate().find_map(take) {
+            Some(found) => found,
+            None => {
+                self.chunks.push(Chunk::new(self.new_pages(wanted)?));
+                let last = self.chunks.len() - 1;
+                (last, self.chunks[last].take(wanted).expect("made for it"))
+            }
+        };
+        let chunk = &mut self.chunks[i];
+        let address = chunk.pages.write(offset, code);
+        if offset < chunk.fresh_from {
+            forget_fetched();
         }
-        let chunk = self.chunks.last_mut().expect("pushed just now");
-        let at = chunk.used_bytes;
-        let address = chunk.pages.write(at, code);
-        chunk.used_bytes = (at + code.len())
-            .next_multiple_of(ALIGN)
-            .min(chunk.pages.length_bytes());
+        chunk.fresh_from = chunk.fresh_from.max(offset + wanted);
         Ok(address)
+    }
+
+    /// Pages with room for that much: as many as usual, or only those where the system has no more.
+    fn new_pages(&self, wanted: usize) -> io::Result<Pages> {
+        let needed = wanted.next_multiple_of(crate::sys::mmap::page_size());
+        let usual = FIRST_CHUNK_BYTES << self.chunks.len().min(8);
+        Pages::new(needed.max(usual.min(MAX_CHUNK_BYTES))).or_else(|_| Pages::new(needed))
+    }
+
+    /// Takes back code that nobody runs, nor has the address of.
+    pub(crate) fn free(&mut self, address: usize, code_bytes: usize) {
+        let holds = |chunk: &Chunk| chunk.pages.offset_of(address).is_some();
+        let i = self
+            .chunks
+            .iter()
+            .position(holds)
+            .expect("it was published");
+        let chunk = &mut self.chunks[i];
+        let offset = chunk.pages.offset_of(address).expect("as found");
+        chunk.give_back(offset, rounded(code_bytes));
+        // One that is empty is enough for what comes next.
+        let epoch = fork::epoch();
+        let is_free = |chunk: &&Chunk| chunk.is_free() && chunk.epoch == epoch;
+        let is_spare =
+            |chunk: &Chunk| chunk.epoch != epoch || self.chunks.iter().filter(is_free).count() > 1;
+        if self.chunks[i].is_free() && is_spare(&self.chunks[i]) {
+            self.chunks.swap_remove(i);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_is_used_again() {
+        let mut memory = CodeMemory::default();
+        let sizes = [1, 16, 17, 100, 5000, 64, 33];
+        let mut published = Vec::new();
+        for round in 0..200 {
+            let code = vec![round as u8; sizes[round % sizes.len()]];
+            published.push((memory.publish(&code).unwrap() as usize, code));
+            if round % 3 == 2 {
+                let (address, code) = published.swap_remove(round * 7 % published.len());
+                memory.free(address, code.len());
+            }
+        }
+        for (address, code) in &published {
+            assert!(address.is_multiple_of(ALIGN));
+            // SAFETY: the code is where it was published, and readable.
+            let there = unsafe { core::slice::from_raw_parts(*address as *const u8, code.len()) };
+            assert_eq!(there, &code[..]);
+        }
+        let first = memory.chunks[0].pages.length_bytes();
+        published
+            .drain(..)
+            .for_each(|(address, code)| memory.free(address, code.len()));
+        assert!(memory.chunks[0].is_free());
+        let all = memory.publish(&vec![7; first]).unwrap();
+        memory.free(all as usize, first);
+        assert_eq!(memory.chunks.len(), 1, "the pieces became one again");
+    }
+
+    #[test]
+    fn chunks_grow_and_go() {
+        let mut memory = CodeMemory::default();
+        let code = vec![1; 600 << 10];
+        let published: Vec<_> = (0..40).map(|_| memory.publish(&code).unwrap()).collect();
+        let lengths = |memory: &CodeMemory| -> Vec<usize> {
+            let chunks = memory.chunks.iter();
+            chunks
+                .map(|chunk| chunk.pages.length_bytes() >> 20)
+                .collect()
+        };
+        assert_eq!(lengths(&memory), [1, 2, 4, 8, 16]);
+        for address in published {
+            memory.free(address as usize, code.len());
+        }
+        assert_eq!(memory.chunks.len(), 1);
+        let large = vec![2; (40 << 20) + 5];
+        let address = memory.publish(&large).unwrap();
+        memory.free(address as usize, large.len());
     }
 }

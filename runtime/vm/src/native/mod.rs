@@ -13,6 +13,7 @@ mod registers;
 pub(crate) mod registry;
 mod signal_stack;
 mod signals;
+mod stub_cache;
 mod thread;
 mod unwind;
 
@@ -28,10 +29,10 @@ use crate::vmctx::{FuncRef, VmContext};
 use memory::CodeMemory;
 use profile::Profile;
 use registry::NativeCode;
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
-use zwasm_core::{FuncType, SigId, TrapCode};
+use stub_cache::Stubs;
+use zwasm_core::{FuncType, TrapCode};
 use zwasm_jit::baseline::Compiled;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::stubs;
@@ -53,8 +54,8 @@ const STATUS_HOST_PANIC: u32 = 0x102;
 pub(crate) struct NativeEngine {
     pub(crate) features: <Isa as Masm>::Features,
     memory: Mutex<CodeMemory>,
-    entry_stubs: Mutex<HashMap<SigId, usize>>,
-    host_stubs: Mutex<HashMap<SigId, usize>>,
+    entry_stubs: Stubs,
+    host_stubs: Stubs,
     compile_stub: usize,
     profile: Option<Profile>,
     table: Box<[usize]>,
@@ -139,26 +140,6 @@ impl NativeEngine {
             _first: 0,
             func: core::ptr::from_ref(func),
         }))
-    }
-
-    fn stub(
-        &self,
-        stubs: &Mutex<HashMap<SigId, usize>>,
-        sig: SigId,
-        make: impl FnOnce() -> Vec<u8>,
-    ) -> Result<usize> {
-        let mut stubs = stubs.lock().expect("no panic while locked");
-        if let Some(&stub) = stubs.get(&sig) {
-            return Ok(stub);
-        }
-        let stub = self.publish(&make())? as usize;
-        stubs.insert(sig, stub);
-        Ok(stub)
-    }
-
-    fn publish(&self, code: &[u8]) -> Result<*const u8> {
-        let mut memory = self.memory.lock().expect("no panic while locked");
-        memory.publish(code).map_err(no_code_memory)
     }
 }
 

@@ -4,6 +4,8 @@
 //! Where the system allows it, every page has two addresses, one to write and one to execute. On
 //! macOS for ARM64 it has one, of which each thread has its own view: it may write or execute there.
 
+#[cfg(target_os = "linux")]
+use crate::sys::rlimit;
 use std::io;
 use std::ptr::NonNull;
 
@@ -32,6 +34,12 @@ impl Pages {
 
     pub(super) fn length_bytes(&self) -> usize {
         self.length_bytes
+    }
+
+    /// Where the byte at an executable address lies.
+    pub(super) fn offset_of(&self, address: usize) -> Option<usize> {
+        let offset = address.checked_sub(self.execute.addr().get())?;
+        (offset < self.length_bytes).then_some(offset)
     }
 
     /// Copies code in and returns its executable address.
@@ -92,9 +100,45 @@ unsafe fn mmap(
     Ok(NonNull::new(address.cast()).expect("the kernel never maps address zero"))
 }
 
-/// Maps a file without a name twice.
+/// Maps pages twice: those of a file without a name; or, where the system has no such file, or none
+/// that long, those of an anonymous mapping.
 #[cfg(target_os = "linux")]
 fn map(length_bytes: usize) -> io::Result<(NonNull<u8>, NonNull<u8>)> {
+    if length_bytes as u64 > rlimit::file_size_bytes() {
+        return map_anonymous(length_bytes);
+    }
+    map_file(length_bytes).or_else(|_| map_anonymous(length_bytes))
+}
+
+/// Maps anonymous pages, and then the same ones once more.
+#[cfg(target_os = "linux")]
+fn map_anonymous(length_bytes: usize) -> io::Result<(NonNull<u8>, NonNull<u8>)> {
+    let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+    let all = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: both mappings are new and touch nothing. Of a shared mapping, an old size of 0 asks
+    // for another one of the same pages (mremap(2)).
+    unsafe {
+        let write = mmap(length_bytes, all, flags, -1)?;
+        let again = libc::mremap(write.as_ptr().cast(), 0, length_bytes, libc::MREMAP_MAYMOVE);
+        if again == libc::MAP_FAILED {
+            let error = io::Error::last_os_error();
+            libc::munmap(write.as_ptr().cast(), length_bytes);
+            return Err(error);
+        }
+        let execute = NonNull::new(again.cast()).expect("the kernel never maps address zero");
+        if libc::mprotect(again, length_bytes, libc::PROT_READ | libc::PROT_EXEC) != 0 {
+            let error = io::Error::last_os_error();
+            libc::munmap(write.as_ptr().cast(), length_bytes);
+            libc::munmap(again, length_bytes);
+            return Err(error);
+        }
+        Ok((write, execute))
+    }
+}
+
+/// Maps a file without a name twice.
+#[cfg(target_os = "linux")]
+fn map_file(length_bytes: usize) -> io::Result<(NonNull<u8>, NonNull<u8>)> {
     let check = |result: i32| {
         if result < 0 {
             Err(io::Error::last_os_error())
@@ -238,4 +282,59 @@ fn synchronize(_written: *const u8, executable: *const u8, length_bytes: usize) 
     }
     // SAFETY: the range is mapped; the call changes no memory.
     unsafe { sys_icache_invalidate(executable.cast_mut().cast(), length_bytes) };
+}
+
+/// Makes sure that no processor goes on with code that lay where new code is now: on ARM64, writing
+/// does not make it forget all that it has fetched.
+#[cfg(target_os = "linux")]
+pub(super) fn forget_fetched() {
+    use std::sync::Once;
+    static REGISTERED: Once = Once::new();
+    const REGISTER: libc::c_long =
+        libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE as libc::c_long;
+    const SYNC_CORE: libc::c_long =
+        libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE as libc::c_long;
+    if cfg!(not(target_arch = "aarch64")) {
+        return;
+    }
+    // SAFETY: the calls take numbers only. Where the system has none, what a processor fetched before a
+    // module was dropped is long executed.
+    unsafe {
+        REGISTERED.call_once(|| {
+            libc::syscall(libc::SYS_membarrier, REGISTER, 0, 0);
+        });
+        libc::syscall(libc::SYS_membarrier, SYNC_CORE, 0, 0);
+    }
+}
+
+/// Makes sure that no processor goes on with code that lay where new code is now.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn forget_fetched() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Both ways to get pages give two addresses of the same ones.
+    #[test]
+    fn what_is_written_at_one_address_is_read_at_the_other() {
+        for map in [map_file, map_anonymous] {
+            let Ok((write, execute)) = map(2 << 20) else {
+                println!("skipped: this system has no such mapping");
+                continue;
+            };
+            let mut pages = Pages {
+                write,
+                execute,
+                length_bytes: 2 << 20,
+            };
+            let last = (2 << 20) - 4;
+            for at in [0, 4096, last] {
+                let there = pages.write(at, &[1, 2, 3, 4]);
+                assert_eq!(pages.offset_of(there.addr()), Some(at));
+                // SAFETY: the bytes were written just now.
+                assert_eq!(unsafe { there.cast::<[u8; 4]>().read() }, [1, 2, 3, 4]);
+            }
+        }
+    }
 }

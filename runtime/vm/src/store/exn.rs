@@ -51,15 +51,33 @@ pub(crate) struct Exceptions {
     slots: Vec<Option<Exception>>,
     free: Vec<u32>,
     live: usize,
+    /// What all take, slots that are free included.
+    bytes: usize,
     /// Collect when this many are alive.
     threshold: usize,
+    /// Collect when they take this much.
+    threshold_bytes: usize,
 }
 
 const FIRST_THRESHOLD: usize = 4096;
+const FIRST_THRESHOLD_BYTES: usize = 1 << 20;
+const SLOT_BYTES: usize = size_of::<Option<Exception>>();
 
 impl Exceptions {
+    /// What all exceptions take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// What they take with one more.
+    pub(crate) fn bytes_with(&self, payload: &[u64]) -> usize {
+        let slot = if self.free.is_empty() { SLOT_BYTES } else { 0 };
+        self.bytes + slot + size_of_val(payload)
+    }
+
     pub(crate) fn insert(&mut self, exception: Exception) -> u64 {
         self.live += 1;
+        self.bytes = self.bytes_with(&exception.payload);
         let index = match self.free.pop() {
             Some(index) => {
                 self.slots[index as usize] = Some(exception);
@@ -81,6 +99,7 @@ impl Exceptions {
     /// Whether enough exceptions are alive to look for garbage.
     pub(crate) fn wants_collection(&self) -> bool {
         self.live >= self.threshold.max(FIRST_THRESHOLD)
+            || self.bytes >= self.threshold_bytes.max(FIRST_THRESHOLD_BYTES)
     }
 
     /// Frees every exception that none of the words, which are every place of the store that may
@@ -110,12 +129,22 @@ impl Exceptions {
             }
         }
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if !marked[index] && slot.take().is_some() {
+            if !marked[index]
+                && let Some(exception) = slot.take()
+            {
                 self.live -= 1;
+                self.bytes -= size_of_val(&*exception.payload);
                 self.free.push(u32::try_from(index).expect("as inserted"));
             }
         }
+        while self.slots.pop_if(|slot| slot.is_none()).is_some() {
+            self.bytes -= SLOT_BYTES;
+        }
+        let slots = self.slots.len();
+        self.slots.shrink_to(2 * slots);
+        self.free.retain(|&index| (index as usize) < slots);
         self.threshold = self.live * 2;
+        self.threshold_bytes = self.bytes * 2;
     }
 }
 
@@ -135,11 +164,28 @@ mod tests {
         assert_eq!(exceptions.get(outer).payload[0], inner);
         let reused = exceptions.insert(exception(vec![]));
         assert_eq!(reused, garbage, "its number is free again");
+        let behind = exceptions.insert(exception(vec![]));
         let hold = exceptions.get(reused).hold();
-        exceptions.collect([outer].into_iter());
-        assert_eq!(exceptions.live, 3, "an error holds it");
+        exceptions.collect([outer, behind].into_iter());
+        assert_eq!(exceptions.live, 4, "an error holds it");
         drop(hold);
         exceptions.collect([outer].into_iter());
         assert_eq!(exceptions.live, 2);
+        assert_eq!(exceptions.bytes(), 2 * SLOT_BYTES + 8);
+    }
+
+    #[test]
+    fn large_exceptions_are_collected_before_there_are_many() {
+        let mut exceptions = Exceptions::default();
+        let mut count = 0;
+        while !exceptions.wants_collection() {
+            let payload = vec![0; 1000].into();
+            exceptions.insert(Exception::new(NonNull::dangling(), payload));
+            count += 1;
+        }
+        assert!(count < 150, "{count} of 8 KB");
+        exceptions.collect([].into_iter());
+        assert!(!exceptions.wants_collection());
+        assert_eq!(exceptions.bytes(), 0);
     }
 }

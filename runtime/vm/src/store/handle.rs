@@ -35,7 +35,8 @@ impl<R> Clone for Stored<R> {
 impl<R> Copy for Stored<R> {}
 impl<R> PartialEq for Stored<R> {
     fn eq(&self, other: &Self) -> bool {
-        self.pointer == other.pointer
+        // Another store may have its record where one was that is gone.
+        self.pointer == other.pointer && self.store == other.store
     }
 }
 impl<R> Eq for Stored<R> {}

@@ -14,12 +14,13 @@ use crate::error::{Error, Result};
 use crate::func::{Func, HostFunc};
 use crate::global::{Global, GlobalInst};
 use crate::instance::InstanceData;
-use crate::memory::{Memory, MemoryInst};
+use crate::memory::{Memory, MemoryInst, bytes_of};
 use crate::module::Image;
 use crate::resource::ResourceLimiter;
 use crate::sys::mmap::Reservation;
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
+use crate::types::HeldTypes;
 use crate::vmctx::FuncRef;
 use activation::Activations;
 use core::any::Any;
@@ -27,6 +28,7 @@ use core::ptr::NonNull;
 use exn::{Exception, Exceptions};
 use handle::{Arena, StoreId, Stored};
 use limits::StoreLimits;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType, TrapCode};
 
@@ -57,7 +59,7 @@ const MAX_MEMORIES: usize = 4096;
 /// Asks the embedder whether a resource may grow.
 type LimiterCall = Box<dyn FnMut(*mut StoreOpaque, Growth) -> bool + Send + Sync>;
 
-/// What wants to grow, in bytes or elements.
+/// What wants to grow, in bytes or elements; or how many of a kind there would be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Growth {
     Memory {
@@ -70,12 +72,39 @@ pub(crate) enum Growth {
         desired: usize,
         maximum: Option<usize>,
     },
+    Exceptions {
+        current: usize,
+        desired: usize,
+    },
+    /// All that the limiter bounds together would take that many bytes.
+    Total(usize),
+    Instances(usize),
+    Tables(usize),
+    Memories(usize),
+}
+
+impl Growth {
+    /// By how many bytes.
+    fn bytes(self) -> usize {
+        match self {
+            Growth::Memory {
+                current, desired, ..
+            }
+            | Growth::Exceptions { current, desired } => desired - current,
+            Growth::Table {
+                current, desired, ..
+            } => (desired - current).saturating_mul(size_of::<u64>()),
+            Growth::Total(_) | Growth::Instances(_) | Growth::Tables(_) | Growth::Memories(_) => 0,
+        }
+    }
 }
 
 /// The part of a store that does not depend on the embedder's data.
 pub(crate) struct StoreOpaque {
     id: StoreId,
     engine: Engine,
+    /// Those of what the host made: functions and modules hold their own.
+    pub(crate) types: HeldTypes,
     pub(crate) limits: Arc<StoreLimits>,
     pub(crate) value_stack: Option<Reservation>,
     instances: Arena<InstanceData>,
@@ -87,6 +116,8 @@ pub(crate) struct StoreOpaque {
     host_funcs: Vec<Arc<HostFunc>>,
     pub(crate) externs: Vec<Box<dyn Any + Send + Sync>>,
     pub(crate) exceptions: Exceptions,
+    /// What memories and tables take.
+    held_bytes: usize,
     /// The error of a host function on its way out through the guest.
     pub(crate) pending_error: Option<Error>,
     /// The panic of a host function on its way out through the guest.
@@ -113,6 +144,7 @@ impl<T: 'static> Store<T> {
         let opaque = StoreOpaque {
             id: StoreId::next(),
             engine: engine.clone(),
+            types: HeldTypes::new(engine),
             limits: Arc::new(StoreLimits::default()),
             value_stack: None,
             instances: Arena::new(),
@@ -124,6 +156,7 @@ impl<T: 'static> Store<T> {
             host_funcs: Vec::new(),
             externs: Vec::new(),
             exceptions: Exceptions::default(),
+            held_bytes: 0,
             pending_error: None,
             pending_panic: None,
             switches: Vec::new(),
@@ -132,7 +165,7 @@ impl<T: 'static> Store<T> {
             #[cfg(zwasm_native)]
             native_trace: None,
             #[cfg(zwasm_native)]
-            entry_stub: (SigId(0), 0),
+            entry_stub: (SigId::new(0, 0), 0),
             #[cfg(zwasm_native)]
             host_entries: Vec::new(),
         };
@@ -186,7 +219,7 @@ impl<T: 'static> Store<T> {
         InterruptHandle::new(self.inner.opaque.limits.clone())
     }
 
-    /// Asks `limiter` before memories and tables are made or grow.
+    /// Asks `limiter` before anything is made in the store that takes memory, or grows.
     pub fn limiter<L: ResourceLimiter + 'static>(
         &mut self,
         mut limiter: impl FnMut(&mut T) -> &mut L + Send + Sync + 'static,
@@ -207,6 +240,13 @@ impl<T: 'static> Store<T> {
                     desired,
                     maximum,
                 } => limiter.table_growing(current, desired, maximum),
+                Growth::Exceptions { current, desired } => {
+                    limiter.exceptions_growing(current, desired)
+                }
+                Growth::Total(bytes) => bytes <= limiter.total_bytes(),
+                Growth::Instances(count) => count <= limiter.instances(),
+                Growth::Tables(count) => count <= limiter.tables(),
+                Growth::Memories(count) => count <= limiter.memories(),
             }
         }));
     }
@@ -265,14 +305,53 @@ impl StoreOpaque {
         }
     }
 
-    /// Asks the limiter, if there is one.
+    /// Whether the limiter, if there is one, lets something grow. Exceptions that nothing refers to do
+    /// not stand in the way. The limiter may panic.
     fn allows(&mut self, growth: Growth) -> bool {
-        let Some(mut limiter) = self.limiter.take() else {
+        if self.limiter.is_none() {
+            return true;
+        }
+        if growth.bytes() > 0 && !self.fits(growth) {
+            if self.exceptions.bytes() == 0 {
+                return false;
+            }
+            self.collect_exceptions();
+            if !self.fits(growth) {
+                return false;
+            }
+        }
+        self.ask(growth)
+    }
+
+    /// Whether all that is limited together may grow by this.
+    fn fits(&mut self, growth: Growth) -> bool {
+        let held = self.held_bytes.saturating_add(self.exceptions.bytes());
+        self.ask(Growth::Total(held.saturating_add(growth.bytes())))
+    }
+
+    fn ask(&mut self, growth: Growth) -> bool {
+        let store = core::ptr::from_mut(self);
+        // SAFETY: the limiter reaches the embedder's data through the pointer, and nothing else of
+        // the store: nobody takes the limiter from its place, where it stays if it panics.
+        let Some(limiter) = (unsafe { &mut (*store).limiter }) else {
             return true;
         };
-        let allowed = limiter(self, growth);
-        self.limiter = Some(limiter);
-        allowed
+        limiter(store, growth)
+    }
+
+    /// Does what may ask the limiter for running code, through which nobody can unwind: `None` after
+    /// a panic, which waits in the store until the run has ended.
+    pub(crate) fn without_unwinding<R>(
+        &mut self,
+        ask: impl FnOnce(&mut StoreOpaque) -> R,
+    ) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(|| ask(self))) {
+            Ok(answer) => Some(answer),
+            Err(panic) => {
+                self.pending_panic = Some(panic);
+                None
+            }
+        }
     }
 
     /// Begins a call from the host: [`Activations::begin`].
@@ -299,6 +378,17 @@ impl StoreOpaque {
         Ok(())
     }
 
+    /// Whether another instance may be made.
+    pub(crate) fn check_instances(&mut self) -> Result<()> {
+        let count = self.instances.len() + 1;
+        if self.allows(Growth::Instances(count)) {
+            return Ok(());
+        }
+        Err(Error::resource(format!(
+            "the store's limits refuse instance {count}"
+        )))
+    }
+
     pub(crate) fn add_instance(&mut self, instance: InstanceData) -> NonNull<InstanceData> {
         self.instances.alloc(instance)
     }
@@ -308,21 +398,23 @@ impl StoreOpaque {
         ty: MemoryType,
         image: Option<Image<'_>>,
     ) -> Result<Memory> {
-        let bytes = |pages: u64| usize::try_from(pages << ty.page_size_log2).ok();
+        let bytes = |pages| usize::try_from(bytes_of(ty, pages)?).ok();
         let growth = Growth::Memory {
             current: 0,
             desired: bytes(ty.minimum).unwrap_or(usize::MAX),
             maximum: ty.maximum.and_then(bytes),
         };
+        let count = self.memories.len() + 1;
         if self.memories.len() >= MAX_MEMORIES {
             return Err(Error::resource(format!(
                 "a store holds at most {MAX_MEMORIES} memories"
             )));
         }
-        if !self.allows(growth) {
+        if !self.allows(Growth::Memories(count)) || !self.allows(growth) {
             return Err(Error::resource("the store's limits refuse a new memory"));
         }
         let memory = MemoryInst::new(ty, self.engine.config().memory_reservation_bytes, image)?;
+        self.held_bytes += growth.bytes();
         let pointer = self.memories.alloc(memory);
         // SAFETY: the arena lives as long as the store.
         Ok(Memory(unsafe { Stored::new(self.id, pointer) }))
@@ -335,10 +427,12 @@ impl StoreOpaque {
             desired: count(ty.minimum).unwrap_or(usize::MAX),
             maximum: ty.maximum.and_then(count),
         };
-        if !self.allows(growth) {
+        let tables = self.tables.len() + 1;
+        if !self.allows(Growth::Tables(tables)) || !self.allows(growth) {
             return Err(Error::resource("the store's limits refuse a new table"));
         }
         let table = TableInst::new(ty, init, self.engine.config().max_table_elements)?;
+        self.held_bytes += growth.bytes();
         let pointer = self.tables.alloc(table);
         // SAFETY: the arena lives as long as the store.
         Ok(Table(unsafe { Stored::new(self.id, pointer) }))
@@ -351,13 +445,16 @@ impl StoreOpaque {
     ) -> Option<u64> {
         // SAFETY: a record of this store, which is borrowed mutably; the limiter cannot reach it.
         let memory = unsafe { memory.as_mut() };
-        memory.grow(delta, |current, desired, maximum| {
+        let before = memory.def.length_bytes;
+        let old = memory.grow(delta, |current, desired, maximum| {
             self.allows(Growth::Memory {
                 current,
                 desired,
                 maximum,
             })
-        })
+        });
+        self.held_bytes += memory.def.length_bytes - before;
+        old
     }
 
     pub(crate) fn grow_table(
@@ -368,13 +465,16 @@ impl StoreOpaque {
     ) -> Option<u64> {
         // SAFETY: as in `grow_memory`.
         let table = unsafe { table.as_mut() };
-        table.grow(delta, init, |current, desired, maximum| {
+        let before = table.elements().len();
+        let old = table.grow(delta, init, |current, desired, maximum| {
             self.allows(Growth::Table {
                 current,
                 desired,
                 maximum,
             })
-        })
+        });
+        self.held_bytes += size_of::<u64>() * (table.elements().len() - before);
+        old
     }
 
     pub(crate) fn new_host_global(&mut self, ty: GlobalType, raw: [u64; 2]) -> Global {
@@ -399,21 +499,26 @@ impl StoreOpaque {
         Tag(unsafe { Stored::new(self.id, pointer) })
     }
 
-    /// Makes a function of this store from a host function.
-    pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Func {
+    /// Makes a function of this store from a host function of its engine.
+    ///
+    /// # Errors
+    /// When there is no memory for machine code.
+    pub(crate) fn new_host_func(&mut self, func: Arc<HostFunc>) -> Result<Func> {
+        assert!(
+            Engine::same(func.engine(), &self.engine),
+            "a host function was made for another engine than the store's"
+        );
         #[allow(unused_mut, reason = "native tiers fill in where machine code enters")]
         let mut record = FuncRef {
             entry: core::ptr::null(),
             context: core::ptr::null_mut(),
-            signature: u64::from(func.sig.0),
+            signature: func.sig.to_bits(),
             host: Arc::as_ptr(&func),
         };
         #[cfg(zwasm_native)]
         if let Some(native) = self.engine.native() {
             let ty = self.engine.inner().types.get(func.sig);
-            let entry = native
-                .host_entry(&func, &ty)
-                .expect("the host has memory for a stub");
+            let entry = native.host_entry(&func, &ty)?;
             record.entry = (&raw const *entry).cast();
             record.context = native.host_context();
             self.host_entries.push(entry);
@@ -421,16 +526,41 @@ impl StoreOpaque {
         self.host_funcs.push(func);
         let pointer = self.host_refs.alloc(record);
         // SAFETY: the arena lives as long as the store.
-        Func(unsafe { Stored::new(self.id, pointer) })
+        Ok(Func(unsafe { Stored::new(self.id, pointer) }))
     }
 
-    /// Puts an exception into the store; frees those that nothing refers to when there are many.
-    pub(crate) fn new_exception(&mut self, tag: NonNull<TagInst>, payload: Box<[u64]>) -> u64 {
+    /// Puts an exception into the store; frees those that nothing refers to when there are many, or
+    /// no room for another.
+    ///
+    /// # Errors
+    /// When the store's limits refuse it.
+    pub(crate) fn new_exception(
+        &mut self,
+        tag: NonNull<TagInst>,
+        payload: Box<[u64]>,
+    ) -> Result<u64, TrapCode> {
         if self.exceptions.wants_collection() {
-            let roots = self.exception_roots();
-            self.exceptions.collect(roots.into_iter());
+            self.collect_exceptions();
         }
-        self.exceptions.insert(Exception::new(tag, payload))
+        if !self.allows_exception(&payload) {
+            self.collect_exceptions();
+            if !self.allows_exception(&payload) {
+                return Err(TrapCode::ResourceLimit);
+            }
+        }
+        Ok(self.exceptions.insert(Exception::new(tag, payload)))
+    }
+
+    fn allows_exception(&mut self, payload: &[u64]) -> bool {
+        self.allows(Growth::Exceptions {
+            current: self.exceptions.bytes(),
+            desired: self.exceptions.bytes_with(payload),
+        })
+    }
+
+    fn collect_exceptions(&mut self) {
+        let roots = self.exception_roots();
+        self.exceptions.collect(roots.into_iter());
     }
 
     /// Every word of the store that may be a reference to an exception.

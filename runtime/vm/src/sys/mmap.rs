@@ -276,7 +276,7 @@ mod tests {
     fn copies_of_a_file_are_apart() {
         use std::io::Write;
         let page = page_size();
-        let file = SealedFile::new(|file| {
+        let file = SealedFile::new(2 * page, |file| {
             file.write_all(&vec![1; page])?;
             file.write_all(&vec![2; page])
         })

@@ -3,5 +3,6 @@
 #[cfg(zwasm_native)]
 pub(crate) mod fork;
 pub(crate) mod mmap;
+pub(crate) mod rlimit;
 pub(crate) mod sealed;
 pub(crate) mod stack;

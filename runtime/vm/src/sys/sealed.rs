@@ -3,6 +3,7 @@
 //! A file is written once, then sealed: it neither shrinks nor changes, whoever opens it. So pages
 //! of it can be mapped and stay what they are. Only Linux has such files.
 
+use super::rlimit;
 use std::fs::File;
 use std::io;
 
@@ -11,11 +12,17 @@ use std::io;
 pub(crate) struct SealedFile(File);
 
 impl SealedFile {
-    /// Makes a file of what `write` writes.
+    /// Makes a file of what `write` writes, which is at most `most_bytes`.
     ///
     /// # Errors
-    /// Those of `write`, and the system's when it has no such files or no memory.
-    pub(crate) fn new(write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<SealedFile> {
+    /// Those of `write`, and the system's when it has no such files, none that long, or no memory.
+    pub(crate) fn new(
+        most_bytes: usize,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<SealedFile> {
+        if most_bytes as u64 > rlimit::file_size_bytes() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         let mut file = create()?;
         write(&mut file)?;
         seal(&file)?;
@@ -81,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_sealed_file_keeps_its_contents() {
-        let sealed = SealedFile::new(|file| file.write_all(b"contents")).unwrap();
+        let sealed = SealedFile::new(8, |file| file.write_all(b"contents")).unwrap();
         let mut file = sealed.0.try_clone().unwrap();
         assert!(file.write_all(b"!").is_err());
         assert!(file.set_len(0).is_err());

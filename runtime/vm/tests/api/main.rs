@@ -1,12 +1,17 @@
 //! The embedding API, behaviour by behaviour. Guests are inline text.
 
+#[cfg(target_os = "linux")]
+mod denied;
 mod exceptions;
+mod foreign;
 mod host;
 mod images;
 mod instances;
 mod interrupt;
 mod limits;
 mod linking;
+mod numbers;
+mod reclaim;
 mod threads;
 mod values;
 

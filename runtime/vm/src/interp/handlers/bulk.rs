@@ -4,7 +4,7 @@
 //! index occupies the low half of its slot.
 
 use crate::instance::checked_range;
-use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at};
+use crate::interp::machine::{HANDLER_WORDS, Ip, Outcome, dispatch, handler, slot, trap_at};
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::vmctx::{MemoryDef, TableDef, VmContext};
@@ -77,8 +77,10 @@ handler! {
         let delta = index(ip, H, fp, is_64);
         let memory = NonNull::new_unchecked(VmContext::memory(cx, *ip.add(H + 1)).cast::<MemoryInst>());
         let store = &mut *(*(*cx).instance).store;
-        let old = store.grow_memory(memory, delta).unwrap_or(u64::MAX);
-        write_index(ip, H + 3, fp, is_64, old);
+        let Some(old) = store.without_unwinding(|store| store.grow_memory(memory, delta)) else {
+            return Outcome::HOST_PANIC;
+        };
+        write_index(ip, H + 3, fp, is_64, old.unwrap_or(u64::MAX));
         let len = memory0_len(cx);
         next_with_acc!(ip.add(H + 4), (ip, H + 3), fp, cx, mem, len, a32, a64)
     }
@@ -265,8 +267,10 @@ handler! {
         let value = *slot::<u64>(ip, H, fp);
         let pointer = NonNull::from(table(ip, H + 2, cx));
         let store = &mut *(*(*cx).instance).store;
-        let old = store.grow_table(pointer, delta, value).unwrap_or(u64::MAX);
-        write_index(ip, H + 4, fp, is_64, old);
+        let Some(old) = store.without_unwinding(|store| store.grow_table(pointer, delta, value)) else {
+            return Outcome::HOST_PANIC;
+        };
+        write_index(ip, H + 4, fp, is_64, old.unwrap_or(u64::MAX));
         next_with_acc!(ip.add(H + 5), (ip, H + 4), fp, cx, mem, len, a32, a64)
     }
 }

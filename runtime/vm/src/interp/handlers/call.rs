@@ -412,9 +412,12 @@ handler! {
             let store = &mut *(*(*cx).instance).store;
             let tag = *VmContext::at::<NonNull<TagInst>>(cx, *ip.add(H));
             let count = *ip.add(H + 2) as usize;
-            let payload = core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
-            let exn = store.new_exception(tag, payload);
-            raise(store, exn, ip, fp, cx)
+            let payload: Box<[u64]> = core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
+            match store.without_unwinding(|store| store.new_exception(tag, payload)) {
+                Some(Ok(exn)) => raise(store, exn, ip, fp, cx),
+                Some(Err(code)) => Next::Stop(trap_at(ip, fp, cx, code)),
+                None => Next::Stop(Outcome::HOST_PANIC),
+            }
         };
         go_on!(next)
     }

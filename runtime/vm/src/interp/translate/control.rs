@@ -618,7 +618,7 @@ impl Translator<'_> {
         self.word(u32::from(
             self.module.info.tables[table as usize].ty.table64,
         ));
-        self.word(self.module.info.types[type_index as usize].0);
+        self.word(self.module.info.types[type_index as usize].number());
     }
 
     /// Pops the value that selects the callee, settles the arguments and gives its slot. The slot
