@@ -1,8 +1,11 @@
 //! The `zwasm` command as a user meets it: each test runs the built binary.
 
 mod bad_input;
+mod input;
 mod invoke;
+mod names;
 mod options;
+mod output;
 mod programs;
 mod stopping;
 
