@@ -13,6 +13,7 @@
 //! refuses them in the commands.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use anyhow::Context;
 use clap::Parser;
@@ -164,8 +165,11 @@ pub fn unless_closed(result: Result<(), OutputError>) -> Result<(), OutputError>
     }
 }
 
-/// A path as part of a message.
+/// A path as part of a message, where an empty one is seen too.
 #[must_use]
 pub fn path(path: &Path) -> String {
+    if path.as_os_str().is_empty() {
+        return "''".to_owned();
+    }
     Printable::name(&path.to_string_lossy()).to_string()
 }
