@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use zwasm_reports::schema::write_whole;
 use zwasm_reports::stats;
+use zwasm_terminal::{say, unless_closed};
 
 /// More than this on one workload is a regression.
 const WORKLOAD_LIMIT: f64 = 0.005;
@@ -84,14 +85,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         .as_ref()
         .filter(|r| r.corpus_checksum != corpus.checksum())
     {
-        eprintln!(
+        say(&format!(
             "note: the corpus has changed since the counts were recorded (checksum {:.12}…)",
             r.corpus_checksum
-        );
+        ));
     }
 
     let tiers = tier_names(&args.tiers)?;
-    let say = |line: &str| eprintln!("{line}");
     let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
     let mut engines = Vec::new();
     for tier in tiers {
@@ -118,11 +118,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
             match instructions(adapter.as_ref(), &job, &mut launcher)? {
                 Ok(count) => {
                     let before = recorded.as_ref().and_then(|r| r.tiers.get(&tier)?.get(id));
-                    println!(
-                        "{tier:<9} {id:<24} {:>15.0} {}",
-                        count,
-                        change(before, count)
-                    );
+                    let change = change(before, count);
+                    let line = format!("{tier:<9} {id:<24} {count:>15.0} {change}\n");
+                    // The gate's answer is its exit code.
+                    unless_closed(zwasm_terminal::print(&line))?;
                     counted
                         .entry(tier.clone())
                         .or_default()
@@ -152,10 +151,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
                 .with_context(|| format!("cannot create {}", folder.display()))?;
         }
         write_whole(&file, text.as_bytes())?;
-        println!("recorded in {}", file.display());
+        unless_closed(zwasm_terminal::print(&format!(
+            "recorded in {}\n",
+            file.display()
+        )))?;
     }
     for failure in &failures {
-        eprintln!("compare: gate: {failure}");
+        say(&format!("compare: gate: {failure}"));
     }
     Ok(u8::from(!failures.is_empty()))
 }

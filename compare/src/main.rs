@@ -7,6 +7,8 @@
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod arm64;
 mod callgrind;
 mod cli;
@@ -27,15 +29,21 @@ mod sys;
 
 use crate::cli::{Cli, Verb};
 use crate::fail::Fail;
-use clap::Parser;
 use std::process::ExitCode;
+use zwasm_terminal::say;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some(exec::LAUNCH) {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == exec::LAUNCH)
+    {
         exec::launcher_main();
         return ExitCode::SUCCESS;
     }
-    let cli = Cli::parse();
+    let cli: Cli = match zwasm_terminal::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     sys::catch_interrupts();
     let outcome = match &cli.verb {
         None if cli.run.suite.as_deref() == Some(real::SUITE) && !cli.run.gate => {
@@ -58,13 +66,14 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) if runner::is_interrupt(&error) => {
-            eprintln!("compare: interrupted");
+            say("compare: interrupted");
             ExitCode::from(130)
         }
+        Err(error) if zwasm_terminal::nobody_reads(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // One line: the chain of causes, without a backtrace.
             let text = format!("{error:#}").replace('\n', " ");
-            eprintln!("compare: {text}");
+            say(&format!("compare: {text}"));
             ExitCode::from(error.downcast_ref::<Fail>().map_or(1, |f| f.code))
         }
     }

@@ -36,7 +36,7 @@ impl Bar {
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => zwasm_terminal::say(text),
         }
     }
 
@@ -90,7 +90,7 @@ impl Progress for Bar {
                 // A log file wants to see that something moves, not every step.
                 let mut last = self.last_line.borrow_mut();
                 if last.is_none_or(|at| at.elapsed() > Duration::from_secs(10)) {
-                    eprintln!("{text}");
+                    zwasm_terminal::say(&text);
                     *last = Some(Instant::now());
                 }
             }

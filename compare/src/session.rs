@@ -12,7 +12,6 @@ use crate::select::select;
 use crate::{arm64, callgrind, code};
 use anyhow::{Context, Result};
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,6 +24,7 @@ use zwasm_reports::schema::{
     CorpusInfo, EngineInfo, EngineKind, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
 };
 use zwasm_reports::{history, html, text};
+use zwasm_terminal::{print, say, unless_closed};
 use zwasm_workloads::Corpus;
 
 /// `(module (func (export "_start")))`
@@ -330,7 +330,7 @@ pub(crate) fn conclude(
     publish(&results, out)?;
     if interrupted {
         results.save(partial)?;
-        eprintln!("compare: interrupted; go on with --resume");
+        say("compare: interrupted; go on with --resume");
         return Ok(130);
     }
     let _ = std::fs::remove_file(partial);
@@ -447,15 +447,9 @@ pub(crate) fn publish(results: &Results, out: &Path) -> Result<()> {
     )?;
     // Last, so that a results.json always has its page beside it.
     results.save(&out.join("results.json"))?;
-    // A reader that has seen enough (`compare … | head`) is no failure.
     let page = out.join("index.html");
-    let _ = write!(
-        std::io::stdout(),
-        "{}\n{}\n",
-        text::table(results),
-        page.display()
-    );
-    Ok(())
+    let shown = format!("{}\n{}\n", text::table(results), page.display());
+    Ok(unless_closed(print(&shown))?)
 }
 
 fn history_dir() -> PathBuf {
@@ -489,7 +483,7 @@ pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u
     let dir = dir.map_or_else(history_dir, Path::to_owned);
     std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
     let written = history::Record::of(&results, message).save(&dir)?;
-    println!("{}", written.display());
+    print(&format!("{}\n", written.display()))?;
     Ok(0)
 }
 
@@ -498,7 +492,7 @@ pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
     let mut runs = [Results::load(first)?, Results::load(second)?];
     runs.iter_mut().for_each(analyse);
     let agreement = Agreement::of(&runs[0], &runs[1]);
-    print!("{}", agreement.text());
+    unless_closed(print(&agreement.text()))?;
     Ok(u8::from(!agreement.passes()))
 }
 
@@ -506,7 +500,6 @@ pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
 pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
     let mut launcher = Launcher::start()?;
     let corpus_dir = places.corpus.clone().unwrap_or_default();
-    let say = |line: &str| eprintln!("{line}");
     let mut setting = setting(places, &corpus_dir, &mut launcher, &say)?;
     let all = ["all".to_owned()];
     let names = if names.is_empty() { &all } else { names };
@@ -515,10 +508,10 @@ pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
         let found = engine::find_peer(&name, &mut setting)?;
         let info = found.info();
         match &info.missing {
-            None => println!("{name:<16} {}", info.version),
+            None => unless_closed(print(&format!("{name:<16} {}\n", info.version)))?,
             Some(why) => {
                 missing += 1;
-                println!("{name:<16} missing: {why}");
+                unless_closed(print(&format!("{name:<16} missing: {why}\n")))?;
             }
         }
     }

@@ -459,6 +459,38 @@ fn a_full_disk_is_one_line_and_no_half_file() {
 }
 
 #[test]
+fn outputs_may_be_closed_or_full() {
+    let place = Place::new("outputs");
+    assert_eq!(place.run(&["--against", "other"]).status.code(), Some(0));
+    let results = place.path("out/results.json");
+    let results = results.to_str().unwrap();
+    let again = place.path("again");
+    let history = place.path("history");
+    for args in [
+        &["report", results, "-o", again.to_str().unwrap()][..],
+        &["record", results, "--history", history.to_str().unwrap()],
+        &["agree", results, results],
+        &["--help"],
+        &["--version"],
+    ] {
+        let with = |stdout: Stdio| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_compare"));
+            let output = command.args(args).stdout(stdout).output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status.code(), errors)
+        };
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        assert_eq!(with(writer.into()), (Some(0), String::new()), "{args:?}");
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, errors) = with(full.into());
+        assert_eq!(code, Some(1), "{args:?}: {errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert!(errors.contains("No space left"), "{errors}");
+    }
+}
+
+#[test]
 fn pages_of_hot_functions_and_arm64_counts_say_what_they_lack() {
     let place = Place::new("beside");
     let (code, line) = failure(&place.run(&["code"]));

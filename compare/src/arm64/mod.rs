@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zwasm_reports::arm64::{Arm64Report, Arm64Row, FORMAT, VERSION};
 use zwasm_reports::schema::write_whole;
+use zwasm_terminal::{print, say};
 
 const EMULATOR: &str = "qemu-aarch64";
 const TARGET: &str = "aarch64-unknown-linux-gnu";
@@ -58,7 +59,6 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
     let corpus = load_corpus(&args.places)?;
     let (workloads, _) = select(&corpus, None, &args.workloads)?;
     let workloads = verified(&corpus, &workloads)?;
-    let say = |line: &str| eprintln!("{line}");
     let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
     let ours = Side {
         adapter: engine::find_tier("opt", &mut setting)?.ready()?,
@@ -97,24 +97,19 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
                     instructions,
                 };
                 let [a, b] = row.instructions;
-                println!(
-                    "{:<24} {a:>14.0} {b:>14.0} {:>6.3}",
-                    workload.id,
-                    row.ratio()
-                );
+                let ratio = row.ratio();
+                let line = format!("{:<24} {a:>14.0} {b:>14.0} {ratio:>6.3}\n", workload.id);
+                print(&line)?;
                 report.rows.push(row);
             }
             Err(why) => {
-                eprintln!("{}: {why}", workload.id);
+                say(&format!("{}: {why}", workload.id));
                 report.notes.push(format!("{}: {why}", workload.id));
             }
         }
     }
-    println!(
-        "geometric mean {:.3} of {}",
-        report.geomean(),
-        report.rows.len()
-    );
+    let (mean, rows) = (report.geomean(), report.rows.len());
+    print(&format!("geometric mean {mean:.3} of {rows}\n"))?;
     let [table, data] = files(&args.out);
     write_whole(&table, report.csv().as_bytes())?;
     report.save(&data)?;

@@ -27,6 +27,7 @@ use std::time::Duration;
 use zwasm_reports::code::{CodeReport, CodeRow, FORMAT, Side, VERSION};
 use zwasm_reports::html::code_page;
 use zwasm_reports::schema::{Metric, Results, write_whole};
+use zwasm_terminal::{print, say};
 
 /// The tier whose code is shown, and the peer whose `compile` output is read.
 const ENGINES: [&str; 2] = ["opt", "wasmtime"];
@@ -54,12 +55,14 @@ pub(crate) fn run(args: &CodeArgs) -> Result<u8> {
     } else {
         args.workloads.clone()
     };
-    let say = |line: &str| eprintln!("{line}");
     let report = record(&chosen, results.as_ref(), &args.places, &mut launcher, &say)?;
     write(&report, &args.out)?;
     match &results {
         Some(results) => publish(results, &args.out)?,
-        None => println!("{}", args.out.join("code.html").display()),
+        None => {
+            let page = args.out.join("code.html");
+            print(&format!("{}\n", page.display()))?;
+        }
     }
     Ok(0)
 }

@@ -21,6 +21,7 @@ use runner::JobRunner;
 use std::path::PathBuf;
 use std::time::Duration;
 use zwasm_reports::schema::{CorpusInfo, JobInfo, Results, WorkloadInfo};
+use zwasm_terminal::{print, say};
 use zwasm_workloads::real::{RealModule, RealSuite};
 
 /// The name of the suite.
@@ -56,11 +57,11 @@ fn select<'s>(suite: &'s RealSuite, patterns: &[String]) -> Result<Vec<&'s RealM
 pub(crate) fn fetch(patterns: &[String], places: &Places) -> Result<u8> {
     let mut launcher = Launcher::start()?;
     let suite = load_suite(places)?;
-    let say = |line: &str| eprintln!("{line}");
     let fetcher = Fetcher::new(modules_dir(places), !places.no_install, &say);
     for module in select(&suite, patterns)? {
         let had = fetcher.have(&suite, module, &mut launcher)?;
-        println!("{:<16} {}", module.id, had.module.display());
+        let line = format!("{:<16} {}\n", module.id, had.module.display());
+        print(&line)?;
     }
     Ok(0)
 }

@@ -4,15 +4,17 @@
 //! measures throughput per core, with validation and without. Each repetition has an engine of its
 //! own, and the median is printed.
 
-use crate::Outcome;
 use crate::engine::EngineOptions;
 use crate::stats::{Pass, passes};
+use crate::{Outcome, input};
 use anyhow::Context;
 use serde::Serialize;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use zwasm::{Engine, Module};
+use zwasm_terminal::path;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -61,18 +63,19 @@ struct Record {
 pub(crate) fn compile(options: &Options) -> Outcome {
     for file in &options.files {
         let record =
-            measure(options, file).with_context(|| format!("cannot compile {}", file.display()))?;
+            measure(options, file).with_context(|| format!("cannot compile {}", path(file)))?;
         if options.json {
-            println!("{}", serde_json::to_string(&record)?);
+            let line = serde_json::to_string(&record)?;
+            zwasm_terminal::print_json(&format!("{line}\n"))?;
         } else {
-            record.print();
+            zwasm_terminal::print(&record.to_string())?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
-    let bytes = std::fs::read(file)?;
+    let bytes = input::bytes(file)?;
     let mut config = options.engine.config();
     config.validation_threads(options.threads);
     let (mut loads, mut compiles) = (Vec::new(), Vec::new());
@@ -88,7 +91,7 @@ fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
         if compiles.len() == options.repeat as usize {
             let stats = module.stats();
             return Ok(Record {
-                file: file.display().to_string(),
+                file: file.to_string_lossy().into_owned(),
                 tier: engine.tier().name(),
                 wasm_bytes: stats.wasm_bytes,
                 code_section_bytes: stats.code_section_bytes,
@@ -115,34 +118,41 @@ fn median(mut times: Vec<u64>) -> u64 {
     times[times.len() / 2]
 }
 
-impl Record {
-    fn print(&self) {
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let megabytes = |bytes: usize| bytes as f64 / 1e6;
-        println!(
+        writeln!(
+            f,
             "{}: {:.1} MB, {} functions of {:.1} MB, {:.1} MB of {} code",
-            self.file,
+            path(Path::new(&self.file)),
             megabytes(self.wasm_bytes),
             self.functions,
             megabytes(self.code_section_bytes),
             megabytes(self.code_bytes),
             self.tier
-        );
-        let row = |name: &str, ns: u64| {
+        )?;
+        let mut row = |name: &str, ns: u64| {
             let rate = self.code_section_bytes as f64 * 1e3 / ns.max(1) as f64;
-            println!("  {name:<18} {:>10.1} ms {rate:>8.1} MB/s", ns as f64 / 1e6);
+            writeln!(
+                f,
+                "  {name:<18} {:>10.1} ms {rate:>8.1} MB/s",
+                ns as f64 / 1e6
+            )
         };
-        row("load and validate", self.load_ns);
-        row("compile", self.compile_ns);
-        row("both", self.load_ns + self.compile_ns);
+        row("load and validate", self.load_ns)?;
+        row("compile", self.compile_ns)?;
+        row("both", self.load_ns + self.compile_ns)?;
         for pass in &self.passes {
-            println!(
+            writeln!(
+                f,
                 "  {:<26} {:>10.1} ms {:>10} runs {:>12} nodes before {:>12} after",
                 pass.name,
                 pass.time_ns as f64 / 1e6,
                 pass.runs,
                 pass.nodes_before,
                 pass.nodes_after
-            );
+            )?;
         }
+        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! `zwasm inspect` and `zwasm validate`.
 
-use crate::Outcome;
-use anyhow::Context;
+use crate::{Outcome, input};
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use zwasm::{Engine, ExternType, Module, Mutability, ValType};
+use zwasm::{Engine, ExternType, Module, Mutability, Printable, ValType};
+use zwasm_terminal::path;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -24,8 +25,9 @@ pub(crate) fn validate(options: &ValidateOptions) -> Outcome {
     let engine = Engine::default();
     let mut outcome = ExitCode::SUCCESS;
     for file in &options.files {
-        if let Err(error) = Module::from_file(&engine, file) {
-            eprintln!("{}: {error}", file.display());
+        let loaded = input::bytes(file).and_then(|bytes| Ok(Module::from_vec(&engine, bytes)?));
+        if let Err(error) = loaded {
+            zwasm_terminal::say(&format!("{}: {error:#}", path(file)));
             outcome = ExitCode::FAILURE;
         }
     }
@@ -34,23 +36,27 @@ pub(crate) fn validate(options: &ValidateOptions) -> Outcome {
 
 pub(crate) fn inspect(options: &Options) -> Outcome {
     let engine = Engine::default();
-    let module = Module::from_file(&engine, &options.file)
-        .with_context(|| format!("cannot load {}", options.file.display()))?;
+    let module = input::module(&engine, &options.file)?;
     let stats = module.stats();
-    println!("{}: {} bytes", options.file.display(), stats.wasm_bytes);
-    println!(
+    let mut out = String::new();
+    writeln!(out, "{}: {} bytes", path(&options.file), stats.wasm_bytes)?;
+    writeln!(
+        out,
         "functions: {} ({} bytes of code)",
         stats.functions, stats.code_section_bytes
-    );
-    println!("data: {} bytes", stats.data_bytes);
-    println!("imports: {}", module.imports().len());
+    )?;
+    writeln!(out, "data: {} bytes", stats.data_bytes)?;
+    writeln!(out, "imports: {}", module.imports().len())?;
     for import in module.imports() {
-        println!("  {}.{}: {}", import.module, import.name, show(&import.ty));
+        let [from, name] = [import.module, import.name].map(Printable::name);
+        writeln!(out, "  {from}.{name}: {}", show(&import.ty))?;
     }
-    println!("exports: {}", module.exports().len());
+    writeln!(out, "exports: {}", module.exports().len())?;
     for export in module.exports() {
-        println!("  {}: {}", export.name, show(&export.ty));
+        let name = Printable::name(export.name);
+        writeln!(out, "  {name}: {}", show(&export.ty))?;
     }
+    zwasm_terminal::print(&out)?;
     Ok(ExitCode::SUCCESS)
 }
 

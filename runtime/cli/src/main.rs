@@ -1,12 +1,15 @@
 //! The `zwasm` command.
 //!
-//! Exit codes: the guest's own from `proc_exit`, 134 for a trap, 1 for our errors, 2 for usage.
+//! Exit codes: the guest's own from `proc_exit`, 134 for a trap, 1 for our errors, 2 for usage. All
+//! output goes through `zwasm-terminal`, which says what a closed pipe or a full disk means.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod compile;
 mod engine;
 mod explore;
+mod input;
 mod inspect;
 mod invoke;
 mod run;
@@ -14,13 +17,14 @@ mod script;
 mod stats;
 mod units;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// A WebAssembly runtime.
 ///
-/// `zwasm FILE [ARGS]...` is short for `zwasm run FILE [ARGS]...`.
+/// `zwasm [OPTIONS] FILE [ARGS]...` is short for `zwasm run [OPTIONS] FILE [ARGS]...`. Where FILE is
+/// `-`, it is read from standard input.
 #[derive(Debug, Parser)]
 #[command(name = "zwasm", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
@@ -54,29 +58,30 @@ module, 2 for wrong usage.";
 type Outcome = anyhow::Result<ExitCode>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(with_run(std::env::args_os().collect()));
-    let outcome = match cli.command {
+    let args = with_run(std::env::args_os().collect());
+    let cli: Cli = match zwasm_terminal::parse(args) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    zwasm_terminal::end(match cli.command {
         Command::Run(options) => run::run(&options),
         Command::Wast(options) => script::run(&options),
         Command::Inspect(options) => inspect::inspect(&options),
         Command::Explore(options) => explore::run(&options),
         Command::Compile(options) => compile::compile(&options),
         Command::Validate(options) => inspect::validate(&options),
-    };
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
     })
 }
 
-/// Puts `run` in front of arguments that begin with neither a subcommand nor an option.
+/// Puts `run` in front of arguments that begin with neither a subcommand nor an option of `zwasm`
+/// alone.
 fn with_run(mut args: Vec<OsString>) -> Vec<OsString> {
     let is_ours = |arg: &OsString| {
-        let known = [
-            "run", "wast", "inspect", "explore", "compile", "validate", "help",
-        ];
-        arg.to_str()
-            .is_some_and(|arg| known.contains(&arg) || arg.starts_with('-'))
+        let own = ["help", "-h", "--help", "-V", "--version"];
+        own.iter().any(|own| arg == own)
+            || Cli::command()
+                .get_subcommands()
+                .any(|command| arg == command.get_name())
     };
     if args.get(1).is_some_and(|arg| !is_ours(arg)) {
         args.insert(1, "run".into());
@@ -87,7 +92,6 @@ fn with_run(mut args: Vec<OsString>) -> Vec<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -101,10 +105,21 @@ mod tests {
             with_run(args(&["zwasm", "a.wasm", "x"])),
             args(&["zwasm", "run", "a.wasm", "x"])
         );
-        assert_eq!(
-            with_run(args(&["zwasm", "--help"])),
-            args(&["zwasm", "--help"])
-        );
+        for options in [
+            &["--dir", ".", "a.wasm"][..],
+            &["--", "a.wasm"],
+            &["--", "run"],
+            &["-"],
+            &["--nonsense"],
+        ] {
+            let with = [&["zwasm", "run"], options].concat();
+            let without = [&["zwasm"], options].concat();
+            assert_eq!(with_run(args(&without)), args(&with));
+        }
+        for ours in ["--help", "-h", "--version", "-V", "help", "run", "validate"] {
+            let given = args(&["zwasm", ours, "a.wasm"]);
+            assert_eq!(with_run(given.clone()), given);
+        }
         assert_eq!(with_run(args(&["zwasm"])), args(&["zwasm"]));
     }
 }

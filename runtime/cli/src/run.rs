@@ -1,14 +1,17 @@
 //! `zwasm run`: a module with WASI, limits and statistics.
 
 use crate::engine::EngineOptions;
-use crate::stats::{Format, Stats};
-use crate::{Outcome, invoke, units};
+use crate::stats::{Format, Part, Stats};
+use crate::{Outcome, input, invoke, units};
 use anyhow::{Context, bail};
+use std::env::VarError;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use zwasm::{Engine, Instance, Limits, Linker, Module, Store, TrapCode};
-use zwasm_wasi::{DirPerms, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder};
+use zwasm_terminal::{path, say};
+use zwasm_wasi::{DirPerms, Errno, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder};
 
 /// The exit code of a trap: that of a process that aborted.
 const TRAP_EXIT: u8 = 134;
@@ -17,7 +20,8 @@ const TRAP_EXIT: u8 = 134;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   zwasm app.wasm one two                      run `_start` with two arguments
-  zwasm run --dir data::/data app.wasm        the guest sees ./data as /data
+  zwasm --dir data::/data app.wasm            the guest sees ./data as /data
+  zwasm - one < app.wasm                      the module comes from standard input
   zwasm run --invoke add lib.wat 2 3          call one export, print its results
   zwasm run --timeout 2s --max-memory 512M --stats app.wasm
 
@@ -36,7 +40,8 @@ pub(crate) struct Options {
     invoke: Option<String>,
 
     /// Load another module first and let imports find its exports under NAME; can be repeated, and
-    /// later modules may import from earlier ones
+    /// later modules may import from earlier ones. What is said about code and limits holds for it
+    /// too
     #[arg(long, value_name = "NAME=FILE", value_parser = preload)]
     preload: Vec<(String, PathBuf)>,
 
@@ -45,10 +50,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOST[::GUEST]", value_parser = directory)]
     dir: Vec<(PathBuf, String)>,
 
-    /// Set an environment variable of the guest; without `=VALUE` it is inherited; can be repeated.
-    /// Nothing else is inherited
+    /// Set an environment variable of the guest; without `=VALUE` it is inherited, if it is set; can
+    /// be repeated. Nothing else is inherited
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
-    env: Vec<(String, String)>,
+    env: Vec<Variable>,
 
     /// The guest's own name, its argument 0 [default: the file's name]
     #[arg(long, value_name = "NAME")]
@@ -76,14 +81,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true, default_missing_value = "table")]
     stats: Option<Format>,
 
-    /// The module, `.wasm` or `.wat`, and the guest's arguments: everything behind FILE is the
-    /// guest's, options too
+    /// The module, `.wasm` or `.wat`, `-` for standard input, and the guest's arguments: everything
+    /// behind FILE is the guest's, options too
     #[arg(
         value_name = "FILE [ARGS]...",
         required = true,
         trailing_var_arg = true
     )]
-    command: Vec<String>,
+    command: Vec<OsString>,
 }
 
 impl Options {
@@ -91,8 +96,14 @@ impl Options {
         Path::new(&self.command[0])
     }
 
-    fn args(&self) -> &[String] {
-        &self.command[1..]
+    /// The guest's arguments, which are text for it.
+    fn args(&self) -> anyhow::Result<Vec<&str>> {
+        let args = self.command.iter().enumerate().skip(1);
+        args.map(|(i, arg)| {
+            arg.to_str()
+                .with_context(|| format!("argument {i} is not UTF-8"))
+        })
+        .collect()
     }
 }
 
@@ -109,12 +120,68 @@ fn directory(text: &str) -> Result<(PathBuf, String), String> {
     Ok((host.into(), guest.to_owned()))
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-        None => std::env::var(text)
-            .map(|value| (text.to_owned(), value))
-            .map_err(|_| format!("'{text}' is not set (or not UTF-8) in the environment")),
+/// An environment variable with its value, if it has one.
+#[derive(Clone, Debug)]
+struct Variable {
+    name: String,
+    value: Option<String>,
+}
+
+fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    if name.is_empty() {
+        return Err("expected NAME or NAME=VALUE".into());
+    }
+    let name = name.to_owned();
+    let inherited = || match std::env::var(&name) {
+        Ok(value) => Ok(Some(value)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("the value of '{name}' is not UTF-8")),
+    };
+    let value = match value {
+        Some(value) => Some(value),
+        None => inherited()?,
+    };
+    Ok(Variable { name, value })
+}
+
+/// The modules of a run, loaded.
+struct Modules {
+    main: Module,
+    /// With the names under which their exports are found, in order.
+    preloaded: Vec<(String, Module)>,
+}
+
+impl Modules {
+    fn load(engine: &Engine, options: &Options) -> anyhow::Result<Modules> {
+        let load = |(name, file): &(String, PathBuf)| {
+            let module = input::module(engine, file)?;
+            Ok((name.clone(), module))
+        };
+        Ok(Modules {
+            preloaded: options
+                .preload
+                .iter()
+                .map(load)
+                .collect::<anyhow::Result<_>>()?,
+            main: input::module(engine, options.file())?,
+        })
+    }
+
+    /// All of them, the main one first.
+    fn parts(&self) -> Vec<Part<'_>> {
+        let main = Part {
+            preloaded_as: None,
+            module: &self.main,
+        };
+        let preloaded = self.preloaded.iter().map(|(name, module)| Part {
+            preloaded_as: Some(name),
+            module,
+        });
+        std::iter::once(main).chain(preloaded).collect()
     }
 }
 
@@ -131,11 +198,13 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let engine = Engine::new(&config)?;
     let mut stats = Stats::new(engine.tier());
     let started = Instant::now();
-    let module = load(&engine, options.file())?;
+    let modules = Modules::load(&engine, options)?;
     stats.load = started.elapsed();
     if options.eager || engine.tier().compiles_ahead() {
         let started = Instant::now();
-        module.compile_all()?;
+        for part in modules.parts() {
+            part.module.compile_all()?;
+        }
         stats.compile = Some(started.elapsed());
     }
 
@@ -154,31 +223,31 @@ pub(crate) fn run(options: &Options) -> Outcome {
             })
             .context("cannot start the timeout's thread")?;
     }
-    let result = execute(options, &module, &mut store, &mut stats);
+    let result = execute(options, &modules, &mut store, &mut stats);
     // What the guest wrote before it failed must be seen before our message.
     let flushed = store.data_mut().wasi.flush();
     let outcome = match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit_code(&error, options)?,
+        Err(error) => exit_code(error, options)?,
     };
     if let Some(format) = options.stats {
-        stats.print(format, &module);
+        stats.print(format, &modules.parts())?;
     }
-    if let Err(errno) = flushed {
-        bail!("cannot write the guest's output: {errno:?}");
+    match flushed {
+        // Nobody wants to read it.
+        Ok(()) | Err(Errno::Pipe) => Ok(outcome),
+        Err(errno) => bail!("cannot write the guest's output: {errno:?}"),
     }
-    Ok(outcome)
-}
-
-fn load(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
-    Module::from_file(engine, file).with_context(|| format!("cannot load {}", file.display()))
 }
 
 fn host(options: &Options) -> anyhow::Result<Host> {
     let mut builder = WasiCtxBuilder::new();
-    builder
-        .inherit_stdio()
-        .envs(options.env.iter().map(|(k, v)| (k, v)));
+    builder.inherit_stdio();
+    for variable in &options.env {
+        if let Some(value) = &variable.value {
+            builder.env(&variable.name, value);
+        }
+    }
     let own_name = || {
         options
             .file()
@@ -189,11 +258,11 @@ fn host(options: &Options) -> anyhow::Result<Host> {
     };
     builder
         .arg(options.argv0.clone().unwrap_or_else(own_name))
-        .args(options.args());
+        .args(options.args()?);
     for (host, guest) in &options.dir {
         builder
             .preopened_dir(host, guest, DirPerms::all(), FilePerms::all())
-            .with_context(|| format!("cannot open the directory {}", host.display()))?;
+            .with_context(|| format!("cannot open the directory {}", path(host)))?;
     }
     let mut limits = Limits::new();
     if let Some(bytes) = options.max_memory {
@@ -208,7 +277,7 @@ fn host(options: &Options) -> anyhow::Result<Host> {
 /// Instantiates and calls; errors here may be the guest's.
 fn execute(
     options: &Options,
-    module: &Module,
+    modules: &Modules,
     store: &mut Store<Host>,
     stats: &mut Stats,
 ) -> anyhow::Result<()> {
@@ -216,19 +285,18 @@ fn execute(
     let engine = store.engine().clone();
     let mut linker = Linker::new(&engine);
     zwasm_wasi::add_to_linker(&mut linker, |host: &mut Host| &mut host.wasi)?;
-    for (name, file) in &options.preload {
-        let module = load(&engine, file)?;
-        let instance = linker.instantiate(&mut *store, &module)?;
+    for (name, module) in &modules.preloaded {
+        let instance = linker.instantiate(&mut *store, module)?;
         initialize(instance, store)?;
         linker.instance(&*store, name, instance)?;
     }
-    let instance = linker.instantiate(&mut *store, module)?;
+    let instance = linker.instantiate(&mut *store, &modules.main)?;
     stats.instantiate = started.elapsed();
 
     let started = Instant::now();
     let result = match &options.invoke {
         Some(name) => initialize(instance, store)
-            .and_then(|()| invoke::call(instance, store, name, options.args())),
+            .and_then(|()| invoke::call(instance, store, name, &options.args()?)),
         None => start(instance, store, options),
     };
     stats.run = started.elapsed();
@@ -254,7 +322,7 @@ fn start(instance: Instance, store: &mut Store<Host>, options: &Options) -> anyh
         {
             bail!(
                 "{} has no `_start` function: name one of its exports with --invoke",
-                options.file().display()
+                path(options.file())
             );
         }
         return Ok(());
@@ -264,9 +332,9 @@ fn start(instance: Instance, store: &mut Store<Host>, options: &Options) -> anyh
 }
 
 /// The exit code of a guest that stopped, after saying why; `Err` when the error is ours.
-fn exit_code(error: &anyhow::Error, options: &Options) -> Outcome {
+fn exit_code(error: anyhow::Error, options: &Options) -> Outcome {
     let Some(guest) = error.downcast_ref::<zwasm::Error>() else {
-        bail!("{error:#}");
+        return Err(error);
     };
     if let Some(exit) = guest.downcast_ref::<I32Exit>() {
         // As on Unix, only the low byte reaches the parent.
@@ -275,13 +343,12 @@ fn exit_code(error: &anyhow::Error, options: &Options) -> Outcome {
     if guest.trap_code() == Some(TrapCode::Interrupted)
         && let Some(timeout) = options.timeout
     {
-        eprintln!("error: timed out after {timeout:?}");
-        eprintln!("{guest}");
+        say(&format!("error: timed out after {timeout:?}\n{guest}"));
         return Ok(ExitCode::from(TRAP_EXIT));
     }
     if guest.as_trap().is_some() || guest.is_exception() {
-        eprintln!("error: {guest}");
+        say(&format!("error: {guest}"));
         return Ok(ExitCode::from(TRAP_EXIT));
     }
-    bail!("{}: {guest}", options.file().display());
+    bail!("{}: {guest}", path(options.file()));
 }

@@ -1,10 +1,11 @@
 //! `zwasm wast`: spec scripts under any tier.
 
-use crate::Outcome;
 use crate::engine::EngineOptions;
-use anyhow::Context;
+use crate::{Outcome, input};
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use zwasm_terminal::{path, print, unless_closed};
 use zwasm_wast::{Report, run_script};
 
 #[derive(Debug, clap::Args)]
@@ -20,25 +21,26 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Outcome {
     let mut total = Report::default();
     for file in &options.files {
-        let name = file.display().to_string();
-        let source =
-            std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+        let name = path(file);
+        let source = input::script(file)?;
         let engine = options.engine.engine()?;
         let report = run_script(&engine, &name, &source);
-        println!(
+        let mut out = String::new();
+        writeln!(
+            out,
             "{name}: {} passed, {} failed, {} skipped",
             report.passed,
             report.failures.len(),
             report.skipped.len()
-        );
-        report
-            .failures
-            .iter()
-            .for_each(|failure| println!("  failed: {failure}"));
-        report
-            .skipped
-            .iter()
-            .for_each(|skipped| println!("  skipped: {skipped}"));
+        )?;
+        for failure in &report.failures {
+            writeln!(out, "  failed: {failure}")?;
+        }
+        for skipped in &report.skipped {
+            writeln!(out, "  skipped: {skipped}")?;
+        }
+        // Whether scripts fail is worth knowing without the lines about it.
+        unless_closed(print(&out))?;
         total.add(report);
     }
     Ok(if total.failures.is_empty() {

@@ -1,11 +1,13 @@
 //! `--stats`: where the time went and how large things are.
 //!
 //! The JSON form is one object on the last line of stderr. Times are integers in nanoseconds
-//! (`*_ns`), sizes in bytes (`*_bytes`).
+//! (`*_ns`), sizes in bytes (`*_bytes`); they are of all modules together, those that were preloaded
+//! among them, which are told one by one besides.
 
 use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
-use zwasm::{Compilation, Module, PassTime, PassTimes, Tier};
+use zwasm::{Compilation, Module, ModuleStats, PassTime, PassTimes, Printable, Tier};
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -19,7 +21,7 @@ pub(crate) enum Format {
 #[derive(Debug)]
 pub(crate) struct Stats {
     tier: Tier,
-    /// Reading, decoding, validating.
+    /// Reading, decoding, validating: of all modules.
     pub(crate) load: Duration,
     /// With `--eager`: making all code, on all cores.
     pub(crate) compile: Option<Duration>,
@@ -52,11 +54,36 @@ struct Record {
     /// The functions that took longest to compile to machine code; JSON only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     costliest: Vec<FunctionRecord>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    preloaded: Vec<ModuleRecord>,
+}
+
+/// A module that was preloaded.
+#[derive(Debug, Serialize)]
+struct ModuleRecord {
+    name: String,
+    compile_ns: u64,
+    wasm_bytes: usize,
+    code_section_bytes: usize,
+    compiled_body_bytes: usize,
+    code_bytes: usize,
+    functions: usize,
+    functions_compiled: usize,
+}
+
+/// A module that took part in the run.
+pub(crate) struct Part<'r> {
+    /// What it was preloaded as.
+    pub(crate) preloaded_as: Option<&'r str>,
+    pub(crate) module: &'r Module,
 }
 
 /// One function.
 #[derive(Debug, Serialize)]
 struct FunctionRecord {
+    /// The module that it is in, when that was preloaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preloaded: Option<String>,
     /// Among all functions of the module.
     index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,76 +135,114 @@ impl Stats {
         }
     }
 
-    pub(crate) fn print(&self, format: Format, module: &Module) {
-        let sizes = module.stats();
+    /// Prints what is known of the run and its modules.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn print(&self, format: Format, parts: &[Part<'_>]) -> anyhow::Result<()> {
+        let record = self.record(parts);
+        match format {
+            Format::Json => {
+                let line = serde_json::to_string(&record)?;
+                zwasm_terminal::report_json(&format!("{line}\n"))
+            }
+            Format::Table => zwasm_terminal::report(&record.to_string()),
+        }
+    }
+
+    fn record(&self, parts: &[Part<'_>]) -> Record {
+        let sizes: Vec<ModuleStats> = parts.iter().map(|part| part.module.stats()).collect();
+        let sum = |size: fn(&ModuleStats) -> usize| sizes.iter().map(size).sum();
         let ns = nanoseconds;
-        let mut compilations = module.compilations();
+        let mut compilations: Vec<(&Part<'_>, Compilation)> = Vec::new();
+        for part in parts {
+            compilations.extend(part.module.compilations().into_iter().map(|c| (part, c)));
+        }
         let mut totals = PassTimes::default();
-        for compilation in &compilations {
+        for (_, compilation) in &compilations {
             totals.add_all(&compilation.passes);
         }
-        compilations.sort_by_key(|c| (std::cmp::Reverse(c.time), c.function));
+        compilations.sort_by_key(|(_, c)| (std::cmp::Reverse(c.time), c.function));
         compilations.truncate(COSTLIEST_MAX);
-        let function = |compilation: &Compilation| FunctionRecord {
+        let function = |(part, compilation): &(&Part<'_>, Compilation)| FunctionRecord {
+            preloaded: part.preloaded_as.map(str::to_owned),
             index: compilation.function,
-            name: module.function_name(compilation.function),
+            name: part.module.function_name(compilation.function),
             compile_ns: ns(compilation.time),
             code_bytes: compilation.code_bytes,
             passes: passes(&compilation.passes),
         };
-        let record = Record {
+        let preloaded = |(part, sizes): (&Part<'_>, &ModuleStats)| {
+            Some(ModuleRecord {
+                name: part.preloaded_as?.to_owned(),
+                compile_ns: ns(sizes.compile_time),
+                wasm_bytes: sizes.wasm_bytes,
+                code_section_bytes: sizes.code_section_bytes,
+                compiled_body_bytes: sizes.compiled_body_bytes,
+                code_bytes: sizes.code_bytes,
+                functions: sizes.functions,
+                functions_compiled: sizes.functions_compiled,
+            })
+        };
+        let lazily = || sizes.iter().map(|sizes| sizes.compile_time).sum();
+        Record {
             tier: self.tier.name(),
             load_ns: ns(self.load),
-            compile_ns: ns(self.compile.unwrap_or(sizes.compile_time)),
+            compile_ns: ns(self.compile.unwrap_or_else(lazily)),
             eager: self.compile.is_some(),
             instantiate_ns: ns(self.instantiate),
             run_ns: ns(self.run),
-            wasm_bytes: sizes.wasm_bytes,
-            code_section_bytes: sizes.code_section_bytes,
-            compiled_body_bytes: sizes.compiled_body_bytes,
-            code_bytes: sizes.code_bytes,
-            functions: sizes.functions,
-            functions_compiled: sizes.functions_compiled,
+            wasm_bytes: sum(|sizes| sizes.wasm_bytes),
+            code_section_bytes: sum(|sizes| sizes.code_section_bytes),
+            compiled_body_bytes: sum(|sizes| sizes.compiled_body_bytes),
+            code_bytes: sum(|sizes| sizes.code_bytes),
+            functions: sum(|sizes| sizes.functions),
+            functions_compiled: sum(|sizes| sizes.functions_compiled),
             peak_rss_bytes: peak_rss_bytes(),
             passes: passes(&totals),
             costliest: compilations.iter().map(function).collect(),
-        };
-        match format {
-            Format::Json => match serde_json::to_string(&record) {
-                Ok(line) => eprintln!("{line}"),
-                Err(error) => eprintln!("error: cannot write the statistics: {error}"),
-            },
-            Format::Table => record.print_table(),
+            preloaded: parts.iter().zip(&sizes).filter_map(preloaded).collect(),
         }
     }
 }
 
-impl Record {
-    fn print_table(&self) {
-        let row = |name: &str, value: String| eprintln!("{name:<22} {value:>14}");
+/// The table.
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut row = |name: &str, value: String| writeln!(f, "{name:<22} {value:>14}");
         let time = |ns: u64| format!("{:.3} ms", ns as f64 / 1e6);
         let size = |bytes: u64| format!("{:.1} KiB", bytes as f64 / 1024.0);
-        row("tier", self.tier.to_owned());
-        row("load and validate", time(self.load_ns));
+        row("tier", self.tier.to_owned())?;
+        row("load and validate", time(self.load_ns))?;
         if self.eager {
-            row("compile", time(self.compile_ns));
+            row("compile", time(self.compile_ns))?;
         }
-        row("instantiate", time(self.instantiate_ns));
-        row("run", time(self.run_ns));
+        row("instantiate", time(self.instantiate_ns))?;
+        row("run", time(self.run_ns))?;
         if !self.eager {
-            row("  of that compile", time(self.compile_ns));
+            row("  of that compile", time(self.compile_ns))?;
         }
-        row("module", size(self.wasm_bytes as u64));
-        row("function bodies", size(self.code_section_bytes as u64));
-        row("code made", size(self.code_bytes as u64));
+        let title = if self.preloaded.is_empty() {
+            "module"
+        } else {
+            "modules"
+        };
+        row(title, size(self.wasm_bytes as u64))?;
+        for module in &self.preloaded {
+            let name = format!("  preloaded {}", Printable::name(&module.name));
+            row(&name, size(module.wasm_bytes as u64))?;
+        }
+        row("function bodies", size(self.code_section_bytes as u64))?;
+        row("code made", size(self.code_bytes as u64))?;
         let per_byte = self.code_bytes as f64 / self.compiled_body_bytes.max(1) as f64;
-        row("  bytes per wasm byte", format!("{per_byte:.2}"));
+        row("  bytes per wasm byte", format!("{per_byte:.2}"))?;
         row(
             "functions",
             format!("{} of {}", self.functions_compiled, self.functions),
-        );
-        if let Some(bytes) = self.peak_rss_bytes {
-            row("peak memory", size(bytes));
+        )?;
+        match self.peak_rss_bytes {
+            Some(bytes) => row("peak memory", size(bytes)),
+            None => Ok(()),
         }
     }
 }

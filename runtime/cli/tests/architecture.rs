@@ -7,22 +7,33 @@ use std::process::Command;
 /// Who may use whom, in code that is shipped. Tests may use `zwasm-workloads` besides.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("zwasm-core", &[]),
+    ("zwasm-terminal", &["zwasm-core"]),
     ("zwasm-jit", &["zwasm-core"]),
     ("zwasm", &["zwasm-core", "zwasm-jit"]),
     ("zwasm-wasi", &["zwasm"]),
     ("zwasm-wast", &["zwasm"]),
-    ("zwasm-diff", &["zwasm"]),
-    ("zwasm-cli", &["zwasm", "zwasm-wasi", "zwasm-wast"]),
+    ("zwasm-diff", &["zwasm", "zwasm-terminal"]),
+    (
+        "zwasm-cli",
+        &["zwasm", "zwasm-wasi", "zwasm-wast", "zwasm-terminal"],
+    ),
     ("zwasm-workloads", &[]),
     ("zwasm-reports", &[]),
     (
         "zwasm-compare",
-        &["zwasm", "zwasm-wasi", "zwasm-workloads", "zwasm-reports"],
+        &[
+            "zwasm",
+            "zwasm-wasi",
+            "zwasm-workloads",
+            "zwasm-reports",
+            "zwasm-terminal",
+        ],
     ),
     (
         "zwasm-benches",
         &[
             "zwasm-core",
+            "zwasm-terminal",
             "zwasm-jit",
             "zwasm",
             "zwasm-wasi",

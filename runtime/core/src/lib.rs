@@ -3,8 +3,9 @@
 //! What lives here is what a compiler, an interpreter and the runtime must agree on, and nothing
 //! else: the types of the WebAssembly specification, the decoded shape of a module
 //! ([`module::ModuleInfo`]), the layout of the VM context ([`vmctx`]), trap codes ([`TrapCode`]),
-//! the pieces that fuel is charged in ([`fuel`]), what atomic instructions do ([`atomic`])
-//! and the numeric semantics of every operator ([`num`]). No operating system, no `unsafe`.
+//! the pieces that fuel is charged in ([`fuel`]), what atomic instructions do ([`atomic`]), the numeric
+//! semantics of every operator ([`num`]) and how text from outside is shown ([`Printable`]). No operating
+//! system, no `unsafe`.
 
 #![forbid(unsafe_code)]
 
@@ -12,11 +13,13 @@ pub mod atomic;
 pub mod fuel;
 pub mod module;
 pub mod num;
+mod printable;
 mod trap;
 pub mod types;
 pub mod vmctx;
 
 pub use num::V128;
+pub use printable::Printable;
 pub use trap::TrapCode;
 pub use types::{
     BlockSignature, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId,

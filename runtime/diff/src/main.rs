@@ -5,18 +5,20 @@
 //! `--in-process` runs everything in one.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zwasm_diff::setup::{Engines, THREAD_STACK_BYTES};
 use zwasm_diff::{Mismatch, Summary, check_module, check_seed, generate};
+use zwasm_terminal::{print, unless_closed};
 
 /// A module takes milliseconds; one that takes this long will not end.
 const HANG: Duration = Duration::from_secs(60);
@@ -56,8 +58,15 @@ struct Options {
     emit: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let options = Options::parse();
+fn main() -> ExitCode {
+    let options = match zwasm_terminal::parse(std::env::args_os()) {
+        Ok(options) => options,
+        Err(code) => return code,
+    };
+    zwasm_terminal::end(run(options).map(|()| ExitCode::SUCCESS))
+}
+
+fn run(options: Options) -> Result<()> {
     if let Some(path) = &options.emit {
         std::fs::write(path, generate(options.seed))?;
         return Ok(());
@@ -96,7 +105,9 @@ fn supervise(options: &Options) -> Result<()> {
                 break;
             }
             let at = last_seed(&options.out, seed)?;
-            println!("CRASH seed {at}: {status}; reproduce: zwasm-diff --seed {at} --count 1");
+            tell(&format!(
+                "CRASH seed {at}: {status}; reproduce: zwasm-diff --seed {at} --count 1"
+            ))?;
             let path = options.out.join(format!("crash-{at}.wasm"));
             std::fs::write(&path, generate(at))?;
             let done = (at - seed) / options.jobs + 1;
@@ -179,7 +190,7 @@ fn work(options: &Options) -> Result<()> {
         }
         if reported.elapsed() > Duration::from_secs(60) {
             reported = Instant::now();
-            print_total(&total, mismatches, begun.elapsed());
+            print_total(&total, mismatches, begun.elapsed())?;
         }
         if i % 256 == 0
             && let Some(path) = &options.pause_file
@@ -191,7 +202,7 @@ fn work(options: &Options) -> Result<()> {
         }
     }
     current.store(u64::MAX, Ordering::Relaxed);
-    print_total(&total, mismatches, begun.elapsed());
+    print_total(&total, mismatches, begun.elapsed())?;
     std::fs::remove_file(path)?;
     if mismatches > 0 {
         bail!("{mismatches} modules differ");
@@ -199,8 +210,13 @@ fn work(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn print_total(total: &Summary, mismatches: u64, elapsed: Duration) {
-    println!(
+/// Writes a line. The modules go on without a reader: the exit code and the files are results too.
+fn tell(line: &str) -> Result<()> {
+    Ok(unless_closed(print(&format!("{line}\n")))?)
+}
+
+fn print_total(total: &Summary, mismatches: u64, elapsed: Duration) -> Result<()> {
+    tell(&format!(
         "{} modules ({:.0}/s), {} instantiated, {} calls returned, {} trapped, {} out of stack, \
          {mismatches} mismatches",
         total.modules + mismatches,
@@ -209,21 +225,20 @@ fn print_total(total: &Summary, mismatches: u64, elapsed: Duration) {
         total.returned,
         total.trapped,
         total.exhausted,
-    );
+    ))
 }
 
 fn report(options: &Options, mismatch: &Mismatch) -> Result<()> {
     let seed = mismatch.seed;
     let path = options.out.join(format!("mismatch-{seed}.wasm"));
     std::fs::write(&path, &mismatch.wasm)?;
-    println!(
+    tell(&format!(
         "MISMATCH seed {seed}: {}\n  {:?}\n  reproduce: zwasm-diff --seed {seed} --count 1; the \
          module is {}",
         mismatch.what,
         mismatch.setup,
         path.display()
-    );
-    Ok(())
+    ))
 }
 
 /// Ends the process when a module does not end.
@@ -238,7 +253,8 @@ fn watch(current: Arc<AtomicU64>) {
                 last = now;
                 since = Instant::now();
             } else if since.elapsed() > HANG {
-                println!("HANG seed {now}");
+                // The exit code says it too.
+                let _ = tell(&format!("HANG seed {now}"));
                 std::process::exit(3);
             }
         }

@@ -1,6 +1,7 @@
 //! Wasm backtraces: function names and module offsets, innermost frame first.
 
 use core::fmt;
+use zwasm_core::Printable;
 
 /// How many frames a backtrace keeps from each end of a deep stack.
 const KEPT: usize = 32;
@@ -20,7 +21,8 @@ impl Frame {
         self.func_index
     }
 
-    /// The function's name in the module's name section.
+    /// The function's name in the module's name section, as it stands there: print it by
+    /// [`Printable`].
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -91,7 +93,7 @@ impl fmt::Display for WasmBacktrace {
                 write!(f, "{offset:#8x} - ")?;
             }
             match &frame.name {
-                Some(name) => f.write_str(name)?,
+                Some(name) => write!(f, "{}", Printable::name(name))?,
                 None => write!(f, "<function {}>", frame.func_index)?,
             }
         }

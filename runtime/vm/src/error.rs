@@ -1,12 +1,15 @@
 //! What can go wrong, in one type that tells a bad module, a guest fault, a host error and a
 //! mistake of the embedder apart.
+//!
+//! Messages hold names of modules and of the host. They are kept as they are and escaped when they
+//! are displayed: see [`Printable`].
 
 use crate::backtrace::WasmBacktrace;
 use crate::store::exn::Hold;
 use crate::store::handle::StoreId;
 use core::fmt;
 use std::error::Error as StdError;
-use zwasm_core::TrapCode;
+use zwasm_core::{Printable, TrapCode};
 
 /// A `Result` with zwasm's [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -220,14 +223,21 @@ impl fmt::Display for Error {
         match self.kind() {
             Kind::Trap(trap) => trap.fmt(f),
             Kind::Module { message, offset } => {
+                let message = Printable::name(message);
                 write!(f, "invalid module: {message} (at offset {offset:#x})")
             }
-            Kind::Unsupported(feature) => write!(f, "unsupported feature: {feature}"),
-            Kind::Text(message) => write!(f, "invalid text: {message}"),
-            Kind::Link(message) => write!(f, "cannot instantiate: {message}"),
-            Kind::Resource(message) | Kind::Usage(message) => f.write_str(message),
+            Kind::Unsupported(feature) => {
+                write!(f, "unsupported feature: {}", Printable::name(feature))
+            }
+            // Shows the line of the text, and the place in it on another.
+            Kind::Text(message) => write!(f, "invalid text: {}", Printable::text(message)),
+            Kind::Link(message) => write!(f, "cannot instantiate: {}", Printable::name(message)),
+            Kind::Resource(message) | Kind::Usage(message) => Printable::name(message).fmt(f),
             Kind::Exception { backtrace, .. } => write!(f, "unhandled exception{backtrace}"),
-            Kind::Host { error, backtrace } => write!(f, "{error}{backtrace}"),
+            Kind::Host { error, backtrace } => {
+                let message = error.to_string();
+                write!(f, "{}{backtrace}", Printable::name(&message))
+            }
         }
     }
 }

@@ -63,7 +63,8 @@ pub use table::Table;
 pub use tag::Tag;
 pub use val::{ExnRef, ExternRef, Ref, Val};
 pub use zwasm_core::{
-    FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, TableType, TrapCode, ValType,
+    FuncType, GlobalType, HeapType, MemoryType, Mutability, Printable, RefType, TableType,
+    TrapCode, ValType,
 };
 #[doc(hidden)]
 pub use zwasm_jit::baseline::Stress;

@@ -12,6 +12,7 @@
 //! | `metadata.rs` | status and times |
 //! | `path.rs`, `readdir.rs` | everything with a path; listing |
 //! | `poll.rs`, `sock.rs` | waiting; stream sockets |
+//! | `snapshot0.rs` | what `wasi_unstable`, the snapshot before, does differently |
 //!
 //! Invariant: a number from the guest is checked before it is used, and no call panics, allocates
 //! without a bound or waits without asking whether to stop. The exceptions to the last are writing
@@ -20,8 +21,7 @@
 //!
 //! Hosts: Unix; `host/` holds what Linux has and others lack.
 //!
-//! Deliberately absent: `wasi_unstable`, the preview before this one, whose structures differ; and
-//! Windows.
+//! Deliberately absent: Windows.
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
@@ -38,6 +38,7 @@ mod poll;
 mod process;
 mod random;
 mod readdir;
+mod snapshot0;
 mod sock;
 mod stdio;
 mod table;
@@ -49,6 +50,7 @@ pub use errno::Errno;
 pub use guest::GuestMemory;
 pub use linker::add_to_linker;
 pub use process::I32Exit;
+pub use snapshot0::Snapshot0;
 pub use stdio::MemoryOutput;
 pub use types::{
     DirPerms, Fdflags, FilePerms, Filetype, Fstflags, Lookupflags, Oflags, Riflags, Rights, Sdflags,

@@ -4,7 +4,7 @@ use crate::clock::nanoseconds;
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
-use crate::path::wants_directory;
+use crate::path::{need_directory, wants_directory};
 use crate::table::Kind;
 use crate::types::{DirPerms, FilePerms, Filestat, Fstflags, Lookupflags, Rights};
 use cap_fs_ext::{DirExt, SystemTimeSpec};
@@ -116,14 +116,18 @@ impl WasiCtx {
         fd: u32,
         pointer: u32,
     ) -> Result<(), Errno> {
+        memory.write(pointer, &self.filestat(fd)?.encode())
+    }
+
+    /// The status of what a descriptor stands for.
+    pub(crate) fn filestat(&self, fd: u32) -> Result<Filestat, Errno> {
         let descriptor = self.table.get(fd)?;
         descriptor.need(Rights::FD_FILESTAT_GET)?;
-        let filestat = match &descriptor.kind {
+        Ok(match &descriptor.kind {
             Kind::File(file) => from_stat(&rustix::fs::fstat(&file.file)?),
             Kind::Dir(dir) => from_stat(&rustix::fs::fstat(&dir.dir)?),
             _ => Filestat::of_stream(descriptor.filetype()),
-        };
-        memory.write(pointer, &filestat.encode())
+        })
     }
 
     /// `fd_filestat_set_times`.
@@ -175,6 +179,19 @@ impl WasiCtx {
         path_size_bytes: u32,
         pointer: u32,
     ) -> Result<(), Errno> {
+        let filestat = self.filestat_at(memory, fd, lookup, path_pointer, path_size_bytes)?;
+        memory.write(pointer, &filestat.encode())
+    }
+
+    /// The status of what a path leads to.
+    pub(crate) fn filestat_at(
+        &self,
+        memory: &GuestMemory<'_>,
+        fd: u32,
+        lookup: u32,
+        path_pointer: u32,
+        path_size_bytes: u32,
+    ) -> Result<Filestat, Errno> {
         let lookup = Lookupflags::from_guest(lookup)?;
         let dir = self.table.dir(fd, Rights::PATH_FILESTAT_GET)?;
         let path = memory.path(path_pointer, path_size_bytes)?;
@@ -187,7 +204,7 @@ impl WasiCtx {
         if wants_directory(&path) && !metadata.is_dir() {
             return Err(Errno::Notdir);
         }
-        memory.write(pointer, &from_metadata(&metadata).encode())
+        Ok(from_metadata(&metadata))
     }
 
     /// `path_filestat_set_times`.
@@ -213,8 +230,8 @@ impl WasiCtx {
         dir.permissions.need_dir(DirPerms::MUTATE)?;
         dir.permissions.need_file(FilePerms::WRITE)?;
         let (accessed, modified) = (accessed.for_path()?, modified.for_path()?);
-        if wants_directory(&path) && !dir.dir.metadata(&path)?.is_dir() {
-            return Err(Errno::Notdir);
+        if wants_directory(&path) {
+            need_directory(&dir.dir, &path)?;
         }
         if lookup.contains(Lookupflags::SYMLINK_FOLLOW) || wants_directory(&path) {
             DirExt::set_times(&dir.dir, path, accessed, modified)?;

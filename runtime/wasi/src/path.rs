@@ -3,19 +3,26 @@
 //! Paths are resolved by `cap-std` below the directory of the descriptor: absolute paths, `..` that
 //! leads out, and links that lead out fail with [`Errno::Perm`], whatever stands behind them.
 //!
+//! A path that ends in a slash, in `.` or in `..` names a directory and leads through a link in the
+//! last place, asked to or not. Rust's `Path` does not see a `.` at the end, so [`Ending`] does. What
+//! exists under such a name already cannot be created, and an entry cannot be removed or renamed by
+//! it: those calls answer as Linux does.
+//!
 //! Creating, renaming, linking and removing entries needs the embedder's permission to change the
 //! directories. Between two preopened directories nothing moves to where it would have more
 //! permissions than where it was.
 
 use crate::ctx::WasiCtx;
 use crate::errno::Errno;
+use crate::file::set_host_append;
 use crate::guest::GuestMemory;
 use crate::table::{Descriptor, Kind, OpenDir, OpenFile, Permissions};
 use crate::types::{DirPerms, Fdflags, FilePerms, Filetype, Lookupflags, Oflags, Rights};
+use crate::wait::pause;
 use cap_fs_ext::{
     FollowSymlinks, OpenOptionsFollowExt, OpenOptionsMaybeDirExt, OpenOptionsSyncExt,
 };
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::{Dir, FileTypeExt, OpenOptions};
 use rustix::fs::FileType;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -60,16 +67,63 @@ impl Opening {
         Ok(())
     }
 
-    /// Opens the file or directory, which the host does not make us wait for.
-    fn open(&self, dir: &Dir, path: &Path) -> io::Result<File> {
+    /// Opens the file or directory; a pipe opened for writing waits for its reader.
+    ///
+    /// A pipe opened for reading does not wait for its writer: its first read does.
+    fn open(&self, dir: &Dir, path: &Path, memory: &GuestMemory<'_>) -> Result<File, Errno> {
+        self.check_ending(dir, path)?;
+        loop {
+            let error = match self.open_now(dir, path) {
+                Ok(file) => return Ok(file),
+                Err(error) => Errno::from(error),
+            };
+            let is_pipe = || {
+                dir.metadata(path)
+                    .is_ok_and(|file| file.file_type().is_fifo())
+            };
+            if error != Errno::Nxio || self.fdflags.contains(Fdflags::NONBLOCK) || !is_pipe() {
+                return Err(error);
+            }
+            pause(memory)?;
+        }
+    }
+
+    /// Refuses what cannot be had of a directory, for a path that can only name one. The host does
+    /// not see every such ending, and might cut or create the file that the rest of the path names.
+    fn check_ending(&self, dir: &Dir, path: &Path) -> Result<(), Errno> {
+        let (ending, before) = Ending::of(path);
+        if ending == Ending::Name {
+            if !wants_directory(path) || !self.oflags.contains(Oflags::CREAT) {
+                return Ok(());
+            }
+            if !before.as_os_str().is_empty() {
+                need_directory(dir, before)?;
+            }
+            return Err(Errno::Isdir);
+        }
+        if self.oflags.contains(Oflags::CREAT) {
+            let exclusive = self.oflags.contains(Oflags::EXCL);
+            let error = if exclusive {
+                Errno::Exist
+            } else {
+                Errno::Isdir
+            };
+            need_name(dir, path, &Dots::both(error))?;
+        }
+        need_directory(dir, path)?;
+        if self.writable || self.oflags.contains(Oflags::TRUNC) {
+            return Err(Errno::Isdir);
+        }
+        Ok(())
+    }
+
+    fn open_now(&self, dir: &Dir, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
-        let append = self.fdflags.contains(Fdflags::APPEND) && self.writable;
         // The host cuts files only for those who may write.
         let write = self.writable || self.oflags.contains(Oflags::TRUNC);
         options
             .read(self.readable || !write)
             .write(write)
-            .append(append)
             .truncate(self.oflags.contains(Oflags::TRUNC))
             .maybe_dir(true)
             .nonblock(true)
@@ -99,16 +153,83 @@ impl Opening {
             result => return result,
         }
         match open(creating.create_new(true)) {
-            // It came into being meanwhile, or is a link to nothing.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(&options),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            result => return result,
+        }
+        match open(&options) {
+            // A link to nothing, through which the file is created.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                open(creating.create_new(false).create(true))
+            }
+            // It came into being meanwhile.
             result => result,
         }
     }
 }
 
-/// Whether the path ends in a slash, which says that it names a directory, through a link or not.
+/// How a path ends, besides slashes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Name,
+    Dot,
+    DotDot,
+}
+
+impl Ending {
+    /// With the part in front of the last component: nothing if there is none.
+    fn of(path: &Path) -> (Self, &Path) {
+        let bytes = without_slashes(path).as_os_str().as_bytes();
+        let start = bytes.iter().rposition(|&byte| byte == b'/');
+        let (before, last) = bytes.split_at(start.map_or(0, |slash| slash + 1));
+        let ending = match last {
+            b"." => Self::Dot,
+            b".." => Self::DotDot,
+            _ => Self::Name,
+        };
+        (ending, Path::new(OsStr::from_bytes(before)))
+    }
+}
+
+/// Whether the path ends so that it names a directory, through a link or not.
 pub(crate) fn wants_directory(path: &Path) -> bool {
-    path.as_os_str().as_bytes().ends_with(b"/")
+    path.as_os_str().as_bytes().ends_with(b"/") || Ending::of(path).0 != Ending::Name
+}
+
+/// The errors for `.` and `..` in the last place.
+struct Dots {
+    dot: Errno,
+    dot_dot: Errno,
+}
+
+impl Dots {
+    fn both(error: Errno) -> Self {
+        let (dot, dot_dot) = (error, error);
+        Self { dot, dot_dot }
+    }
+}
+
+/// Refuses a path whose last component is no name, after looking at what it leads to.
+fn need_name(dir: &Dir, path: &Path, dots: &Dots) -> Result<(), Errno> {
+    let (ending, before) = Ending::of(path);
+    let error = match ending {
+        Ending::Name => return Ok(()),
+        Ending::Dot => dots.dot,
+        Ending::DotDot => dots.dot_dot,
+    };
+    if !before.as_os_str().is_empty() && !dir.metadata(before)?.is_dir() {
+        return Err(Errno::Notdir);
+    }
+    dir.metadata(path)?;
+    Err(error)
+}
+
+/// Checks what a path leads to that names a directory: [`Errno::Notdir`] if that is none.
+pub(crate) fn need_directory(dir: &Dir, path: &Path) -> Result<(), Errno> {
+    if dir.metadata(path)?.is_dir() {
+        Ok(())
+    } else {
+        Err(Errno::Notdir)
+    }
 }
 
 /// The path without the slashes at its end, except for the root.
@@ -154,7 +275,7 @@ impl WasiCtx {
         memory.check(fd_pointer, 4)?;
         let asked = Rights::from_guest(rights).intersection(Rights::FD_READ | Rights::FD_WRITE);
         let oflags = Oflags::from_guest(oflags)?;
-        let opening = Opening {
+        let mut opening = Opening {
             follow: Lookupflags::from_guest(lookup)?.contains(Lookupflags::SYMLINK_FOLLOW),
             oflags,
             fdflags: Fdflags::from_guest(fdflags)?,
@@ -177,13 +298,17 @@ impl WasiCtx {
         opening.check_permissions(dir.permissions)?;
         self.table.check_room()?;
 
-        let file = opening.open(&dir.dir, &path)?;
+        opening.follow |= wants_directory(&path);
+        let file = opening.open(&dir.dir, &path, memory)?;
         let stat = rustix::fs::fstat(&file)?;
         let filetype = Filetype::from(FileType::from_raw_mode(stat.st_mode));
         let refused = (Rights::FD_READ | Rights::FD_WRITE).difference(asked);
         let granted = inherited.difference(refused);
         let permissions = dir.permissions;
         let descriptor = if filetype == Filetype::Directory {
+            if opening.oflags.contains(Oflags::CREAT) {
+                return Err(Errno::Isdir);
+            }
             Descriptor {
                 kind: Kind::Dir(OpenDir {
                     dir: Dir::from_std_file(file),
@@ -196,8 +321,12 @@ impl WasiCtx {
                 flags: Fdflags::empty(),
             }
         } else {
-            if opening.oflags.contains(Oflags::DIRECTORY) {
+            if opening.oflags.contains(Oflags::DIRECTORY) || wants_directory(&path) {
                 return Err(Errno::Notdir);
+            }
+            if opening.writable && opening.fdflags.contains(Fdflags::APPEND) {
+                // Not when it is opened: together with cutting, the library refuses that.
+                set_host_append(&file, true)?;
             }
             if opening.readable {
                 permissions.need_file(FilePerms::READ)?;
@@ -247,6 +376,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let needed = Rights::PATH_CREATE_DIRECTORY;
         let (dir, path) = self.changeable(memory, fd, needed, path_pointer, path_size_bytes)?;
+        need_name(&dir.dir, &path, &Dots::both(Errno::Exist))?;
         Ok(dir.dir.create_dir(path)?)
     }
 
@@ -263,6 +393,11 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let needed = Rights::PATH_REMOVE_DIRECTORY;
         let (dir, path) = self.changeable(memory, fd, needed, path_pointer, path_size_bytes)?;
+        let dots = Dots {
+            dot: Errno::Inval,
+            dot_dot: Errno::Notempty,
+        };
+        need_name(&dir.dir, &path, &dots)?;
         // A link does not become a directory by a slash here, so the slash says nothing.
         Ok(dir.dir.remove_dir(without_slashes(&path))?)
     }
@@ -280,6 +415,7 @@ impl WasiCtx {
     ) -> Result<(), Errno> {
         let needed = Rights::PATH_UNLINK_FILE;
         let (dir, path) = self.changeable(memory, fd, needed, path_pointer, path_size_bytes)?;
+        need_name(&dir.dir, &path, &Dots::both(Errno::Isdir))?;
         Ok(dir.dir.remove_file(path)?)
     }
 
@@ -302,6 +438,7 @@ impl WasiCtx {
         if is_absolute(&target) {
             return Err(Errno::Perm);
         }
+        need_name(&dir.dir, &path, &Dots::both(Errno::Exist))?;
         Ok(dir.dir.symlink(target, path)?)
     }
 
@@ -324,6 +461,10 @@ impl WasiCtx {
         let dir = self.table.dir(fd, Rights::PATH_READLINK)?;
         let path = memory.path(path_pointer, path_size_bytes)?;
         dir.permissions.need_dir(DirPerms::READ)?;
+        if wants_directory(&path) {
+            need_directory(&dir.dir, &path)?;
+            return Err(Errno::Inval);
+        }
         let target = dir.dir.read_link(path)?;
         let bytes = target.as_os_str().as_bytes();
         let room = memory.bytes_mut(pointer, size_bytes)?;
@@ -361,6 +502,8 @@ impl WasiCtx {
         if !old_dir.permissions.covers(new_dir.permissions) {
             return Err(Errno::Perm);
         }
+        need_name(&old_dir.dir, &old_path, &Dots::both(Errno::Busy))?;
+        need_name(&new_dir.dir, &new_path, &Dots::both(Errno::Busy))?;
         let (old, new) = (without_slashes(&old_path), without_slashes(&new_path));
         if (wants_directory(&old_path) || wants_directory(&new_path))
             && !old_dir.dir.symlink_metadata(old)?.is_dir()
@@ -402,6 +545,12 @@ impl WasiCtx {
             return Err(Errno::Inval);
         }
         if !old_dir.permissions.covers(new_dir.permissions) {
+            return Err(Errno::Perm);
+        }
+        need_name(&new_dir.dir, &new_path, &Dots::both(Errno::Exist))?;
+        if wants_directory(&old_path) {
+            need_directory(&old_dir.dir, &old_path)?;
+            // Directories have one name.
             return Err(Errno::Perm);
         }
         Ok(old_dir.dir.hard_link(old_path, &new_dir.dir, new_path)?)

@@ -20,7 +20,7 @@ use std::time::Duration;
 const SUBSCRIPTIONS_MAX: u32 = 16 * 1024;
 
 /// `subscription`, 48 bytes.
-const SUBSCRIPTION_SIZE_BYTES: u32 = 48;
+pub(crate) const SUBSCRIPTION_SIZE_BYTES: usize = 48;
 
 /// The one flag of a clock's subscription: the timeout is a reading, not a duration.
 const ABSTIME: u16 = 1;
@@ -72,7 +72,7 @@ macro_rules! field {
 impl WasiCtx {
     fn subscription(
         &self,
-        bytes: &[u8; SUBSCRIPTION_SIZE_BYTES as usize],
+        bytes: &[u8; SUBSCRIPTION_SIZE_BYTES],
     ) -> Result<(Subscription, Option<(u32, PollFlags)>), Errno> {
         let userdata = field!(bytes[0] as u64);
         let (eventtype, until, polled) = match bytes[8] {
@@ -99,10 +99,7 @@ impl WasiCtx {
         Ok((subscription, polled))
     }
 
-    fn clock_subscription(
-        &self,
-        bytes: &[u8; SUBSCRIPTION_SIZE_BYTES as usize],
-    ) -> Result<Until, Errno> {
+    fn clock_subscription(&self, bytes: &[u8; SUBSCRIPTION_SIZE_BYTES]) -> Result<Until, Errno> {
         let timeout_ns = field!(bytes[24] as u64);
         let absolute = match field!(bytes[40] as u16) {
             0 => false,
@@ -182,17 +179,37 @@ impl WasiCtx {
         count: u32,
         count_pointer: u32,
     ) -> Result<(), Errno> {
+        self.poll(
+            memory,
+            subscriptions_pointer,
+            events_pointer,
+            count,
+            count_pointer,
+            |entry: &[u8; SUBSCRIPTION_SIZE_BYTES]| *entry,
+        )
+    }
+
+    /// As `poll_oneoff`, for subscriptions in another layout, which `subscription` brings into ours.
+    pub(crate) fn poll<const SIZE_BYTES: usize>(
+        &mut self,
+        memory: &mut GuestMemory<'_>,
+        subscriptions_pointer: u32,
+        events_pointer: u32,
+        count: u32,
+        count_pointer: u32,
+        subscription: impl Fn(&[u8; SIZE_BYTES]) -> [u8; SUBSCRIPTION_SIZE_BYTES],
+    ) -> Result<(), Errno> {
         if count == 0 || count > SUBSCRIPTIONS_MAX {
             return Err(Errno::Inval);
         }
         memory.check(count_pointer, 4)?;
         memory.check(events_pointer, count * Event::SIZE_BYTES)?;
-        let bytes = memory.bytes(subscriptions_pointer, count * SUBSCRIPTION_SIZE_BYTES)?;
+        let bytes = memory.bytes(subscriptions_pointer, count * SIZE_BYTES as u32)?;
         let mut subscriptions = Vec::with_capacity(count as usize);
         let mut polled = Vec::new();
-        let (entries, _) = bytes.as_chunks::<{ SUBSCRIPTION_SIZE_BYTES as usize }>();
+        let (entries, _) = bytes.as_chunks::<SIZE_BYTES>();
         for entry in entries {
-            let (mut subscription, host) = self.subscription(entry)?;
+            let (mut subscription, host) = self.subscription(&subscription(entry))?;
             if let (Until::Host { index }, Some(host)) = (&mut subscription.until, host) {
                 *index = polled.len();
                 polled.push(host);

@@ -416,6 +416,23 @@ impl Filestat {
     }
 }
 
+impl Filestat {
+    /// The `filestat` of snapshot 0, 56 bytes: links are counted in 32 bits.
+    pub(crate) fn encode_snapshot0(&self) -> Result<[u8; 56], Errno> {
+        let links = u32::try_from(self.links).map_err(|_| Errno::Overflow)?;
+        let mut out = [0; 56];
+        put!(out[0] = self.device);
+        put!(out[8] = self.inode);
+        out[16] = self.filetype as u8;
+        put!(out[20] = links);
+        put!(out[24] = self.size_bytes);
+        put!(out[32] = self.accessed_ns);
+        put!(out[40] = self.modified_ns);
+        put!(out[48] = self.changed_ns);
+        Ok(out)
+    }
+}
+
 /// `dirent`, 24 bytes, which the name follows.
 pub(crate) struct Dirent {
     pub(crate) next_cookie: u64,

@@ -1,4 +1,4 @@
-//! Waiting for a descriptor of the host without losing sight of the embedder's wish to stop.
+//! Waiting for the host without losing sight of the embedder's wish to stop.
 
 use crate::errno::Errno;
 use crate::guest::GuestMemory;
@@ -16,6 +16,18 @@ pub(crate) fn timespec(duration: Duration) -> Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: duration.subsec_nanos().into(),
     }
+}
+
+/// Waits for one slice, for something that cannot be waited for itself.
+///
+/// # Errors
+/// [`Errno::Intr`] when interrupted.
+pub(crate) fn pause(memory: &GuestMemory<'_>) -> Result<(), Errno> {
+    if memory.is_interrupted() {
+        return Err(Errno::Intr);
+    }
+    std::thread::sleep(SLICE);
+    Ok(())
 }
 
 /// Waits until `fd` is ready for `events` or has failed, so that the operation will not block.

@@ -17,10 +17,11 @@ use wast::token::Id;
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
 use zwasm::{
     Engine, Error, Extern, ExternRef, Global, GlobalType, Instance, Linker, Memory, MemoryType,
-    Module, Mutability, Ref, RefType, Store, Table, TableType, TrapCode, Val, ValType,
+    Module, Mutability, Printable, Ref, RefType, Store, Table, TableType, TrapCode, Val, ValType,
 };
 
-/// What happened to the directives of a script.
+/// What happened to the directives of a script. Reasons may be printed as they are: names of scripts
+/// and modules are escaped in them.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Directives that did what the script says.
@@ -38,6 +39,20 @@ impl Report {
         self.failures.extend(other.failures);
         self.skipped.extend(other.skipped);
     }
+
+    fn fail(&mut self, place: &str, reason: &str) {
+        self.failures.push(at(place, reason));
+    }
+}
+
+/// A place in a script, counted from 1.
+fn place(name: &str, line: usize, column: usize) -> String {
+    format!("{name}:{}:{}", line + 1, column + 1)
+}
+
+/// A reason with its place. It may have several lines: those of a backtrace.
+fn at(place: &str, reason: &str) -> String {
+    format!("{}: {}", Printable::name(place), Printable::text(reason))
 }
 
 /// Runs a script. `name` appears in messages.
@@ -49,7 +64,7 @@ pub fn run_script(engine: &Engine, name: &str, source: &str) -> Report {
     let buffer = match ParseBuffer::new_with_lexer(lexer) {
         Ok(buffer) => buffer,
         Err(e) => {
-            report.failures.push(format!("{name}: {}", e.message()));
+            report.fail(name, &e.message());
             return report;
         }
     };
@@ -57,35 +72,24 @@ pub fn run_script(engine: &Engine, name: &str, source: &str) -> Report {
         Ok(script) => script,
         Err(e) => {
             let (line, column) = e.span().linecol_in(source);
-            report.failures.push(format!(
-                "{name}:{}:{}: {}",
-                line + 1,
-                column + 1,
-                e.message()
-            ));
+            report.fail(&place(name, line, column), &e.message());
             return report;
         }
     };
     let mut runner = match Runner::new(engine) {
         Ok(runner) => runner,
         Err(e) => {
-            report
-                .failures
-                .push(format!("{name}: cannot set up spectest: {e}"));
+            report.fail(name, &format!("cannot set up spectest: {e}"));
             return report;
         }
     };
     for directive in script.directives {
         let (line, column) = directive.span().linecol_in(source);
-        let place = || format!("{name}:{}:{}", line + 1, column + 1);
+        let place = place(name, line, column);
         match runner.directive(directive) {
             Ok(()) => report.passed += 1,
-            Err(Outcome::Failed(reason)) => {
-                report.failures.push(format!("{}: {reason}", place()));
-            }
-            Err(Outcome::Skipped(reason)) => {
-                report.skipped.push(format!("{}: {reason}", place()));
-            }
+            Err(Outcome::Failed(reason)) => report.fail(&place, &reason),
+            Err(Outcome::Skipped(reason)) => report.skipped.push(at(&place, &reason)),
         }
     }
     report
@@ -281,7 +285,7 @@ impl Runner {
                 let instance = self.instance(module)?;
                 let global = instance
                     .get_global(&self.store, global)
-                    .ok_or_else(|| failed(format!("no global '{global}'")))?;
+                    .ok_or_else(|| failed(format!("no global '{}'", Printable::name(global))))?;
                 Ok(Ok(vec![global.get(&self.store)]))
             }
         }
@@ -291,7 +295,7 @@ impl Runner {
         let instance = self.instance(invoke.module)?;
         let func = instance
             .get_func(&self.store, invoke.name)
-            .ok_or_else(|| failed(format!("no function '{}'", invoke.name)))?;
+            .ok_or_else(|| failed(format!("no function '{}'", Printable::name(invoke.name))))?;
         let args = invoke
             .args
             .iter()
@@ -332,9 +336,9 @@ impl Runner {
         };
         match Module::new(&self.engine, bytes) {
             Err(e) if e.is_bad_module() => Ok(()),
-            Err(e) => Err(failed(format!("expected \"{message}\", got: {e}"))),
+            Err(e) => Err(failed(format!("expected {message:?}, got: {e}"))),
             Ok(_) => Err(failed(format!(
-                "expected \"{message}\", but the module was accepted"
+                "expected {message:?}, but the module was accepted"
             ))),
         }
     }
@@ -347,9 +351,9 @@ impl Runner {
         match self.linker.instantiate(&mut self.store, &module) {
             Err(e) if e.is_link() && e.to_string().contains(message) => Ok(()),
             Err(e) if e.to_string().contains("unknown import") => Err(self.missing(e.to_string())),
-            Err(e) => Err(failed(format!("expected \"{message}\", got: {e}"))),
+            Err(e) => Err(failed(format!("expected {message:?}, got: {e}"))),
             Ok(_) => Err(failed(format!(
-                "expected \"{message}\", but the module was linked"
+                "expected {message:?}, but the module was linked"
             ))),
         }
     }
@@ -383,11 +387,9 @@ fn expect_trap(result: Executed, message: &str) -> Step {
     match result {
         Err(e) => match e.trap_code() {
             Some(code) if trap_matches(code, message) => Ok(()),
-            _ => Err(failed(format!("expected trap \"{message}\", got: {e}"))),
+            _ => Err(failed(format!("expected trap {message:?}, got: {e}"))),
         },
-        Ok(values) => Err(failed(format!(
-            "expected trap \"{message}\", got {values:?}"
-        ))),
+        Ok(values) => Err(failed(format!("expected trap {message:?}, got {values:?}"))),
     }
 }
 

@@ -7,12 +7,13 @@ mod disassemble;
 mod page;
 mod text;
 
-use crate::Outcome;
+use crate::{Outcome, input};
 use anyhow::{Context, bail};
-use std::io::Write;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use zwasm::{Config, Engine, Isa, MachineCode, Module, Tier};
+use zwasm::{Config, Engine, Isa, MachineCode, Module, Printable, Tier};
+use zwasm_terminal::path;
 
 /// Shown below the options.
 pub(crate) const EXAMPLES: &str = "\
@@ -80,7 +81,7 @@ struct Function {
 impl Function {
     fn title(&self) -> String {
         match &self.name {
-            Some(name) => format!("{} {name}", self.index),
+            Some(name) => format!("{} {}", self.index, Printable::name(name)),
             None => self.index.to_string(),
         }
     }
@@ -111,8 +112,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut config = Config::new();
     config.tier(options.tier);
     let engine = Engine::new(&config)?;
-    let cannot_load = || format!("cannot load {}", options.file.display());
-    let bytes = std::fs::read(&options.file).with_context(cannot_load)?;
+    let cannot_load = || format!("cannot load {}", path(&options.file));
+    let bytes = input::bytes(&options.file).with_context(cannot_load)?;
     let binary = Module::to_binary(bytes).with_context(cannot_load)?;
     let module = Module::new(&engine, &binary).with_context(cannot_load)?;
     let isas: Vec<Isa> = Isa::ALL
@@ -148,9 +149,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
         functions,
     };
     match &options.out {
-        Some(path) => {
-            std::fs::write(path, page::render(&listing))
-                .with_context(|| format!("cannot write {}", path.display()))?;
+        Some(out) => {
+            std::fs::write(out, page::render(&listing))
+                .with_context(|| format!("cannot write {}", path(out)))?;
         }
         None => {
             let text = if options.func.is_empty() {
@@ -158,8 +159,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
             } else {
                 text::render(&listing)
             };
-            // A reader that has seen enough is no failure.
-            let _ = std::io::stdout().write_all(text.as_bytes());
+            zwasm_terminal::print(&text)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -167,28 +167,28 @@ pub(crate) fn run(options: &Options) -> Outcome {
 
 /// Prints functions as they are after a pass.
 fn dump(module: &Module, chosen: &[u32], isas: &[Isa], pass: &str) -> Outcome {
-    let mut out = std::io::stdout().lock();
     for &defined in chosen {
         let index = module.imported_functions() + defined;
         let name = module.function_name(index).unwrap_or_default();
         for &isa in isas {
             for text in module.dump(defined, isa, pass)? {
-                // A reader that has seen enough is no failure.
-                let _ = writeln!(
+                let mut out = String::new();
+                writeln!(
                     out,
-                    "== function {index} {name}, {} after {pass}",
+                    "== function {index} {}, {} after {pass}",
+                    Printable::name(&name),
                     isa.name()
-                );
-                let _ = writeln!(out, "{text}");
+                )?;
+                writeln!(out, "{text}")?;
+                zwasm_terminal::print(&out)?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
+fn file_name(file: &Path) -> String {
+    path(Path::new(file.file_name().unwrap_or_default()))
 }
 
 /// The functions meant, as indices among those with a body.
@@ -206,6 +206,7 @@ fn choose(module: &Module, wanted: &[String]) -> anyhow::Result<Vec<u32>> {
     };
     for wanted in wanted {
         if !all.clone().any(|defined| is_meant(defined, wanted)) {
+            let wanted = Printable::name(wanted);
             bail!("no function with a body is or is called '{wanted}'");
         }
     }

@@ -59,7 +59,28 @@ fn missing_features_are_named() {
         (
             "threads.wat",
             "(module (memory 1 1 shared))",
-            &["unsupported", "threads"],
+            &["unsupported", "threads", "at offset 0x"],
+        ),
+        (
+            "function.wat",
+            r#"(module (import "a" "b" (func)) (func $fine)
+            (func $late (drop (ref.i31 (i32.const 0)))))"#,
+            &[
+                "unsupported",
+                "garbage collection",
+                "at offset 0x",
+                "function 2 'late'",
+            ],
+        ),
+        (
+            "several.wat",
+            r#"(module (memory 1 1 shared) (type (struct)) (func))"#,
+            &[
+                "unsupported",
+                "threads",
+                "and garbage collection",
+                "at offset 0x",
+            ],
         ),
         (
             "atomics.wat",
@@ -72,6 +93,19 @@ fn missing_features_are_named() {
     }
     let component = files.add("component.wasm", b"\0asm\x0d\0\x01\0");
     zwasm(&["run", &component]).fails_with_one_line(1, &["unsupported", "component"]);
+    for (name, text) in [
+        ("component.wat", "(component)"),
+        ("named.wat", "(component $c (core module $m))"),
+        (
+            "comment.wat",
+            ";; (module)\n (; (; ;) ;) ( component (import \"f\" (func)))",
+        ),
+    ] {
+        let file = files.add(name, text);
+        for command in ["run", "inspect", "explore", "compile"] {
+            zwasm(&[command, &file]).fails_with_one_line(1, &["unsupported", "component"]);
+        }
+    }
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 mod bad_input;
 mod hosts;
+mod input;
 mod invoke;
+mod names;
 mod options;
+mod output;
 mod programs;
 mod stopping;
 

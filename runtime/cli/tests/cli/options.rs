@@ -62,9 +62,24 @@ fn arguments_name_and_environment_reach_the_guest_as_given() {
         "f.wat\nOWN=5\n",
         "only what was named is inherited"
     );
-    let ran = zwasm(&["run", "--env", "SURELY_NOT_SET_ANYWHERE", &file]);
-    assert_eq!(ran.code, 2);
-    ran.says(&["SURELY_NOT_SET_ANYWHERE"]);
+    let ran = zwasm(&[
+        "run",
+        "--env",
+        "SURELY_NOT_SET_ANYWHERE",
+        "--env",
+        "EMPTY=",
+        &file,
+    ]);
+    assert_eq!(
+        ran.succeeds(),
+        "f.wat\nEMPTY=\n",
+        "what is not set is passed over"
+    );
+    for nameless in ["", "=value"] {
+        let ran = zwasm(&["run", "--env", nameless, &file]);
+        assert_eq!(ran.code, 2);
+        ran.says(&["NAME=VALUE"]);
+    }
 }
 
 /// Opens `input` in the first preopened directory and copies it to standard output.
@@ -120,6 +135,76 @@ fn preloaded_modules_resolve_imports_in_order() {
     zwasm(&["run", "--preload", &middle, "--invoke", "four", &main])
         .fails_with_one_line(1, &["unknown import 'base'.'one'"]);
     assert_eq!(zwasm(&["run", "--preload", "nothing", &main]).code, 2);
+}
+
+#[test]
+fn preloaded_modules_are_compiled_ahead_and_counted() {
+    let files = Files::new();
+    let library = files.add(
+        "library.wat",
+        r#"(module (func $one (export "one") (result i32) (i32.const 1))
+        (func $unused (result i32) (i32.const 2)))"#,
+    );
+    let main = files.add(
+        "main.wat",
+        r#"(module (import "library" "one" (func $one (result i32)))
+        (func (export "two") (result i32) (i32.add (call $one) (call $one)))
+        (func $unused))"#,
+    );
+    let library = format!("library={library}");
+    let stats = |options: &[&str]| {
+        let common = [
+            "--preload",
+            &library,
+            "--invoke",
+            "two",
+            "--stats=json",
+            &main,
+        ];
+        let ran = zwasm(&[&["run"], options, &common].concat());
+        assert_eq!(ran.succeeds(), "2\n");
+        let line = ran.stderr.lines().last().expect("a line");
+        serde_json::from_str::<serde_json::Value>(line).expect("JSON")
+    };
+    let native = cfg!(all(
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    ));
+    let mut ahead = vec![&["--eager"][..], &["--eager", "--tier", "interp"]];
+    if native {
+        ahead.extend([&["--tier", "opt"][..], &["--tier", "baseline", "--eager"]]);
+    }
+    for options in ahead {
+        let record = stats(options);
+        assert_eq!(record["functions"], 4, "{options:?}: {record}");
+        assert_eq!(record["functions_compiled"], 4, "{options:?}: {record}");
+        let preloaded = &record["preloaded"][0];
+        assert_eq!(preloaded["name"], "library", "{options:?}: {record}");
+        assert_eq!(preloaded["functions"], 2);
+        assert_eq!(preloaded["functions_compiled"], 2);
+        let all = record["wasm_bytes"].as_u64().unwrap();
+        assert!(preloaded["wasm_bytes"].as_u64().unwrap() < all);
+        if native && !options.contains(&"interp") {
+            let of_library = |function: &&serde_json::Value| function["preloaded"] == "library";
+            let costliest = record["costliest"].as_array().expect("a list");
+            assert_eq!(costliest.iter().filter(of_library).count(), 2, "{record}");
+        }
+    }
+    let record = stats(&["--tier", "interp"]);
+    assert_eq!(
+        record["functions_compiled"], 2,
+        "only what is called: {record}"
+    );
+    let ran = zwasm(&[
+        "run",
+        "--preload",
+        &library,
+        "--invoke",
+        "two",
+        "--stats",
+        &main,
+    ]);
+    ran.says(&["modules", "preloaded library"]);
 }
 
 #[test]

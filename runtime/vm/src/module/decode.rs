@@ -4,6 +4,7 @@
 use super::ModuleInner;
 use super::bytes::ModuleBytes;
 use super::image::Images;
+use super::names::FunctionNames;
 use super::validate::{Body, Found, validate_bodies};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -69,16 +70,68 @@ fn explain(engine: &Engine, error: DecodeError, bytes: &[u8]) -> Error {
         DecodeError::Parse(error) => error,
         DecodeError::Other(error) => return error,
     };
-    for &(feature, name) in MISSING {
-        let features = engine.features() | feature;
-        if Validator::new_with_features(features)
+    let is_valid_with = |features: WasmFeatures| {
+        Validator::new_with_features(engine.features() | features)
             .validate_all(bytes)
             .is_ok()
-        {
-            return Error::unsupported(name);
+    };
+    let all = MISSING.iter().map(|&(feature, _)| feature);
+    if !is_valid_with(all.fold(WasmFeatures::empty(), WasmFeatures::union)) {
+        return Error::module(error.message(), to_usize(error.offset()));
+    }
+    // Those without which it is not valid although all others are there.
+    let is_needed = |&&(feature, _): &&(WasmFeatures, &str)| {
+        let others = MISSING.iter().map(|&(other, _)| other);
+        let others = others.filter(|&other| other != feature);
+        !is_valid_with(others.fold(WasmFeatures::empty(), WasmFeatures::union))
+    };
+    let needed: Vec<&str> = MISSING
+        .iter()
+        .filter(is_needed)
+        .map(|&(_, name)| name)
+        .collect();
+    let offset = to_usize(error.offset());
+    let place = match function_at(bytes, offset) {
+        Some(function) => format!(" in {function}"),
+        None => String::new(),
+    };
+    Error::unsupported(format!(
+        "{} (at offset {offset:#x}{place})",
+        needed.join(" and ")
+    ))
+}
+
+/// The function whose body is at an offset: its index, and its name if it has one.
+fn function_at(bytes: &[u8], offset: usize) -> Option<String> {
+    let mut index = 0;
+    let mut found = None;
+    let mut names = None;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::ImportSection(reader) => {
+                let imports = reader.into_imports().map_while(Result::ok);
+                let functions =
+                    imports.filter(|i| matches!(i.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                index += functions.count() as u32;
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                if (to_usize(range.start)..to_usize(range.end)).contains(&offset) {
+                    found = Some(index);
+                }
+                index += 1;
+            }
+            Payload::CustomSection(section) if section.name() == "name" => {
+                names = Some(section.data());
+            }
+            _ => {}
         }
     }
-    Error::module(error.message(), to_usize(error.offset()))
+    let found = found?;
+    Some(match FunctionNames::parse(names).get(found) {
+        Some(name) => format!("function {found} '{name}'"),
+        None => format!("function {found}"),
+    })
 }
 
 enum DecodeError {
@@ -128,9 +181,7 @@ impl<'e> Decoder<'e> {
                 ..
             } = payload
             {
-                return Err(DecodeError::Other(Error::unsupported(
-                    "components: this is a component, not a core module",
-                )));
+                return Err(DecodeError::Other(Error::unsupported(super::COMPONENT)));
             }
             if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
                 let range = body.range();

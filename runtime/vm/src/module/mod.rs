@@ -226,6 +226,9 @@ pub struct ModuleStats {
     pub data_bytes: usize,
 }
 
+/// What a component is called in errors, in either form.
+const COMPONENT: &str = "components: this is a component, not a core module";
+
 #[cfg(feature = "wat")]
 fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
     if bytes.starts_with(b"\0asm") {
@@ -240,7 +243,14 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
     }
     wat::parse_bytes(&bytes)
         .map(|binary| binary.into_owned())
-        .map_err(|e| Error::text(e.to_string()))
+        .map_err(|e| {
+            let message = e.to_string();
+            // The parser knows of components, and was built without them.
+            if message.starts_with("support for parsing components disabled") {
+                return Error::unsupported(COMPONENT);
+            }
+            Error::text(message)
+        })
 }
 
 #[cfg(not(feature = "wat"))]

@@ -216,12 +216,127 @@ fn renumbering() {
 }
 
 #[test]
-fn a_pipe_in_the_directory_does_not_hang() {
+fn every_way_to_append_appends() {
+    // From the start, after cutting, and set later; by both kinds of write.
+    let ways: [(u32, u32, u64); 4] = [
+        (CREAT, APPEND, read_write()),
+        (CREAT | TRUNC, APPEND, write_only()),
+        (CREAT | EXCL, APPEND, write_only()),
+        (CREAT, 0, read_write()),
+    ];
+    for (oflags, fdflags, rights) in ways {
+        let mut world = World::new();
+        let fd = world
+            .open_with(DIR, "file", FOLLOW, oflags, rights, fdflags)
+            .unwrap_or_else(|error| panic!("{oflags} {fdflags}: {error}"));
+        let set = world.call(|ctx, memory| ctx.fd_fdstat_set_flags(memory, fd, APPEND));
+        assert_eq!(set, Ok(()));
+        assert_eq!(world.write(fd, b"ab"), Ok(2));
+        assert_eq!(world.seek(fd, 0, 0), Ok(0));
+        assert_eq!(world.write(fd, b"cd"), Ok(2));
+        assert_eq!(world.seek(fd, 0, 1), Ok(4));
+        // As the official suite has it: the position stays, and the end is 4 or 7.
+        assert_eq!(world.pwrite(fd, b"efg", 0), Ok(3));
+        assert_eq!(world.seek(fd, 0, 1), Ok(4));
+        assert_eq!(world.seek(fd, 0, 2), Ok(7));
+        let written = std::fs::read(world.inside("file")).expect("the file");
+        assert_eq!(written, b"abcdefg", "{oflags} {fdflags}");
+    }
+}
+
+#[test]
+fn creating_does_not_open_directories() {
     let mut world = World::new();
+    assert_eq!(world.mkdir("dir"), Ok(()));
+    assert_eq!(world.symlink("dir", "link"), Ok(()));
+    let free = world.open("file", CREAT).expect("created");
+    assert_eq!(world.close(free), Ok(()));
+    for path in ["dir", "dir/", "dir/.", ".", "link", "link/"] {
+        for rights in [read_only(), write_only(), read_write(), 0] {
+            for lookup in [0, FOLLOW] {
+                let mut open = |oflags| world.open_with(DIR, path, lookup, oflags, rights, 0);
+                let is_link = path == "link" && lookup == 0;
+                let expected = if is_link { Errno::Loop } else { Errno::Isdir };
+                assert_eq!(open(CREAT), Err(expected), "{path} {rights:#x} {lookup}");
+                assert_eq!(open(TRUNC), Err(expected), "{path} {rights:#x} {lookup}");
+                assert_eq!(open(CREAT | TRUNC), Err(expected), "{path} {rights:#x}");
+                let slash = path.ends_with('/');
+                let exists = if slash { Errno::Isdir } else { Errno::Exist };
+                assert_eq!(open(CREAT | EXCL), Err(exists), "{path} {rights:#x}");
+            }
+        }
+    }
+    assert_eq!(world.open("file", CREAT), Ok(free), "no descriptor is lost");
+}
+
+fn make_pipe(world: &World) -> std::path::PathBuf {
     let pipe = world.inside("pipe");
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0)
         .expect("a pipe");
+    pipe
+}
+
+#[test]
+fn a_pipe_opened_for_writing_waits_for_its_reader() {
+    for oflags in [0, CREAT] {
+        let mut world = World::new();
+        let pipe = make_pipe(&world);
+        assert_eq!(world.symlink("pipe", "link"), Ok(()));
+        let reader = std::thread::spawn(move || {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::fs::read(pipe).expect("read to the end")
+        });
+        let begun = std::time::Instant::now();
+        let fd = world
+            .open_with(DIR, "link", FOLLOW, oflags, write_only(), 0)
+            .expect("opened when the reader came");
+        assert!(begun.elapsed().as_millis() >= 90);
+        assert_eq!(world.write(fd, b"through"), Ok(7));
+        assert_eq!(world.close(fd), Ok(()));
+        assert_eq!(reader.join().expect("no panic"), b"through");
+    }
+}
+
+#[test]
+fn a_pipe_without_a_reader_is_an_error_for_those_who_do_not_wait() {
+    let mut world = World::new();
+    make_pipe(&world);
+    for oflags in [0, CREAT] {
+        let refused = world.open_with(DIR, "pipe", FOLLOW, oflags, write_only(), NONBLOCK);
+        assert_eq!(refused, Err(Errno::Nxio));
+    }
+    // Both ends at once wait for nobody.
+    assert!(world.open("pipe", 0).is_ok());
+    let mut world = World::new();
+    make_pipe(&world);
+    let size = world.put(crate::world::PATH, b"pipe");
+    let interrupted = || true;
+    let mut memory = zwasm_wasi::GuestMemory::with_interrupt(&mut world.bytes, &interrupted);
+    let waiting = world.ctx.path_open(
+        &mut memory,
+        DIR,
+        FOLLOW,
+        crate::world::PATH,
+        size,
+        0,
+        write_only(),
+        0,
+        0,
+        OUT,
+    );
+    assert_eq!(waiting, Err(Errno::Intr));
+    // A socket has no driver either, and never will.
+    let socket = world.inside("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
+    let refused = world.open_with(DIR, "socket", FOLLOW, 0, write_only(), 0);
+    assert_eq!(refused, Err(Errno::Nxio));
+}
+
+#[test]
+fn a_pipe_in_the_directory_does_not_hang() {
+    let mut world = World::new();
+    make_pipe(&world);
     let fd = world.open_read("pipe").expect("opened without a writer");
     assert_eq!(world.fdstat(fd).map(|stat| stat.0), Ok(0));
     let set = world.call(|ctx, memory| ctx.fd_fdstat_set_flags(memory, fd, NONBLOCK));
