@@ -51,6 +51,45 @@ macro_rules! next_with_acc {
     }};
 }
 
+/// A handler whose work is a function of its own: what that keeps on the native stack is gone before
+/// the next handler is entered. In a handler, an object of which somebody has had the address would
+/// keep its frame alive, and the jump to the next handler would be a call.
+///
+/// The operands take the given number of words. After a result, the accumulator holds it too; its slot
+/// is the given word. Memory 0 may have grown.
+macro_rules! out_of_line {
+    ($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $cx:ident) -> next($words:literal) $body:block) => {
+        handler! {
+            $(#[$meta])*
+            fn $name($ip, $fp, $cx, mem, len, acc, a32, a64) {
+                out_of_line!(@work $ip, $fp, $cx, $body);
+                dispatch!($ip.add(H + $words), $fp, $cx, mem, len, acc, a32, a64)
+            }
+        }
+    };
+    ($(#[$meta:meta])* fn $name:ident($ip:ident, $fp:ident, $cx:ident) -> next($words:literal), result($dst:literal) $body:block) => {
+        handler! {
+            $(#[$meta])*
+            fn $name($ip, $fp, $cx, mem, _len, _acc, a32, a64) {
+                out_of_line!(@work $ip, $fp, $cx, $body);
+                let len = memory0_len($cx);
+                next_with_acc!($ip.add(H + $words), ($ip, H + $dst), $fp, $cx, mem, len, a32, a64)
+            }
+        }
+    };
+    (@work $ip:ident, $fp:ident, $cx:ident, $body:block) => {
+        #[inline(never)]
+        #[allow(unused_variables, reason = "some have no operand in a slot")]
+        unsafe fn work($ip: Ip, $fp: *mut u64, $cx: *mut VmContext) -> Result<(), Outcome> {
+            // SAFETY: as for the handler, whose operands these are.
+            unsafe { $body }
+        }
+        if let Err(outcome) = work($ip, $fp, $cx) {
+            return outcome;
+        }
+    };
+}
+
 /// Current length of memory 0, for the register after a call or growth.
 ///
 /// # Safety
@@ -70,19 +109,18 @@ handler! {
     }
 }
 
-handler! {
+out_of_line! {
     /// `dst = memory.grow(delta)`; operands: delta, memory, is64, dst.
-    fn memory_grow(ip, fp, cx, mem, _len, _acc, a32, a64) {
+    fn memory_grow(ip, fp, cx) -> next(4), result(3) {
         let is_64 = *ip.add(H + 2) != 0;
         let delta = index(ip, H, fp, is_64);
         let memory = NonNull::new_unchecked(VmContext::memory(cx, *ip.add(H + 1)).cast::<MemoryInst>());
         let store = &mut *(*(*cx).instance).store;
         let Some(old) = store.without_unwinding(|store| store.grow_memory(memory, delta)) else {
-            return Outcome::HOST_PANIC;
+            return Err(Outcome::HOST_PANIC);
         };
         write_index(ip, H + 3, fp, is_64, old.unwrap_or(u64::MAX));
-        let len = memory0_len(cx);
-        next_with_acc!(ip.add(H + 4), (ip, H + 3), fp, cx, mem, len, a32, a64)
+        Ok(())
     }
 }
 
@@ -141,26 +179,26 @@ pub(crate) unsafe fn fill(
     }
 }
 
-handler! {
+out_of_line! {
     /// `memory.fill`; operands: start, value, length, memory, is64.
-    fn memory_fill(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn memory_fill(ip, fp, cx) -> next(5) {
         let is_64 = *ip.add(H + 4) != 0;
         let memory = VmContext::memory(cx, *ip.add(H + 3));
         let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
         let value = *slot::<u64>(ip, H + 1, fp) as u8;
         let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
-            return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
+            return Err(trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds));
         };
         if !fill(cx, memory, range, value) {
-            return trap_at(ip, fp, cx, TrapCode::Interrupted);
+            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
         }
-        dispatch!(ip.add(H + 5), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `memory.copy`; operands: dst, src, length, dst memory, src memory, dst is64, src is64.
-    fn memory_copy(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn memory_copy(ip, fp, cx) -> next(7) {
         let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
         let to: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 3));
         let from: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 4));
@@ -168,7 +206,7 @@ handler! {
         let target = checked_range(index(ip, H, fp, dst_64), count, to.length_bytes as u64);
         let source = checked_range(index(ip, H + 1, fp, src_64), count, from.length_bytes as u64);
         let (Some(target), Some(source)) = (target, source) else {
-            return trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds);
+            return Err(trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds));
         };
         let (to, from) = (to.base.add(target.start), from.base.add(source.start));
         // In pieces, the direction matters when the ranges overlap.
@@ -176,41 +214,41 @@ handler! {
             core::ptr::copy(from.add(at), to.add(at), n);
         });
         if !done {
-            return trap_at(ip, fp, cx, TrapCode::Interrupted);
+            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
         }
-        dispatch!(ip.add(H + 7), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `memory.init`; operands: dst, src, length, segment, memory, is64.
-    fn memory_init(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn memory_init(ip, fp, cx) -> next(6) {
         let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
         let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
         let instance = &*(*cx).instance;
         let memory = VmContext::memory(cx, *ip.add(H + 4));
         if let Err(code) = instance.memory_init(*ip.add(H + 3), memory, dst, src, count) {
-            return trap_at(ip, fp, cx, code);
+            return Err(trap_at(ip, fp, cx, code));
         }
-        dispatch!(ip.add(H + 6), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `data.drop`; operands: segment.
-    fn data_drop(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn data_drop(ip, fp, cx) -> next(1) {
         let instance = &mut *(*cx).instance;
         instance.drop_data(*ip.add(H));
-        dispatch!(ip.add(H + 1), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `elem.drop`; operands: segment.
-    fn elem_drop(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn elem_drop(ip, fp, cx) -> next(1) {
         let instance = &mut *(*cx).instance;
         instance.dropped_elements[*ip.add(H) as usize] = true;
-        dispatch!(ip.add(H + 1), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
@@ -259,39 +297,39 @@ handler! {
     }
 }
 
-handler! {
+out_of_line! {
     /// `dst = table.grow(value, delta)`; operands: value, delta, table, is64, dst.
-    fn table_grow(ip, fp, cx, mem, len, _acc, a32, a64) {
+    fn table_grow(ip, fp, cx) -> next(5), result(4) {
         let is_64 = *ip.add(H + 3) != 0;
         let delta = index(ip, H + 1, fp, is_64);
         let value = *slot::<u64>(ip, H, fp);
         let pointer = NonNull::from(table(ip, H + 2, cx));
         let store = &mut *(*(*cx).instance).store;
         let Some(old) = store.without_unwinding(|store| store.grow_table(pointer, delta, value)) else {
-            return Outcome::HOST_PANIC;
+            return Err(Outcome::HOST_PANIC);
         };
         write_index(ip, H + 4, fp, is_64, old.unwrap_or(u64::MAX));
-        next_with_acc!(ip.add(H + 5), (ip, H + 4), fp, cx, mem, len, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `table.fill`; operands: start, value, length, table, is64.
-    fn table_fill(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn table_fill(ip, fp, cx) -> next(5) {
         let is_64 = *ip.add(H + 4) != 0;
         let table = table(ip, H + 3, cx);
         let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
         let Some(range) = checked_range(start, count, table.len()) else {
-            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+            return Err(trap_at(ip, fp, cx, TrapCode::TableOutOfBounds));
         };
         table.elements_mut()[range].fill(*slot::<u64>(ip, H + 1, fp));
-        dispatch!(ip.add(H + 5), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `table.copy`; operands: dst, src, length, dst table, src table, dst is64, src is64.
-    fn table_copy(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn table_copy(ip, fp, cx) -> next(7) {
         let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
         let count = index(ip, H + 2, fp, dst_64 && src_64);
         let (to_base, to_len) = { let t = &table(ip, H + 3, cx).def; (t.base, t.length) };
@@ -299,23 +337,23 @@ handler! {
         let target = checked_range(index(ip, H, fp, dst_64), count, to_len);
         let source = checked_range(index(ip, H + 1, fp, src_64), count, from_len);
         let (Some(target), Some(source)) = (target, source) else {
-            return trap_at(ip, fp, cx, TrapCode::TableOutOfBounds);
+            return Err(trap_at(ip, fp, cx, TrapCode::TableOutOfBounds));
         };
         core::ptr::copy(from_base.add(source.start), to_base.add(target.start), target.len());
-        dispatch!(ip.add(H + 7), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
-handler! {
+out_of_line! {
     /// `table.init`; operands: dst, src, length, segment, table index, is64.
-    fn table_init(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn table_init(ip, fp, cx) -> next(6) {
         let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
         let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
         let instance = &mut *(*cx).instance;
         if let Err(code) = instance.table_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count) {
-            return trap_at(ip, fp, cx, code);
+            return Err(trap_at(ip, fp, cx, code));
         }
-        dispatch!(ip.add(H + 6), fp, cx, mem, len, acc, a32, a64)
+        Ok(())
     }
 }
 
