@@ -14,6 +14,7 @@ use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use zwasm_core::Printable;
 
 /// "JiTD", in the byte order of the machine.
 const MAGIC: u32 = 0x4a69_5444;
@@ -63,6 +64,8 @@ impl Profile {
 
     /// Adds a function. A full disk must not stop the guest: the profile lacks it then.
     pub(super) fn add(&self, start: usize, code: &[u8], name: &str) {
+        // A newline or a zero byte in a name would end the record.
+        let name = &Printable::name(name).to_string();
         let mut file = self.file.lock().expect("no panic while locked");
         let (file, count) = &mut *file;
         let record = match self.kind {

@@ -467,3 +467,47 @@ fn contents_are_read_and_written_within_bounds_only() {
     assert!(memory.grow(&mut store, u64::MAX).is_err());
     assert_eq!(memory.data_size(&store), 2 << 16);
 }
+
+#[test]
+fn hostile_names_and_messages_are_displayed_as_escapes() {
+    const HOSTILE: &str = "\u{1b}[31m\n    0: forged\u{9b}\u{202e}\u{7f}";
+    const SHOWN: &str = "\\u{1b}[31m\\n    0: forged\\u{9b}\\u{202e}\\u{7f}";
+    let text = r#"(module
+        (import "h" "f" (func $f))
+        (func $"NAME" (export "trap") unreachable)
+        (func $"NAME host" (export "host") (call $f)))"#;
+    let text = text.replace("NAME", &HOSTILE.escape_unicode().to_string());
+    every_tier(|config| {
+        let engine = engine(&config);
+        let module = Module::new(&engine, &text).unwrap();
+        let mut linker = Linker::<()>::new(&engine);
+        let missing = r#"(module (import "NAME" "NAME" (func)))"#;
+        let missing = missing.replace("NAME", &HOSTILE.escape_unicode().to_string());
+        let missing = Module::new(&engine, missing).unwrap();
+        let mut store = Store::new(&engine, ());
+        let unlinked = linker.instantiate(&mut store, &missing).unwrap_err();
+        linker
+            .func_wrap("h", "f", || -> Result<(), Error> {
+                Err(Error::message(HOSTILE))
+            })
+            .unwrap();
+        let instance = linker.instantiate(&mut store, &module).unwrap();
+        let mut call = |name: &str| {
+            let func = instance.get_typed_func::<(), ()>(&mut store, name);
+            func.unwrap().call(&mut store, ()).unwrap_err()
+        };
+        let trap = call("trap");
+        assert_eq!(trap.backtrace()[0].name(), Some(HOSTILE), "as it is");
+        for (error, lines) in [(unlinked, 1), (trap, 3), (call("host"), 3)] {
+            let (display, debug) = (error.to_string(), format!("{error:?}"));
+            for text in [display, debug] {
+                assert!(text.contains(SHOWN), "{text}");
+                assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{7f}']));
+                assert_eq!(text.lines().count(), lines, "{text}");
+            }
+        }
+        let unknown = instance.get_typed_func::<(), ()>(&mut store, HOSTILE);
+        let unknown = unknown.map(drop).unwrap_err().to_string();
+        assert!(unknown.contains(SHOWN), "{unknown}");
+    });
+}
