@@ -83,9 +83,9 @@ fn missing_features_are_named() {
             ],
         ),
         (
-            "atomics.wat",
-            "(module (memory 1) (func (drop (i32.atomic.load (i32.const 0)))))",
-            &["unsupported", "threads"],
+            "import.wat",
+            "(module (import \"a\" \"b\" (memory 1 1 shared)))",
+            &["unsupported", "threads", "at offset 0x"],
         ),
     ] {
         let file = files.add(name, text);

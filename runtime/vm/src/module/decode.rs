@@ -66,31 +66,33 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
 
 /// Turns a validation error into "unsupported" when only a missing feature made it one.
 fn explain(engine: &Engine, error: DecodeError, bytes: &[u8]) -> Error {
-    let error = match error {
-        DecodeError::Parse(error) => error,
-        DecodeError::Other(error) => return error,
+    let validate_with = |features: WasmFeatures| {
+        Validator::new_with_features(engine.features() | features).validate_all(bytes)
     };
-    let is_valid_with = |features: WasmFeatures| {
-        Validator::new_with_features(engine.features() | features)
-            .validate_all(bytes)
-            .is_ok()
-    };
+    let is_valid_with = |features: WasmFeatures| validate_with(features).is_ok();
     let all = MISSING.iter().map(|&(feature, _)| feature);
-    if !is_valid_with(all.fold(WasmFeatures::empty(), WasmFeatures::union)) {
-        return Error::module(error.message(), to_usize(error.offset()));
-    }
+    let with_all = validate_with(all.fold(WasmFeatures::empty(), WasmFeatures::union));
+    let shared_memory = shared_memory(bytes);
+    let offset = match (error, with_all) {
+        (DecodeError::Other(error), _) => return error,
+        (DecodeError::Parse(error), Err(_)) | (DecodeError::SharedMemory, Err(error)) => {
+            return Error::module(error.message(), to_usize(error.offset()));
+        }
+        (DecodeError::Parse(error), Ok(_)) => to_usize(error.offset()),
+        (DecodeError::SharedMemory, Ok(_)) => shared_memory.unwrap_or(0),
+    };
     // Those without which it is not valid although all others are there.
     let is_needed = |&&(feature, _): &&(WasmFeatures, &str)| {
         let others = MISSING.iter().map(|&(other, _)| other);
         let others = others.filter(|&other| other != feature);
         !is_valid_with(others.fold(WasmFeatures::empty(), WasmFeatures::union))
     };
-    let needed: Vec<&str> = MISSING
-        .iter()
-        .filter(is_needed)
-        .map(|&(_, name)| name)
+    let needed = MISSING.iter().filter(is_needed).map(|&(_, name)| name);
+    let needed: Vec<&str> = shared_memory
+        .map(|_| "threads (shared memories)")
+        .into_iter()
+        .chain(needed)
         .collect();
-    let offset = to_usize(error.offset());
     let place = match function_at(bytes, offset) {
         Some(function) => format!(" in {function}"),
         None => String::new(),
@@ -99,6 +101,32 @@ fn explain(engine: &Engine, error: DecodeError, bytes: &[u8]) -> Error {
         "{} (at offset {offset:#x}{place})",
         needed.join(" and ")
     ))
+}
+
+/// Where the first memory is declared that threads share.
+fn shared_memory(bytes: &[u8]) -> Option<usize> {
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::ImportSection(reader) => {
+                for import in reader.into_imports_with_offsets() {
+                    let (offset, import) = import.ok()?;
+                    if matches!(import.ty, TypeRef::Memory(ty) if ty.shared) {
+                        return Some(to_usize(offset));
+                    }
+                }
+            }
+            Payload::MemorySection(reader) => {
+                for memory in reader.into_iter_with_offsets() {
+                    let (offset, ty) = memory.ok()?;
+                    if ty.shared {
+                        return Some(to_usize(offset));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The function whose body is at an offset: its index, and its name if it has one.
@@ -136,6 +164,8 @@ fn function_at(bytes: &[u8], offset: usize) -> Option<String> {
 
 enum DecodeError {
     Parse(BinaryReaderError),
+    /// A memory that threads share.
+    SharedMemory,
     Other(Error),
 }
 
@@ -527,8 +557,7 @@ pub(crate) fn convert_heap_type(ty: wasmparser::HeapType, types: &[SigId]) -> He
 
 fn memory_type(ty: wasmparser::MemoryType) -> Result<MemoryType, DecodeError> {
     if ty.shared {
-        let what = "threads (shared memories)";
-        return Err(DecodeError::Other(Error::unsupported(what)));
+        return Err(DecodeError::SharedMemory);
     }
     Ok(MemoryType {
         minimum: ty.initial,
