@@ -68,7 +68,9 @@ pub(crate) fn replace_frame<M: Masm>(
     callee_area_bytes: u32,
     entry: Mem,
 ) {
-    let (frame, stack, scratch) = (M::FILE.frame, M::FILE.stack, M::FILE.scratch[0]);
+    // Not the other one, which may be the caller register: a host function is told its caller there.
+    let (frame, stack, scratch) = (M::FILE.frame, M::FILE.stack, M::FILE.scratch[1]);
+    debug_assert_ne!(scratch, M::FILE.caller);
     let shift = own_area_bytes as i32 - callee_area_bytes as i32;
     for word in [0, 8] {
         masm.load(LoadOp::U64, scratch, Mem::at(frame, word));

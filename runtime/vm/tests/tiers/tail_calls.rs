@@ -53,6 +53,15 @@ const PLUGIN: &str = r#"(module
     (func (export "indirect") (result i32) (return_call_indirect (type $host) (i32.const 0)))
     (func (export "by_reference") (result i32)
         (return_call_ref $host (ref.as_non_null (ref.func $id))))
+    (func $long (param i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32) (return_call $id))
+    (func $long_indirect (param i64 i64 i64 i64 i64 i64 i64 i64 i64) (result i32)
+        (return_call_indirect (type $host) (i32.const 1)))
+    (func (export "resized") (result i32)
+        (call $long (i64.const 0) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4)
+            (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8)))
+    (func (export "resized_twice") (result i32)
+        (return_call $long_indirect (i64.const 0) (i64.const 1) (i64.const 2) (i64.const 3)
+            (i64.const 4) (i64.const 5) (i64.const 6) (i64.const 7) (i64.const 8)))
     (func (export "back") (result i32) (return_call $back))
     (func (export "back_indirect") (result i32) (return_call_indirect (type $host) (i32.const 1)))
     (elem declare func $id)
@@ -68,6 +77,9 @@ fn tail_called_host_functions_know_their_caller() {
         ("twice", 2),
         ("indirect", 2),
         ("by_reference", 2),
+        // The frame that is given up had arguments on the stack.
+        ("resized", 2),
+        ("resized_twice", 202),
         ("back", 202),
         ("back_indirect", 202),
         // The plugin's export is the host's function itself: the user calls it.
