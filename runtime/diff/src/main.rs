@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use zwasm_diff::setup::{Engines, THREAD_STACK_BYTES};
-use zwasm_diff::{Mismatch, Summary, check_module, check_seed, generate};
+use zwasm_diff::{Mismatch, Summary, check_modules, check_seed, generate};
 use zwasm_terminal::{print, unless_closed};
 
 /// A module takes milliseconds; one that takes this long will not end.
@@ -50,10 +50,11 @@ struct Options {
     /// Waits while this file exists, for machines that are measured on.
     #[arg(long)]
     pause_file: Option<PathBuf>,
-    /// Runs this module with the seed's configuration and arguments instead of generated ones.
+    /// Runs this module, or these of a world in their order, with the seed's configuration and
+    /// arguments instead of generated ones.
     #[arg(long)]
-    module: Option<PathBuf>,
-    /// Writes the seed's module there, and nothing else.
+    module: Vec<PathBuf>,
+    /// Writes the seed's module there, and nothing else; the modules of a world beside each other.
     #[arg(long)]
     emit: Option<PathBuf>,
 }
@@ -68,11 +69,10 @@ fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<()> {
     if let Some(path) = &options.emit {
-        std::fs::write(path, generate(options.seed))?;
-        return Ok(());
+        return write_modules(path, &generate(options.seed)).map(drop);
     }
     std::fs::create_dir_all(&options.out).context("cannot create the directory of --out")?;
-    if options.in_process || options.module.is_some() {
+    if options.in_process || !options.module.is_empty() {
         // Guests need more stack than the main thread may have.
         let worker = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
         let worker = worker.spawn(move || work(&options))?;
@@ -109,7 +109,7 @@ fn supervise(options: &Options) -> Result<()> {
                 "CRASH seed {at}: {status}; reproduce: zwasm-diff --seed {at} --count 1"
             ))?;
             let path = options.out.join(format!("crash-{at}.wasm"));
-            std::fs::write(&path, generate(at))?;
+            write_modules(&path, &generate(at))?;
             let done = (at - seed) / options.jobs + 1;
             if done >= left {
                 break;
@@ -177,9 +177,11 @@ fn work(options: &Options) -> Result<()> {
         let seed = options.seed + i * options.stride;
         progress.write_all_at(&seed.to_le_bytes(), 0)?;
         current.store(seed, Ordering::Relaxed);
-        let result = match &options.module {
-            None => check_seed(&mut engines, seed),
-            Some(path) => check_module(&mut engines, seed, std::fs::read(path)?),
+        let result = if options.module.is_empty() {
+            check_seed(&mut engines, seed)
+        } else {
+            let modules = options.module.iter().map(std::fs::read);
+            check_modules(&mut engines, seed, modules.collect::<Result<_, _>>()?)
         };
         match result {
             Ok(summary) => total.add(summary),
@@ -218,27 +220,47 @@ fn tell(line: &str) -> Result<()> {
 fn print_total(total: &Summary, mismatches: u64, elapsed: Duration) -> Result<()> {
     tell(&format!(
         "{} modules ({:.0}/s), {} instantiated, {} calls returned, {} trapped, {} out of stack, \
-         {mismatches} mismatches",
+         {} worlds ({} calls across, {} tail-called hosts, {} wraps, {} overflows, {} calls back, \
+         {} + {} from other threads), {} skipped, {mismatches} mismatches",
         total.modules + mismatches,
         (total.modules + mismatches) as f64 / elapsed.as_secs_f64(),
         total.instantiated,
         total.returned,
         total.trapped,
         total.exhausted,
+        total.worlds,
+        total.crossed,
+        total.hosts_tail_called,
+        total.wrapped,
+        total.overflowed,
+        total.reentered,
+        total.threads,
+        total.host_threads,
+        total.skipped,
     ))
 }
 
 fn report(options: &Options, mismatch: &Mismatch) -> Result<()> {
     let seed = mismatch.seed;
     let path = options.out.join(format!("mismatch-{seed}.wasm"));
-    std::fs::write(&path, &mismatch.wasm)?;
+    let modules = write_modules(&path, &mismatch.modules)?;
     tell(&format!(
-        "MISMATCH seed {seed}: {}\n  {:?}\n  reproduce: zwasm-diff --seed {seed} --count 1; the \
-         module is {}",
-        mismatch.what,
-        mismatch.setup,
-        path.display()
+        "MISMATCH seed {seed}: {}\n  {:?}\n  reproduce: zwasm-diff --seed {seed} --count 1; {modules}",
+        mismatch.what, mismatch.setup,
     ))
+}
+
+/// Writes a module there, or the modules of a world to files numbered in their order, and says so.
+fn write_modules(path: &Path, modules: &[Vec<u8>]) -> Result<String> {
+    if let [module] = modules {
+        std::fs::write(path, module)?;
+        return Ok(format!("the module is {}", path.display()));
+    }
+    for (index, module) in modules.iter().enumerate() {
+        std::fs::write(path.with_extension(format!("{index}.wasm")), module)?;
+    }
+    let last = path.with_extension(format!("{}.wasm", modules.len() - 1));
+    Ok(format!("the last of the modules is {}", last.display()))
 }
 
 /// Ends the process when a module does not end.

@@ -162,6 +162,12 @@ impl Engines {
         self.guards = false;
     }
 
+    /// Whether address space may be used freely.
+    #[must_use]
+    pub fn have_guards(&self) -> bool {
+        self.guards
+    }
+
     /// The engines of a configuration.
     pub fn pair(&mut self, mut setup: Setup) -> &Pair {
         setup.guarded &= self.guards;

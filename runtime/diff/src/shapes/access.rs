@@ -6,11 +6,33 @@ use wasm_encoder::Instruction as I;
 use wasm_encoder::{MemArg, MemArgTarget, ValType};
 
 impl Body<'_> {
+    /// A memory; a large one rather.
+    pub(super) fn some_memory(&mut self) -> u32 {
+        let count = self.shape.memories.len() as u32;
+        let memory = self.rng.u32(..count);
+        if self.shape.edges(memory).is_none() && self.shape.is_vast() {
+            return self.rng.u32(..count);
+        }
+        memory
+    }
+
+    /// The type of a memory's indices.
+    pub(super) fn index_type(&self, memory: u32) -> ValType {
+        if self.shape.memories[memory as usize].memory64 {
+            ValType::I64
+        } else {
+            ValType::I32
+        }
+    }
+
     /// Pushes an address and gives the rest of the access.
-    fn address(&mut self) -> MemArg {
-        let memory = self.rng.u32(..self.shape.memories.len() as u32);
+    pub(super) fn address(&mut self) -> MemArg {
+        let memory = self.some_memory();
         let ty = self.shape.memories[memory as usize];
-        let end = ty.minimum << 16;
+        let end = match self.shape.edges(memory) {
+            Some(edges) => edges[self.rng.usize(..edges.len())],
+            None => ty.minimum << 16,
+        };
         let near_end = end.saturating_sub(self.rng.u64(..20));
         let (index, offset) = match self.rng.u8(..16) {
             // The sum is the end, or close to it.
@@ -32,11 +54,20 @@ impl Body<'_> {
             7 => (self.rng.u64(..64), u64::from(integer(self.rng) as u32)),
             // Computed.
             kind => {
-                let index_type = if ty.memory64 {
-                    ValType::I64
-                } else {
-                    ValType::I32
-                };
+                let index_type = self.index_type(memory);
+                if ty.memory64 && kind == 14 {
+                    // 32 bits that wrap before they are extended.
+                    self.value(ValType::I32, 2);
+                    self.constant_integer(ValType::I32, -8);
+                    self.emit(I::I32Or);
+                    let beyond = self.rng.i64(0..20);
+                    self.constant_integer(ValType::I32, beyond);
+                    self.emit(I::I32Add);
+                    self.emit(I::I64ExtendI32U);
+                    self.stack.truncate(self.stack.len() - 3);
+                    self.stack.push(ValType::I64);
+                    return memarg(memory, self.rng.u64(..32));
+                }
                 self.want(&[index_type]);
                 if kind < 15 {
                     let mask = 0xfff;
@@ -49,11 +80,7 @@ impl Body<'_> {
                 return memarg(memory, offset);
             }
         };
-        let index_type = if ty.memory64 {
-            ValType::I64
-        } else {
-            ValType::I32
-        };
+        let index_type = self.index_type(memory);
         self.constant_integer(index_type, index as i64);
         if self.rng.bool() {
             // Out of the compiler's sight.
@@ -164,20 +191,25 @@ impl Body<'_> {
 
     /// Growth, sizes, and small fills and copies.
     pub(super) fn bulk(&mut self) {
-        let memory = self.rng.u32(..self.shape.memories.len() as u32);
-        let ty = self.shape.memories[memory as usize];
-        let index_type = if ty.memory64 {
-            ValType::I64
-        } else {
-            ValType::I32
-        };
+        let memory = self.some_memory();
+        let index_type = self.index_type(memory);
+        let edges = self.shape.edges(memory);
         let constant = |this: &mut Self, most: u64| {
-            let value = this.rng.u64(..=most);
+            let value = match &edges {
+                Some(edges) if most > 0x1_0000 => edges[this.rng.usize(..edges.len())]
+                    .wrapping_sub(20)
+                    .wrapping_add(this.rng.u64(..40)),
+                _ => this.rng.u64(..=most),
+            };
             this.constant_integer(index_type, value as i64);
         };
         match self.rng.u8(..4) {
             0 => {
-                constant(self, 1);
+                if edges.is_some() && self.rng.bool() {
+                    self.constant_integer(index_type, 0x1_0000);
+                } else {
+                    constant(self, 1);
+                }
                 self.emit(I::MemoryGrow(memory));
             }
             1 => {
@@ -205,7 +237,7 @@ impl Body<'_> {
     }
 }
 
-fn memarg(memory: u32, offset: u64) -> MemArg {
+pub(super) fn memarg(memory: u32, offset: u64) -> MemArg {
     MemArg {
         offset,
         align: 0,

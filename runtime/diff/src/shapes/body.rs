@@ -1,7 +1,7 @@
 //! Function bodies: a walk that knows the types on the operand stack and the open blocks.
 
 use super::ops::{self, Nan, Op};
-use super::{Shape, Signature};
+use super::{Event, Shape, Signature};
 use crate::values::{float_bits, integer, single_bits, vector};
 use fastrand::Rng;
 use std::borrow::Cow;
@@ -113,6 +113,7 @@ impl<'a> Body<'a> {
             is_small,
         };
         if !is_small {
+            body.note_instance();
             body.count_fuel();
         }
         body.steps();
@@ -244,7 +245,8 @@ impl<'a> Body<'a> {
     }
 
     fn global_of(&mut self, ty: ValType) -> Option<u32> {
-        pick(self.rng, &self.shape.globals, ty)
+        let at = pick(self.rng, &self.shape.globals, ty)?;
+        Some(self.shape.first_global + at)
     }
 
     /// Applies an operator to the topmost values.
@@ -326,9 +328,9 @@ impl<'a> Body<'a> {
     }
 
     fn step(&mut self) {
-        let choice = match self.rng.u8(..43) {
+        let choice = match self.rng.u8(..44) {
             // Blocks, which may be loops, calls and helpers.
-            23..=31 | 38 | 40.. if self.is_small => 32,
+            23..=31 | 38 | 40..=42 if self.is_small => 32,
             choice => choice,
         };
         match choice {
@@ -358,7 +360,10 @@ impl<'a> Body<'a> {
             37 if self.shape.vectors => self.load_lane(),
             38 => self.bulk(),
             40 => self.bulk_loop(),
+            // More where memories are large.
+            39 if !self.is_small && self.shape.is_vast() => self.bulk_loop(),
             41..=42 => self.counted_loop(),
+            43 => self.atomic(),
             _ => self.reference(),
         }
     }
@@ -385,7 +390,7 @@ impl<'a> Body<'a> {
         let global = self.rng.usize(..self.shape.globals.len());
         let ty = self.shape.globals[global];
         self.want(&[ty]);
-        self.emit(I::GlobalSet(global as u32));
+        self.emit(I::GlobalSet(self.shape.first_global + global as u32));
         self.stack.pop();
     }
 
@@ -646,7 +651,12 @@ impl<'a> Body<'a> {
     /// Goes elsewhere for good; what follows is unreachable.
     fn jump(&mut self) {
         let depth = self.rng.usize(..self.frames.len());
-        match self.rng.u8(..10) {
+        let choice = match self.rng.u8(..10) {
+            // Across instances, often.
+            3..=6 if self.shape.place.is_some() => 8,
+            choice => choice,
+        };
+        match choice {
             0..=3 => {
                 self.want_label(depth);
                 self.emit(I::Br(depth as u32));
@@ -710,27 +720,104 @@ impl<'a> Body<'a> {
     // --- calls ---
 
     fn call(&mut self) {
-        let func = self.rng.u32(..self.shape.funcs.len() as u32);
-        let (params, results) = self.shape.signature(func).clone();
+        let callee = self.callee(None);
+        let (params, results) = self.shape.types[callee.ty as usize].clone();
         self.want(&params);
-        if self.rng.u8(..3) == 0 {
-            self.table_index(func);
-            self.emit(I::CallIndirect {
-                type_index: self.shape.funcs[func as usize],
-                table_index: 0,
-            });
-        } else {
-            self.emit(I::Call(func));
-        }
+        self.go(callee, false);
         self.stack.truncate(self.stack.len() - params.len());
         self.stack.extend(&results);
     }
 
-    /// Emits the index of a function in the table; a wrong one now and then.
-    fn table_index(&mut self, func: u32) {
+    fn tail_call(&mut self) {
+        let results = self.results.clone();
+        let callee = self.callee(Some(&results));
+        let params = self.shape.types[callee.ty as usize].0.clone();
+        self.want(&params);
+        if callee.is_host {
+            self.note(Event::HostTailCalled);
+        }
+        self.go(callee, true);
+    }
+
+    /// Something to call, with certain results if it must have them: a function of the module, or
+    /// anything in the world's table, or what a global refers to.
+    fn callee(&mut self, results: Option<&[ValType]>) -> Callee {
+        let shape = &*self.shape;
+        let fits = |ty: u32| results.is_none_or(|results| shape.types[ty as usize].1 == *results);
+        let own = (0..shape.funcs.len() as u32).map(|func| Callee {
+            ty: shape.funcs[func as usize],
+            is_host: shape.is_host[func as usize],
+            by: By::Function(func),
+        });
+        let fitting = |callee: &Callee| fits(callee.ty);
+        let mut candidates: Vec<Callee> = own.filter(fitting).collect();
+        if let Some(place) = &shape.place
+            && self.rng.bool()
+        {
+            let slots = (0..)
+                .zip(&place.slots)
+                .map(|(slot, &(ty, is_host))| Callee {
+                    ty,
+                    is_host,
+                    by: By::Slot(slot),
+                });
+            let references = place.references.iter().map(|&(global, ty)| Callee {
+                ty,
+                is_host: false,
+                by: By::Reference(global),
+            });
+            let elsewhere = slots.chain(references).filter(fitting);
+            candidates.extend(elsewhere);
+        }
+        candidates[self.rng.usize(..candidates.len())]
+    }
+
+    /// Calls it, directly or by a table.
+    fn go(&mut self, callee: Callee, is_tail: bool) {
+        let (table_index, element) = match callee.by {
+            By::Function(func) if self.rng.u8(..3) == 0 => match &self.shape.place {
+                Some(_) => (1, func),
+                None => (0, func),
+            },
+            By::Function(func) => {
+                self.emit(if is_tail {
+                    I::ReturnCall(func)
+                } else {
+                    I::Call(func)
+                });
+                return;
+            }
+            By::Slot(slot) => (0, slot),
+            By::Reference(global) => {
+                self.emit(I::GlobalGet(global));
+                self.emit(if is_tail {
+                    I::ReturnCallRef(callee.ty)
+                } else {
+                    I::CallRef(callee.ty)
+                });
+                return;
+            }
+        };
+        self.table_index(element);
+        let type_index = callee.ty;
+        self.emit(if is_tail {
+            I::ReturnCallIndirect {
+                type_index,
+                table_index,
+            }
+        } else {
+            I::CallIndirect {
+                type_index,
+                table_index,
+            }
+        });
+    }
+
+    /// Emits the index of an element of a table; a wrong one now and then.
+    fn table_index(&mut self, element: u32) {
         let index = match self.rng.u8(..16) {
             0 => self.rng.u32(..self.shape.table_size + 2),
-            _ => func,
+            _ => element,
         };
         self.emit(I::I32Const(index as i32));
         if self.rng.bool() {
@@ -738,24 +825,54 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn tail_call(&mut self) {
-        let results = self.results.clone();
-        let candidates: Vec<u32> = (0..self.shape.funcs.len() as u32)
-            .filter(|&func| self.shape.signature(func).1 == results)
-            .collect();
-        let func = candidates[self.rng.usize(..candidates.len())];
-        let params = self.shape.signature(func).0.clone();
-        self.want(&params);
-        if self.rng.u8(..3) == 0 {
-            self.table_index(func);
-            self.emit(I::ReturnCallIndirect {
-                type_index: self.shape.funcs[func as usize],
-                table_index: 0,
-            });
-        } else {
-            self.emit(I::ReturnCall(func));
+    // --- events ---
+
+    /// Counts an event, where there are several instances.
+    pub(super) fn note(&mut self, event: Event) {
+        if self.shape.place.is_some() {
+            let global = event as u32;
+            self.emit(I::GlobalGet(global));
+            self.emit(I::I32Const(1));
+            self.emit(I::I32Add);
+            self.emit(I::GlobalSet(global));
         }
     }
+
+    /// Counts that another instance than before runs.
+    fn note_instance(&mut self) {
+        let Some(place) = &self.shape.place else {
+            return;
+        };
+        let id = place.id as i32;
+        let (crossed, last) = (Event::Crossed as u32, Event::LastInstance as u32);
+        self.emit(I::GlobalGet(crossed));
+        self.emit(I::GlobalGet(last));
+        self.emit(I::I32Const(id));
+        self.emit(I::I32Ne);
+        self.emit(I::I32Add);
+        self.emit(I::GlobalSet(crossed));
+        self.emit(I::I32Const(id));
+        self.emit(I::GlobalSet(last));
+    }
+}
+
+/// What a call goes to.
+#[derive(Clone, Copy)]
+struct Callee {
+    /// The type's index.
+    ty: u32,
+    is_host: bool,
+    by: By,
+}
+
+/// How a callee is named.
+#[derive(Clone, Copy)]
+enum By {
+    Function(u32),
+    /// An element of the table that all instances share.
+    Slot(u32),
+    /// A global with a reference.
+    Reference(u32),
 }
 
 fn catch(tag: Option<u32>, with_ref: bool, label: u32) -> Catch {

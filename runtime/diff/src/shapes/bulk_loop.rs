@@ -1,6 +1,7 @@
 //! Loops that copy and fill memory, which compilers do by other means: most of them plain, a few
 //! with something that must keep compilers from it.
 
+use super::Event;
 use super::body::Body;
 use wasm_encoder::Instruction as I;
 use wasm_encoder::{BlockType, MemArg, MemArgTarget, ValType};
@@ -82,6 +83,8 @@ impl Access {
 struct Indices {
     ty: ValType,
     first: u32,
+    /// Indices of 32 bits, which wrap, for a memory of 64.
+    extended: bool,
 }
 
 impl Indices {
@@ -97,11 +100,14 @@ impl Indices {
 impl Body<'_> {
     /// A loop of at most about a hundred turns, and what its counters are behind it.
     pub(super) fn bulk_loop(&mut self) {
-        let memory = self.rng.u32(..self.shape.memories.len() as u32);
+        let memory = self.some_memory();
         let is_64 = self.shape.memories[memory as usize].memory64;
+        let extended = is_64 && self.rng.u8(..5) < 2;
+        let is_wide = is_64 && !extended;
         let indices = Indices {
-            ty: if is_64 { ValType::I64 } else { ValType::I32 },
-            first: self.counters + if is_64 { 4 } else { 0 },
+            ty: if is_wide { ValType::I64 } else { ValType::I32 },
+            first: self.counters + if is_wide { 4 } else { 0 },
+            extended,
         };
         let access = Access::ALL[self.rng.usize(..Access::ALL.len())];
         let unrolled = [1, 1, 2, 4][self.rng.usize(..4)];
@@ -200,13 +206,21 @@ impl Body<'_> {
     /// Sets the two pointers: near the start, near the end, around zero, near each other.
     fn bulk_start(&mut self, indices: Indices, memory: u32) {
         let end = (self.shape.memories[memory as usize].minimum << 16) as i64;
+        let edges = self.shape.edges(memory);
         let mut last = 0;
         for local in [TO, FROM] {
-            let at = match self.rng.u8(..8) {
-                0 => self.rng.i64(-300..20),
-                1 => end - self.rng.i64(0..900),
-                2..=4 => last + self.rng.i64(-70..=70),
-                _ => self.rng.i64(300..2000),
+            let at = match (self.rng.u8(..8), &edges) {
+                (5.., Some(edges)) => {
+                    let edge = edges[self.rng.usize(..edges.len())] as i64;
+                    if indices.extended && edge == 1 << 32 {
+                        self.note(Event::Wrapped);
+                    }
+                    edge + self.rng.i64(-300..300)
+                }
+                (0, _) => self.rng.i64(-300..20),
+                (1, _) => end - self.rng.i64(0..900),
+                (2..=4, _) => last + self.rng.i64(-70..=70),
+                (_, _) => self.rng.i64(300..2000),
             };
             last = at;
             self.index_constant(indices, at);
@@ -250,6 +264,9 @@ impl Body<'_> {
         } else {
             offset
         };
+        if indices.extended {
+            self.emit(I::I64ExtendI32U);
+        }
         let memarg = MemArg {
             offset: beside,
             align: 0,
