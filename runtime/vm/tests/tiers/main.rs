@@ -1,5 +1,6 @@
 //! What every tier must do alike, with and without guard regions: places where compilers go wrong.
 
+mod big_memories;
 mod boundaries;
 mod bulk;
 mod bytes;
