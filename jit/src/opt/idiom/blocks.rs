@@ -194,7 +194,8 @@ impl Maker<'_> {
     }
 
     /// The address at which the first vector begins, or ends when it goes down. All bytes must be in
-    /// the memory, and the indices must not wrap: they are in the memory as well.
+    /// the memory, and the indices must not wrap: they are in the memory as well, and where those of
+    /// 32 bits may be so on both sides of 2³², that is asked too.
     fn start(&mut self, range: &Range, bytes: Value) -> Value {
         let (definition, length) = self.memory(range.definition);
         let index = self.first(&range.index);
@@ -206,19 +207,27 @@ impl Maker<'_> {
             }
         };
         let stride = self.plan.stride as i64;
-        let reach = if self.plan.is_down {
+        // Behind the last of the bytes, and the largest index.
+        let (reach, largest) = if self.plan.is_down {
             let room = self.add(index, range.lowest_index + stride);
             self.refuse_if(Cond::LtS, Width::W64, room, bytes);
-            self.add(index, range.end)
+            (self.add(index, range.end), (index, range.highest_index))
         } else {
             if range.lowest_index < 0 {
                 let least = self.constant(Ty::I64, range.lowest_index.unsigned_abs());
                 self.refuse_if(Cond::LtU, Width::W64, index, least);
             }
             let behind = self.alu(AluOp::Add, index, bytes);
-            self.add(behind, range.end - stride)
+            let reach = self.add(behind, range.end - stride);
+            (reach, (behind, range.highest_index - stride))
         };
         self.refuse_if(Cond::GtU, Width::W64, reach, length);
+        // An index of 32 bits that goes down is the largest there is, unless something is added to it.
+        if range.may_wrap && (range.highest_index > 0 || !self.plan.is_down) {
+            let largest = self.add(largest.0, largest.1);
+            let most = self.constant(Ty::I64, Width::W32.ones());
+            self.refuse_if(Cond::GtU, Width::W64, largest, most);
+        }
         let base = match range.is_first {
             true => self.pinned(Op::MemoryBase),
             false => self.field(definition, memory::offset::base, Alias::Fixed),

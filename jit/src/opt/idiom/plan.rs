@@ -81,6 +81,10 @@ pub(super) struct Range {
     pub(super) end: i64,
     /// The smallest offset of an index without its displacement; not above 0.
     pub(super) lowest_index: i64,
+    /// The largest one; not below 0.
+    pub(super) highest_index: i64,
+    /// Whether an index can wrap around and be in the memory all the same, before and behind.
+    pub(super) may_wrap: bool,
     /// Places of accesses with their sizes and their numbers in the order of execution.
     slots: Vec<Slot>,
     /// The most bytes that a check asks for.
@@ -204,7 +208,8 @@ impl Finder<'_> {
             Some(range) => range,
             None => {
                 let linear = index.linear.clone();
-                ranges.push(Range::new(definition, is_first, linear));
+                let may_wrap = self.may_wrap(definition, &linear);
+                ranges.push(Range::new(definition, is_first, linear, may_wrap));
                 ranges.last_mut().expect("pushed")
             }
         };
@@ -242,6 +247,15 @@ impl Finder<'_> {
             && node.args[1] == Value::NONE
             && self.function[node.args[0]].op == Op::Context;
         (is_field && memories.contains(&node.imm)).then_some(node.imm)
+    }
+
+    /// Whether indices of 32 bits can wrap around in a memory, which is larger than these reach then.
+    fn may_wrap(&self, definition: u64, index: &Linear) -> bool {
+        let number = (definition - u64::from(self.info.offsets.memories)) / 8;
+        let ty = self.info.memories[number as usize];
+        let reached = 1 << (32 - ty.page_size_log2);
+        let is_larger = ty.maximum.is_none_or(|pages| pages > reached);
+        index.width == Width::W32 && ty.memory64 && is_larger
     }
 
     fn index(&self, value: Value) -> Option<Index> {
@@ -379,7 +393,7 @@ impl Finder<'_> {
 }
 
 impl Range {
-    fn new(definition: u64, is_first: bool, index: Linear) -> Range {
+    fn new(definition: u64, is_first: bool, index: Linear, may_wrap: bool) -> Range {
         Range {
             definition,
             is_first,
@@ -387,6 +401,8 @@ impl Range {
             low: 0,
             end: 0,
             lowest_index: 0,
+            highest_index: 0,
+            may_wrap,
             slots: Vec::new(),
             checked: 0,
         }
@@ -403,6 +419,7 @@ impl Range {
     fn add_index(&mut self, index: &Linear) -> Option<i64> {
         let distance = self.index.distance(index);
         self.lowest_index = self.lowest_index.min(distance);
+        self.highest_index = self.highest_index.max(distance);
         (distance.unsigned_abs() < OFFSET_MAX).then_some(distance)
     }
 

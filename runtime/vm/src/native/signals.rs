@@ -102,17 +102,15 @@ fn divert(fault: Fault, machine: &mut libc::ucontext_t) -> bool {
         return false;
     };
     let cx = registers::context(machine) as *mut VmContext;
-    // SAFETY: in guest code the context register holds the running instance's context.
-    let is_guests = match fault {
+    if let Fault::Access(address) = fault {
         // Accesses that trap are of memories only; everything else is compared first.
-        Fault::Access(address) => {
-            trap == TrapCode::MemoryOutOfBounds
-                && unsafe { (*(*cx).instance).memory_may_fault_at(address) }
+        if trap != TrapCode::MemoryOutOfBounds {
+            return false;
         }
-        Fault::Other => true,
-    };
-    if !is_guests {
-        return false;
+        // SAFETY: in guest code the context register holds the running instance's context.
+        if !unsafe { (*(*cx).instance).memory_may_fault_at(address) } {
+            return false;
+        }
     }
     // SAFETY: as above.
     let raise = unsafe {

@@ -1,6 +1,7 @@
 //! What every tier must do alike, with and without guard regions: places where compilers go wrong.
 
 mod atomics;
+mod big_memories;
 mod boundaries;
 mod bulk;
 mod bytes;
