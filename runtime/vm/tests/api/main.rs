@@ -62,6 +62,11 @@ fn instance(config: &Config, text: &str) -> (Store<()>, Instance) {
     (store, instance)
 }
 
+/// Whether address space costs memory, as under an emulator: `ZWASM_SPEC_RESERVATION_BYTES` says so.
+fn reservations_are_dear() -> bool {
+    std::env::var("ZWASM_SPEC_RESERVATION_BYTES").is_ok_and(|it| !it.is_empty())
+}
+
 /// The resident memory of this process, where the system tells.
 fn resident_bytes() -> Option<usize> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
