@@ -68,7 +68,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     fuel: Option<u64>,
 
-    /// Stop the guest after this time (500ms, 2s, 1m)
+    /// Stop the guest after this time (500ms, 2s, 1m), which the compilation of its code is part of
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     timeout: Option<Duration>,
 
@@ -197,17 +197,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
     config.record_compilation(matches!(options.stats, Some(Format::Json)));
     let engine = Engine::new(&config)?;
     let mut stats = Stats::new(engine.tier());
-    let started = Instant::now();
-    let modules = Modules::load(&engine, options)?;
-    stats.load = started.elapsed();
-    if options.eager || engine.tier().compiles_ahead() {
-        let started = Instant::now();
-        for part in modules.parts() {
-            part.module.compile_all()?;
-        }
-        stats.compile = Some(started.elapsed());
-    }
-
     let mut store = Store::new(&engine, host(options)?);
     store.limiter(|host| &mut host.limits);
     if let Some(fuel) = options.fuel {
@@ -223,7 +212,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
             })
             .context("cannot start the timeout's thread")?;
     }
-    let result = execute(options, &modules, &mut store, &mut stats);
+    let started = Instant::now();
+    let modules = Modules::load(&engine, options)?;
+    stats.load = started.elapsed();
+    let result = compile(options, &modules, &store, &mut stats)
+        .and_then(|()| execute(options, &modules, &mut store, &mut stats));
     // What the guest wrote before it failed must be seen before our message.
     let flushed = store.data_mut().wasi.flush();
     let outcome = match result {
@@ -238,6 +231,23 @@ pub(crate) fn run(options: &Options) -> Outcome {
         Ok(()) | Err(Errno::Pipe) => Ok(outcome),
         Err(errno) => bail!("cannot write the guest's output: {errno:?}"),
     }
+}
+
+/// Compiles what is compiled before the run, until the time is over.
+fn compile(
+    options: &Options,
+    modules: &Modules,
+    store: &Store<Host>,
+    stats: &mut Stats,
+) -> anyhow::Result<()> {
+    if options.eager || store.engine().tier().compiles_ahead() {
+        let started = Instant::now();
+        for part in modules.parts() {
+            part.module.compile_all_until(&store.interrupt_handle())?;
+        }
+        stats.compile = Some(started.elapsed());
+    }
+    Ok(())
 }
 
 fn host(options: &Options) -> anyhow::Result<Host> {

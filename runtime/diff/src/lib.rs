@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod growth;
 mod host;
 pub mod setup;
 pub mod shapes;

@@ -292,7 +292,8 @@ unsafe extern "C" fn compile_entry(
         let module = (*instance).module.inner();
         let defined = entry.offset_from((*cx).entries);
         let defined = u32::try_from(defined).expect("the entry lies in the array");
-        let compile = || module.code.compile_native(module, defined);
+        let interrupt = &(*(*cx).limits).interrupt;
+        let compile = || module.code.compile_native(module, defined, Some(interrupt));
         let Err(error) = stack::with_room_for_compiler(compile) else {
             return 0;
         };
@@ -301,6 +302,9 @@ unsafe extern "C" fn compile_entry(
         store.limits.trap_pc.set(*frame.add(1) - 1);
         store.limits.trap_fp.set(*frame);
         store.native_trace = Some(unwind::backtrace(store));
+        if error.trap_code() == Some(TrapCode::Interrupted) {
+            return TrapCode::Interrupted as u32;
+        }
         store.pending_error = Some(error);
         STATUS_HOST_ERROR
     }
