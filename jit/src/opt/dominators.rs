@@ -1,7 +1,10 @@
 //! Which blocks lie on every way from the entry to another.
 //!
-//! Source: Cooper, Harvey and Kennedy, A Simple, Fast Dominance Algorithm, 2001.
+//! Source: Cooper, Harvey and Kennedy, A Simple, Fast Dominance Algorithm, 2001; but that the common
+//! ancestor of two blocks is not searched for step by step, of which there would be as many as blocks
+//! where many lead to one.
 
+use super::ancestors::Ancestors;
 use super::ir::{BlockId, Function};
 
 /// The tree of immediate dominators, as a walk of it.
@@ -17,9 +20,13 @@ impl Dominators {
         let count = function.blocks.len();
         let mut parents = vec![u32::MAX; count];
         parents[0] = 0;
+        let mut tree = Ancestors::new(count);
         for from in 0..count as u32 {
             if parents[from as usize] == u32::MAX {
                 continue;
+            }
+            if from != 0 {
+                tree.put(from, parents[from as usize]);
             }
             for edge in function.blocks[from as usize].exit.edges() {
                 let to = edge.to.0;
@@ -30,7 +37,7 @@ impl Dominators {
                 parents[to as usize] = if before == u32::MAX {
                     from
                 } else {
-                    common(&parents, before, from)
+                    tree.common(before, from)
                 };
             }
         }
@@ -67,16 +74,4 @@ impl Dominators {
         let at = self.spans[b.0 as usize].0;
         first <= at && at < last
     }
-}
-
-/// The nearest block that dominates both.
-fn common(parents: &[u32], mut a: u32, mut b: u32) -> u32 {
-    while a != b {
-        if a > b {
-            a = parents[a as usize];
-        } else {
-            b = parents[b as usize];
-        }
-    }
-    a
 }

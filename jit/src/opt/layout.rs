@@ -11,6 +11,9 @@ use super::loops::Loops;
 /// How many blocks of a loop may come to be behind the others.
 const MOVED_MAX: usize = 32;
 
+/// How many blocks are moved, per block that there is: those of deep nests belong to many loops.
+const MOVES_PER_BLOCK: usize = 64;
+
 pub(super) fn order(function: &Function) -> Vec<BlockId> {
     let mut order: Vec<BlockId> = function.block_ids().collect();
     let loops = Loops::of(function);
@@ -23,6 +26,7 @@ pub(super) fn order(function: &Function) -> Vec<BlockId> {
             .filter(|edge| edge.to <= from);
         back.for_each(|edge| ways_back[edge.to.0 as usize] += 1);
     }
+    let mut moves = MOVES_PER_BLOCK * order.len();
     // Inner loops before those around them, in whose order they stay in one piece.
     for (which, &(first, last)) in loops.ranges().iter().enumerate().rev() {
         let blocks = &mut order[first.0 as usize..=last.0 as usize];
@@ -31,6 +35,10 @@ pub(super) fn order(function: &Function) -> Vec<BlockId> {
             && leads_back(function, blocks)
             && let Some(at) = question(function, &loops, which as u32, blocks)
         {
+            let Some(left) = moves.checked_sub(blocks.len()) else {
+                break;
+            };
+            moves = left;
             blocks.rotate_left(at + 1);
         }
     }

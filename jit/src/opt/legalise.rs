@@ -22,6 +22,9 @@ impl Target {
     }
 }
 
+/// How many entries' room a map keeps from block to block.
+const ROOM_KEPT: usize = 1024;
+
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.
 pub(super) fn run(function: &mut Function, target: Target) {
@@ -31,6 +34,10 @@ pub(super) fn run(function: &mut Function, target: Target) {
     };
     for block in function.block_ids() {
         let nodes = core::mem::take(&mut function[block].nodes);
+        // To clear what has much room takes as long as filling it.
+        if pass.made.capacity() > ROOM_KEPT {
+            pass.made = HashMap::new();
+        }
         pass.made.clear();
         pass.nodes.clear();
         for &node in &nodes {

@@ -5,6 +5,7 @@
 //! frames and calling convention are the same.
 
 mod alloc;
+mod ancestors;
 mod build;
 mod clock;
 mod dce;

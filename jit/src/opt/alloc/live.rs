@@ -9,9 +9,15 @@
 //! the blocks until nothing changes; what begins and ends to be live is then read off the sets of
 //! one block after the other. Each set is of some values that are defined near each other, and
 //! flows through the blocks only in which these may be live.
+//!
+//! Where that would take long, for there are many such values and many blocks, the others are said
+//! to be live from their definition to their last use, or to the end of the outermost loop around a
+//! use that they are not defined in: there may be places among these where they are not.
 
+use crate::opt::ancestors::Ancestors;
 use crate::opt::ir::{BlockId, Function, Op, Value};
 use crate::opt::lists::Lists;
+use crate::opt::loops::Loops;
 
 /// Positions of the blocks.
 #[derive(Debug)]
@@ -245,8 +251,18 @@ impl Uses {
             own: vec![EMPTY; blocks],
         };
         let mut first = 0;
+        // Blocks that sets may still flow through.
+        let mut patience = BLOCKS_FREE + BLOCKS_PER_BLOCK * blocks;
+        let mut roughly: Option<Roughly<'_>> = None;
         for values in near.chunks(SET_BITS).chain(far.chunks(SET_BITS)) {
-            flow.run(values, first, &mut ranges);
+            if !flow.run(values, first, &mut ranges, &mut patience) {
+                let roughly = roughly.get_or_insert_with(|| Roughly::of(function, lines));
+                for (number, &value) in (first..).zip(values) {
+                    let definition = &defined[value.0 as usize];
+                    let range = roughly.range(definition, flow.uses.at(number));
+                    ranges.push((value.0, range));
+                }
+            }
             first += values.len() as u32;
         }
         LiveRanges {
@@ -257,6 +273,13 @@ impl Uses {
 
 /// How many blocks behind its own the last block may be that uses a value which is soon dead.
 const NEAR: u32 = 64;
+
+/// How many blocks sets flow through at most: so many, and so many times those that there are.
+const BLOCKS_FREE: usize = 1 << 20;
+const BLOCKS_PER_BLOCK: usize = 4;
+
+/// How many ranges the values of a set may have.
+const SET_RANGES_MAX: usize = 1 << 16;
 
 /// Values in a set.
 const SET_BITS: usize = 64 * EMPTY.len();
@@ -281,8 +304,19 @@ struct Flow<'f> {
 }
 
 impl Flow<'_> {
-    /// Adds the ranges of some values, which are numbered from `first` on.
-    fn run(&mut self, values: &[Value], first: u32, ranges: &mut Vec<(u32, Range)>) {
+    /// Adds the ranges of some values, which are numbered from `first` on; takes the blocks that
+    /// these may be live in from `patience`. False, and nothing, if that is not enough, or if there
+    /// would be too many ranges.
+    fn run(
+        &mut self,
+        values: &[Value],
+        first: u32,
+        ranges: &mut Vec<(u32, Range)>,
+        patience: &mut usize,
+    ) -> bool {
+        if *patience == 0 {
+            return false;
+        }
         let mut start = u32::MAX;
         let mut last = 0;
         for (bit, &value) in values.iter().enumerate() {
@@ -300,12 +334,20 @@ impl Flow<'_> {
             last = last.max(self.graph.last_way_back[block as usize]);
             block += 1;
         }
-        self.backwards(start, last);
-        self.read(values, first, (start, last), ranges);
+        *patience = patience.saturating_sub((last - start) as usize + 1);
+        let before = ranges.len();
+        let is_done = *patience > 0 && {
+            self.backwards(start, last);
+            self.read(values, first, (start, last), ranges)
+        };
+        if !is_done {
+            ranges.truncate(before);
+        }
         let blocks = start as usize..=last as usize;
         for sets in [&mut self.live_in, &mut self.live_out, &mut self.own] {
             sets[blocks.clone()].fill(EMPTY);
         }
+        is_done
     }
 
     /// Finds what is live in the blocks from `start` to `last`.
@@ -343,19 +385,24 @@ impl Flow<'_> {
         }
     }
 
-    /// Walks over the blocks and notes where each value begins and ends to be live.
+    /// Walks over the blocks and notes where each value begins and ends to be live, unless that is
+    /// too often.
     fn read(
         &self,
         values: &[Value],
         first: u32,
         (start, last): (u32, u32),
         ranges: &mut Vec<(u32, Range)>,
-    ) {
+    ) -> bool {
+        let most = ranges.len() + SET_RANGES_MAX;
         // Since when each is live, and how many of its uses lie behind.
         let mut since = [0_u32; SET_BITS];
         let mut used = [0_u32; SET_BITS];
         let mut open = EMPTY;
         for block in start..=last {
+            if ranges.len() > most {
+                return false;
+            }
             let (live, out) = (
                 &self.live_in[block as usize],
                 &self.live_out[block as usize],
@@ -393,6 +440,50 @@ impl Flow<'_> {
                 ranges.push((values[bit].0, (since[bit], end)));
             });
         }
+        true
+    }
+}
+
+/// Finds one range for each value.
+struct Roughly<'f> {
+    lines: &'f Lines,
+    loops: Loops,
+    /// Loops around loops.
+    nest: Ancestors,
+}
+
+impl Roughly<'_> {
+    fn of<'f>(function: &Function, lines: &'f Lines) -> Roughly<'f> {
+        let loops = Loops::of(function);
+        let count = loops.ranges().len() as u32;
+        let mut nest = Ancestors::new(count as usize);
+        for which in 0..count {
+            if let Some(parent) = loops.parent(which) {
+                nest.put(which, parent);
+            }
+        }
+        Roughly { lines, loops, nest }
+    }
+
+    /// From a definition to the last of its uses in other blocks, or in a loop around one of these.
+    fn range(&self, definition: &Definition, uses: &[(u32, u32)]) -> Range {
+        let mut end = definition.last + 1;
+        for &(block, at) in uses {
+            end = end.max(at + 1);
+            // The definition comes before the header of loops that it is not in.
+            let is_outside = |which: u32| {
+                let (header, _) = self.loops.ranges()[which as usize];
+                header > definition.block
+            };
+            if let Some(around) = self.loops.around(BlockId(block))
+                && is_outside(around)
+            {
+                let outermost = self.nest.last(around, is_outside);
+                let (_, last) = self.loops.ranges()[outermost as usize];
+                end = end.max(self.lines.starts[last.0 as usize + 1]);
+            }
+        }
+        (definition.at, end)
     }
 }
 
@@ -428,37 +519,24 @@ pub(crate) fn lower(ranges: &[Range], is_before: impl Fn(Range) -> bool) -> usiz
     first + ranges[first..last].partition_point(|&range| is_before(range))
 }
 
-/// The positions of calls, a bit each.
-#[derive(Debug)]
+/// The positions of calls, ascending.
+#[derive(Debug, Default)]
 pub(crate) struct Calls {
-    bits: Vec<u64>,
+    positions: Vec<u32>,
 }
 
 impl Calls {
-    /// None, of positions up to `end`.
-    pub(crate) fn none(end: u32) -> Calls {
-        Calls {
-            bits: vec![0; end as usize / 64 + 1],
-        }
-    }
-
-    pub(crate) fn insert(&mut self, at: u32) {
-        self.bits[at as usize / 64] |= 1 << (at % 64);
+    /// Adds a call behind all others.
+    pub(crate) fn push(&mut self, at: u32) {
+        self.positions.push(at);
     }
 
     /// Whether a value that is live in these ranges is so across a call: before and after it.
     pub(crate) fn crossed_by(&self, ranges: &[Range]) -> bool {
         ranges.iter().any(|&(start, end)| {
+            let first = self.positions.partition_point(|&at| at < start);
             // At the last position it is not live after a call.
-            let end = end - 1;
-            let (first, last) = (start as usize / 64, end as usize / 64);
-            let below = |at: u32| (1_u64 << (at % 64)) - 1;
-            if first == last {
-                return self.bits[first] & below(end) & !below(start) != 0;
-            }
-            self.bits[first] & !below(start) != 0
-                || self.bits[last] & below(end) != 0
-                || self.bits[first + 1..last].iter().any(|&bits| bits != 0)
+            self.positions.get(first).is_some_and(|&at| at < end - 1)
         })
     }
 }

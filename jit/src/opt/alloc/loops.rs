@@ -11,6 +11,10 @@ pub(super) struct Loop {
     pub(super) before: BlockId,
 }
 
+/// How many blocks are looked at in search of loops, per block that there is: those of deep nests
+/// belong to many loops.
+const LOOKS_PER_BLOCK: usize = 64;
+
 /// Which blocks are in such loops.
 #[derive(Debug)]
 pub(super) struct Loops {
@@ -32,6 +36,7 @@ impl Loops {
             nodes.any(|&node| function[node].op == Op::Call)
         };
         let mut seen = vec![BlockId(u32::MAX); count];
+        let mut looks = LOOKS_PER_BLOCK * count;
         // Outer loops come first: those in them are done when these are.
         for header in function.block_ids() {
             if !function[header].is_loop_header || loops.of_block[header.0 as usize].is_some() {
@@ -46,6 +51,10 @@ impl Loops {
             let Some(body) = body(header, back, &ways, &mut seen) else {
                 continue;
             };
+            looks = looks.saturating_sub(body.len());
+            if looks == 0 {
+                break;
+            }
             if body.iter().any(|&block| is_call(block)) {
                 continue;
             }

@@ -86,8 +86,13 @@ pub(crate) struct Limits {
 /// Rounds after which a function is left to the baseline compiler; a handful is usual.
 const ROUNDS_MAX: u32 = 32;
 
+/// Of functions with more values than this, those that find no register after so many rounds are
+/// reloaded for each use: a round takes long, and each of them finds less.
+const MANY_VALUES: usize = 1 << 16;
+const PATIENT_ROUNDS: u32 = 4;
+
 /// Allocates; adds reloads to the function. `sunk` says which comparisons are emitted where they
-/// are used. `None` when it does not come to an end.
+/// are used. `None` when it does not come to an end, or is to be at one.
 pub(crate) fn allocate(
     function: &mut Function,
     sunk: &mut Vec<bool>,
@@ -130,7 +135,7 @@ pub(crate) fn allocate(
     }
     // What the round before placed.
     let mut placed = Vec::new();
-    for _ in 0..ROUNDS_MAX {
+    for round_number in 0..ROUNDS_MAX {
         let lines = Lines::of(function);
         let start = Start::of(function, &lines, sunk, &spills, &fixed);
         clock.lap("live ranges", function);
@@ -159,9 +164,11 @@ pub(crate) fn allocate(
             });
         }
         placed = round.into_placed();
+        let is_patient = round_number < PATIENT_ROUNDS || function.nodes.len() < MANY_VALUES;
         for &value in &failed {
             let spill = &mut spills[value.0 as usize];
             *spill = match (*spill, function[value].op) {
+                _ if !is_patient => Spill::PerUse,
                 (Spill::No, Op::Reload) => Spill::PerWindow,
                 (Spill::No, _) => Spill::PerStretch,
                 (Spill::PerStretch, _) => Spill::PerWindow,

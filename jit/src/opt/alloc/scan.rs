@@ -79,8 +79,7 @@ impl Scan<'_> {
         let is_placed = node.ty != Ty::None
             && has_place(node.op)
             && !self.sunk[value.0 as usize]
-            // A spilled parameter arrives in its slot.
-            && !(node.op == Op::Param && self.is_spilled(value));
+            && !spill::arrives_in_slot(self.function, self.spills, value);
         if is_placed {
             self.uses.define(value, self.block, at);
         }
@@ -179,7 +178,7 @@ impl Start {
         fixed: &Fixed<'_>,
     ) -> Start {
         let count = function.nodes.len();
-        let mut calls = Calls::none(lines.end());
+        let mut calls = Calls::default();
         let mut clobbered = Clobbered::new(fixed.machine);
         let number = |&(value, home): &(u32, Home)| (value, fixed.registers.number(home));
         let mut wishes: Vec<(u32, u8)> = fixed.wishes.iter().map(number).collect();
@@ -205,7 +204,7 @@ impl Start {
                 scan.node(node, at, weight);
                 scan.define(node, defined_at);
                 if function[node].op == Op::Call {
-                    calls.insert(at);
+                    calls.push(at);
                 }
                 clobbered.note(function, fixed.machine, (node, at), |value, gpr| {
                     wishes.push((value.0, fixed.registers.number(Home::Gpr(gpr))));

@@ -7,6 +7,11 @@ use super::scan::Start;
 use super::spill::{self, Spill};
 use super::taken::Taken;
 use crate::opt::ir::{BlockId, Function, Op, Value};
+use core::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// Groups of slots in which a place is searched for; see [`Beyond`].
+const GROUPS_MAX: usize = 4;
 
 /// Where spilled values are defined, and read from their slots.
 struct Scan<'f> {
@@ -127,6 +132,7 @@ pub(super) fn assign(
         })
         .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut beyond: Vec<(Range, &[Value])> = Vec::new();
     for (_, members) in order {
         let first = members[0];
         let ranges = bundles.ranges(first, &live);
@@ -136,13 +142,62 @@ pub(super) fn assign(
             .flat_map(|member| start.hints.at(member.0))
             .filter_map(|other| slots[other.0 as usize])
             .find(|&slot| frame.is_free(slot, is_wide, ranges));
-        let slot = hinted.unwrap_or_else(|| frame.first_free(is_wide, ranges));
+        let Some(slot) = hinted.or_else(|| frame.first_free(is_wide, ranges)) else {
+            let whole = (ranges[0].0, ranges[ranges.len() - 1].1);
+            beyond.push((whole, members));
+            continue;
+        };
         frame.take(slot, is_wide, ranges);
         for member in members {
             slots[member.0 as usize] = Some(slot);
         }
     }
-    (slots, frame.count)
+    beyond.sort_by_key(|one| one.0);
+    let mut others = Beyond::from(frame.count);
+    for (range, members) in beyond {
+        let slot = others.take(range, function[members[0]].ty.slots());
+        for member in members {
+            slots[member.0 as usize] = Some(slot);
+        }
+    }
+    (slots, others.count)
+}
+
+/// Slots beyond those in which places are searched for. What is there has its slot from where it is
+/// live first to where it is live last, so that a list of free ones is enough.
+struct Beyond {
+    count: u32,
+    /// Free slots of values that take one, and of those that take two.
+    free: [Vec<u32>; 2],
+    /// What ends first, with its slot and how many it takes.
+    taken: BinaryHeap<Reverse<(u32, u32, u32)>>,
+}
+
+impl Beyond {
+    /// No slot before this one.
+    fn from(count: u32) -> Beyond {
+        Beyond {
+            count,
+            free: [Vec::new(), Vec::new()],
+            taken: BinaryHeap::new(),
+        }
+    }
+
+    /// A slot, or two, for a range that starts no earlier than those before it.
+    fn take(&mut self, (start, end): Range, slots: u32) -> u32 {
+        while let Some(&Reverse((ended, slot, slots))) = self.taken.peek()
+            && ended <= start
+        {
+            self.taken.pop();
+            self.free[slots as usize - 1].push(slot);
+        }
+        let slot = self.free[slots as usize - 1].pop().unwrap_or_else(|| {
+            self.count += slots;
+            self.count - slots
+        });
+        self.taken.push(Reverse((end, slot, slots)));
+        slot
+    }
 }
 
 /// What is taken of each slot, in groups of 64.
@@ -173,12 +228,14 @@ impl Frame {
         self.free(slot as usize / 64, is_wide, ranges) >> (slot % 64) & 1 == 1
     }
 
-    fn first_free(&self, is_wide: bool, ranges: &[Range]) -> u32 {
+    /// None if all groups are full.
+    fn first_free(&self, is_wide: bool, ranges: &[Range]) -> Option<u32> {
         let found = (0..self.groups.len()).find_map(|group| {
             let free = self.free(group, is_wide, ranges);
             (free != 0).then(|| 64 * group as u32 + free.trailing_zeros())
         });
-        found.unwrap_or(64 * self.groups.len() as u32)
+        let is_room = self.groups.len() < GROUPS_MAX;
+        found.or_else(|| is_room.then_some(64 * self.groups.len() as u32))
     }
 
     fn take(&mut self, slot: u32, is_wide: bool, ranges: &[Range]) {

@@ -32,6 +32,16 @@ pub(super) fn is_spilled(function: &Function, spills: &[Spill], value: Value) ->
     spills[value.0 as usize] != Spill::No && function[value].op != Op::Reload
 }
 
+/// Whether a value comes to be in its slot and needs no register for that: a spilled parameter, and
+/// the result of a call that nothing uses until it is read again.
+pub(super) fn arrives_in_slot(function: &Function, spills: &[Spill], value: Value) -> bool {
+    match function[value].op {
+        Op::Param => is_spilled(function, spills, value),
+        Op::CallResult => spills[value.0 as usize] == Spill::PerUse,
+        _ => false,
+    }
+}
+
 /// Everything that may be spilled.
 pub(super) fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
     let in_block = function

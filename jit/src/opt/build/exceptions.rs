@@ -134,7 +134,7 @@ impl Builder<'_> {
         let next = self.control[place].target;
         let pad = self.function.add_block(self.function[next].loop_depth);
         self.function.catches = true;
-        self.pads.push((place, pad));
+        self.pads.entry(place).or_default().push(pad);
         let mut args = Values::new();
         let mut slots = 0;
         let mut caught = |builder: &mut Self, ty: Ty| {
@@ -169,10 +169,8 @@ impl Builder<'_> {
     /// At the end of a frame, which is closed: its landing pads come here in the order of blocks.
     pub(super) fn settle_pads(&mut self) {
         let frame = self.control.len();
-        if !self.pads.is_empty() {
-            let order = &mut self.order;
-            let here = self.pads.extract_if(.., |(place, _)| *place == frame);
-            order.extend(here.map(|(_, pad)| pad));
+        if let Some(here) = self.pads.remove(&frame) {
+            self.order.extend(here);
         }
         if self.tries.last().is_some_and(|open| open.frame == frame) {
             self.tries.pop();

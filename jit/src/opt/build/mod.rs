@@ -121,8 +121,8 @@ pub(super) struct Builder<'m> {
     control: Vec<Frame>,
     /// Of the frames that have clauses, ascending.
     tries: Vec<Try>,
-    /// Landing pads that come before what follows the end of a frame.
-    pads: Vec<(usize, BlockId)>,
+    /// Landing pads that come before what follows the end of a frame, by the number of the frame.
+    pads: HashMap<usize, Vec<BlockId>>,
     /// The block that is being filled, and its nodes so far.
     block: BlockId,
     nodes: Vec<Value>,
@@ -188,8 +188,8 @@ const EDGE_ARGS_MAX: usize = 1 << 22;
 
 /// Builds the intermediate form of a function; callees stand in place of calls where that is
 /// allowed and seems to pay.
-pub(crate) fn build(
-    env: Env<'_>,
+pub(crate) fn build<'m>(
+    env: Env<'m>,
     func: u32,
     body: &FunctionBody<'_>,
     may_inline: bool,
@@ -241,7 +241,7 @@ impl<'m> Builder<'m> {
             stack: Vec::new(),
             control: Vec::new(),
             tries: Vec::new(),
-            pads: Vec::new(),
+            pads: HashMap::new(),
             block,
             nodes: Vec::new(),
             order: vec![block],

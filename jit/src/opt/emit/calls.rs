@@ -5,7 +5,6 @@ use crate::abi::{Abi, Place, Places};
 use crate::baseline::helpers;
 use crate::calls;
 use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
-use crate::opt::alloc::Home;
 use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value, Values};
 use crate::opt::moves::{self, Move, Source, Target};
 use zwasm_core::ValType;
@@ -115,18 +114,11 @@ impl<M: Masm> Emitter<'_, M> {
             let value = Value(call.0 + 1 + i as u32);
             let node = self.function[value];
             debug_assert!(node.op == Op::CallResult && node.imm == i as u64);
-            let to = match self.allocation.homes[value.0 as usize] {
-                Home::Gpr(gpr) => Target::Gpr(gpr),
-                Home::Fpr(fpr) => Target::Fpr(fpr),
-                // Nobody uses it.
-                Home::None => continue,
-            };
-            self.moves.push(Move {
-                to,
-                from,
-                ty: node.ty,
-            });
-            results.push(value);
+            // Nobody uses one that is nowhere.
+            if let Some(one) = self.param_move(value, from) {
+                self.moves.push(one);
+                results.push(value);
+            }
         }
         self.emit_moves();
         for value in results {
