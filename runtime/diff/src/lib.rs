@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod compare;
+pub mod growth;
 pub mod setup;
 pub mod shapes;
 pub mod smith;
