@@ -12,6 +12,7 @@
 pub mod abi;
 pub mod baseline;
 mod calls;
+mod interruption;
 pub mod isa;
 pub mod masm;
 pub mod moves;

@@ -22,6 +22,8 @@ pub enum CompileError {
     CodeTooLarge(u32),
     /// Its frame would exceed so many bytes.
     FrameTooLarge(u32),
+    /// Somebody wanted compilation to end: [`Env::interrupt`](super::Env::interrupt).
+    Interrupted,
 }
 
 impl fmt::Display for CompileError {
@@ -36,6 +38,7 @@ impl fmt::Display for CompileError {
             CompileError::FrameTooLarge(bytes) => {
                 write!(f, "its stack frame would exceed the limit of {bytes} bytes")
             }
+            CompileError::Interrupted => f.write_str("compilation was interrupted"),
         }
     }
 }

@@ -37,9 +37,11 @@ pub use stress::Stress;
 pub(crate) use values::{part_of, width_of};
 
 use crate::abi::{Abi, Place};
+use crate::interruption::Watch;
 use crate::masm::{Charge, FrameSize, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::moves::{self, Moves};
 use control::ControlFrame;
+use core::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader, WasmFeatures};
@@ -71,6 +73,8 @@ pub struct Env<'m> {
     pub stress: Stress,
     /// Whether to record where the code of each operator begins, for people to look at.
     pub record_operators: bool,
+    /// Is other than zero once compilation is to end with [`CompileError::Interrupted`].
+    pub interrupt: Option<&'m AtomicU64>,
 }
 
 /// An instruction that may fault, or that a call returns to.
@@ -262,7 +266,11 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.push_function_frame();
         let mut reader = body.get_operators_reader().expect(VALIDATED);
         let (bytes, start) = (body.as_bytes(), body.range().start);
+        let watch = Watch::of(self.env.interrupt);
         while !reader.eof() {
+            if watch.step() {
+                return Err(CompileError::Interrupted);
+            }
             let position = reader.original_position();
             self.module_offset = position as u32;
             if self.env.record_operators {

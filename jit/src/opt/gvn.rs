@@ -15,6 +15,7 @@ use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
 use super::loops::{Loops, Writes};
 use super::memory::{self, class};
 use super::ways::Ways;
+use crate::interruption::Watch;
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
 use foldhash::{HashMap, HashMapExt};
 use std::collections::hash_map::Entry;
@@ -31,9 +32,11 @@ const NOTHING: u32 = 0;
 /// equal contents.
 type Versions = [u32; 4];
 
-pub(super) fn run(function: &mut Function) {
+/// Leaves the rest of the function as it is when compilation is to end.
+pub(super) fn run(function: &mut Function, watch: &Watch<'_>) {
     let count = function.blocks.len();
     let mut pass = Pass {
+        watch,
         pending: Vec::new(),
         replaced: (0..function.nodes.len() as u32).map(Value).collect(),
         constants: HashMap::new(),
@@ -56,13 +59,17 @@ pub(super) fn run(function: &mut Function) {
     }
     for block in function.block_ids() {
         pass.block(function, block);
+        if watch.step() {
+            return;
+        }
     }
     let replaced = pass.replaced;
     // Arguments on ways back may name values that were replaced later.
     function.map_args(|value| replaced[value.0 as usize]);
 }
 
-struct Pass {
+struct Pass<'w> {
+    watch: &'w Watch<'w>,
     /// What is left of a block; empty between two.
     pending: Vec<Value>,
     /// What stands for each value; always one that stands for itself.
@@ -83,7 +90,7 @@ struct Pass {
     dominators: Dominators,
 }
 
-impl Pass {
+impl Pass<'_> {
     fn fresh(&mut self) -> u32 {
         self.next_version += 1;
         self.next_version
@@ -125,6 +132,9 @@ impl Pass {
         pending.extend(kept.iter().rev());
         kept.clear();
         while let Some(value) = pending.pop() {
+            if self.watch.step() {
+                return;
+            }
             self.replace_args(function, value);
             if !self.simplify(function, block, value, &mut pending) {
                 continue;

@@ -6,6 +6,7 @@ use super::ir::{
 };
 use super::legalise::Target;
 use super::{dce, gvn, hoist, prune, verify};
+use crate::interruption::Watch;
 use crate::masm::{AluOp, Cond, LoadOp, StoreOp, Width};
 use smallvec::smallvec;
 use zwasm_core::TrapCode;
@@ -88,7 +89,7 @@ impl Builder {
     /// The function with passes run.
     fn finish(mut self) -> Function {
         verify::verify(&self.function, "construction");
-        gvn::run(&mut self.function);
+        gvn::run(&mut self.function, &Watch::of(None));
         prune::run(&mut self.function);
         dce::run(&mut self.function);
         verify::verify(&self.function, "value numbering");

@@ -41,6 +41,7 @@ mod ways;
 
 use crate::abi::Abi;
 use crate::baseline::{self, CompileError, Compiled, Env};
+use crate::interruption::Watch;
 use crate::masm::Masm;
 use build::Unsupported;
 use clock::Clock;
@@ -56,7 +57,7 @@ const FEW_REGISTERS: usize = 5;
 /// Compiles a function; adds to `times` what the passes took.
 ///
 /// # Errors
-/// When it is beyond a limit; the error names it.
+/// When it is beyond a limit; the error names it. When it was interrupted.
 pub fn compile<M: Masm>(
     env: Env<'_>,
     features: M::Features,
@@ -69,10 +70,14 @@ pub fn compile<M: Masm>(
         let clock = Clock::start(times.as_deref_mut());
         optimise::<M>(env, features, func, body, may_inline, clock)
     };
-    let optimised = attempt(true).or_else(|_| attempt(false));
+    let optimised = attempt(true).or_else(|reason| match reason {
+        Unsupported::Interrupted => Err(reason),
+        Unsupported::TooComplex | Unsupported::Operator => attempt(false),
+    });
     match optimised {
         Ok(compiled) => Ok(compiled),
-        Err(_) => {
+        Err(Unsupported::Interrupted) => Err(CompileError::Interrupted),
+        Err(Unsupported::TooComplex | Unsupported::Operator) => {
             if let Some(times) = times {
                 times.left_to_baseline += 1;
             }
@@ -93,43 +98,50 @@ fn optimise<M: Masm>(
         return Err(Unsupported::Operator);
     }
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
-    let mut function = build::build(env, func, body, may_inline)?;
+    let watch = Watch::of(env.interrupt);
+    let mut function = build::build(env, func, body, may_inline, &watch)?;
     verified(&function, "construction");
     clock.lap("construction", &function);
     // Runs a pass, and checks what it leaves.
     let mut run = |function: &mut Function, name, pass: &dyn Fn(&mut Function)| {
         pass(function);
+        if watch.is_over() {
+            return Err(Unsupported::Interrupted);
+        }
         verified(function, name);
         clock.lap(name, function);
+        Ok(())
     };
     tail_calls_fit::<M>(&function, &signature)?;
     if !M::with_features(features).has_fused() && fuses(&function) {
         return Err(Unsupported::Operator);
     }
-    run(&mut function, "unrolling", &unroll::run);
+    run(&mut function, "unrolling", &unroll::run)?;
     run(&mut function, "value numbering", &|function| {
-        gvn::run(function);
-        // Folded branches leave blocks that nothing leads to.
-        prune::run(function);
-    });
-    run(&mut function, "byte swaps", &swaps::run);
-    run(&mut function, "removing what is unused", &dce::run);
+        gvn::run(function, &watch);
+        if !watch.is_over() {
+            // Folded branches leave blocks that nothing leads to.
+            prune::run(function);
+        }
+    })?;
+    run(&mut function, "byte swaps", &swaps::run)?;
+    run(&mut function, "removing what is unused", &dce::run)?;
     let target = Target::of::<M>();
     run(&mut function, "hoisting", &|function| {
         hoist::run(function, target)
-    });
+    })?;
     run(&mut function, "loops that copy and fill", &|function| {
         idiom::run(function, env.info)
-    });
+    })?;
     run(&mut function, "fusing", &|function| {
         fuse::run(function, M::has_funnel_shift(features));
         if M::HAS_SUMS {
             sums::run(function);
         }
-    });
+    })?;
     run(&mut function, "legalising", &|function| {
         legalise::run(function, target)
-    });
+    })?;
     let mut sunk = if env.stress.no_fold {
         vec![false; function.nodes.len()]
     } else {
@@ -154,8 +166,18 @@ fn optimise<M: Masm>(
         .then(|| lab::problem(&function, &sunk, machine));
     #[cfg(feature = "lab")]
     clock.restart();
-    let allocation = alloc::allocate(&mut function, &mut sunk, machine, limits, &mut clock)
-        .ok_or(Unsupported::TooComplex)?;
+    let allocation = alloc::allocate(
+        &mut function,
+        &mut sunk,
+        machine,
+        limits,
+        &watch,
+        &mut clock,
+    );
+    if watch.is_over() {
+        return Err(Unsupported::Interrupted);
+    }
+    let allocation = allocation.ok_or(Unsupported::TooComplex)?;
     #[cfg(feature = "lab")]
     if let Some(mut problem) = problem {
         problem.ours = lab::inserted(&function, &sunk, machine, &allocation);

@@ -63,7 +63,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     fuel: Option<u64>,
 
-    /// Stop the guest after this time (500ms, 2s, 1m)
+    /// Stop the guest after this time (500ms, 2s, 1m), which the compilation of its code is part of
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     timeout: Option<Duration>,
 
@@ -129,15 +129,6 @@ pub(crate) fn run(options: &Options) -> Outcome {
     config.record_compilation(matches!(options.stats, Some(Format::Json)));
     let engine = Engine::new(&config)?;
     let mut stats = Stats::new(engine.tier());
-    let started = Instant::now();
-    let module = load(&engine, options.file())?;
-    stats.load = started.elapsed();
-    if options.eager || engine.tier().compiles_ahead() {
-        let started = Instant::now();
-        module.compile_all()?;
-        stats.compile = Some(started.elapsed());
-    }
-
     let mut store = Store::new(&engine, host(options)?);
     store.limiter(|host| &mut host.limits);
     if let Some(fuel) = options.fuel {
@@ -153,7 +144,11 @@ pub(crate) fn run(options: &Options) -> Outcome {
             })
             .context("cannot start the timeout's thread")?;
     }
-    let result = execute(options, &module, &mut store, &mut stats);
+    let started = Instant::now();
+    let module = load(&engine, options.file())?;
+    stats.load = started.elapsed();
+    let result = compile(options, &module, &store, &mut stats)
+        .and_then(|()| execute(options, &module, &mut store, &mut stats));
     // What the guest wrote before it failed must be seen before our message.
     let flushed = store.data_mut().wasi.flush();
     let outcome = match result {
@@ -167,6 +162,21 @@ pub(crate) fn run(options: &Options) -> Outcome {
         bail!("cannot write the guest's output: {errno:?}");
     }
     Ok(outcome)
+}
+
+/// Compiles what is compiled before the run, until the time is over.
+fn compile(
+    options: &Options,
+    module: &Module,
+    store: &Store<Host>,
+    stats: &mut Stats,
+) -> anyhow::Result<()> {
+    if options.eager || store.engine().tier().compiles_ahead() {
+        let started = Instant::now();
+        module.compile_all_until(&store.interrupt_handle())?;
+        stats.compile = Some(started.elapsed());
+    }
+    Ok(())
 }
 
 fn load(engine: &Engine, file: &Path) -> anyhow::Result<Module> {

@@ -3,8 +3,11 @@
 use crate::engine::Tier;
 use crate::error::{Error, Result};
 use crate::module::{Module, ModuleInner, convert_val_type};
+use core::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
+use zwasm_core::TrapCode;
+use zwasm_jit::baseline::CompileError;
 use zwasm_jit::baseline::{self, Compiled, Env};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
@@ -95,7 +98,7 @@ impl Module {
             for defined in 0..module.info.bodies.len() as u32 {
                 let features = native.features;
                 let times = Some(&mut times);
-                compile::<crate::native::Isa>(module, features, defined, false, times)?;
+                compile::<crate::native::Isa>(module, features, defined, false, times, None)?;
             }
         }
         Ok(times)
@@ -187,19 +190,21 @@ fn compile_for(
 ) -> Result<Compiled> {
     let passes = Some(passes);
     match isa {
-        Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true, passes),
-        Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true, passes),
+        Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true, passes, None),
+        Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true, passes, None),
     }
 }
 
 /// Compiles a function, on request with the offset of each operator's code; adds to `times` what
-/// the passes of the optimizing compiler took.
+/// the passes of the optimizing compiler took. Once `interrupt` is other than zero, that ends with the
+/// trap [`TrapCode::Interrupted`].
 pub(crate) fn compile<M: Masm>(
     module: &ModuleInner,
     cpu: M::Features,
     defined: u32,
     record_operators: bool,
     times: Option<&mut PassTimes>,
+    interrupt: Option<&AtomicU64>,
 ) -> Result<Compiled> {
     let func_index = module.info.imported_funcs + defined;
     let range = module.info.bodies[defined as usize].clone();
@@ -223,6 +228,7 @@ pub(crate) fn compile<M: Masm>(
         consume_fuel: config.consume_fuel,
         stress: config.stress,
         record_operators,
+        interrupt,
     };
     let compiled = match module.engine.tier() {
         #[cfg(zwasm_native)]
@@ -230,6 +236,9 @@ pub(crate) fn compile<M: Masm>(
         _ => baseline::compile::<M>(env, cpu, func_index, &body),
     };
     compiled.map_err(|reason| {
+        if reason == CompileError::Interrupted {
+            return Error::from(TrapCode::Interrupted);
+        }
         let name = module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(

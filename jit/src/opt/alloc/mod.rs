@@ -25,6 +25,7 @@ use super::clock::Clock;
 use super::ir::{Function, Op, Value};
 use super::unlikely::Unlikely;
 use crate::abi::Place;
+use crate::interruption::Watch;
 use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
 use crate::vector::VecBinary;
 use bundle::Pairs;
@@ -98,6 +99,7 @@ pub(crate) fn allocate(
     sunk: &mut Vec<bool>,
     machine: Machine<'_>,
     limits: Limits,
+    watch: &Watch<'_>,
     clock: &mut Clock<'_>,
 ) -> Option<Allocation> {
     let mut spills = vec![Spill::No; function.nodes.len()];
@@ -139,14 +141,20 @@ pub(crate) fn allocate(
         let lines = Lines::of(function);
         let start = Start::of(function, &lines, sunk, &spills, &fixed);
         clock.lap("live ranges", function);
+        if watch.is_over() {
+            return None;
+        }
         let size = (function.nodes.len(), lines.end());
-        let mut round = Round::new(&start, &fixed.registers, size);
+        let mut round = Round::new(&start, &fixed.registers, size, watch);
         let mut failed = Vec::new();
         if placed.is_empty() || !round.fit(function, &spills, &placed) {
-            round = Round::new(&start, &fixed.registers, size);
+            round = Round::new(&start, &fixed.registers, size, watch);
             failed = round.run(function, &spills, &fixed);
         }
         clock.lap("placing", function);
+        if watch.is_over() {
+            return None;
+        }
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
             let (slots, slot_count) =

@@ -9,6 +9,7 @@ use super::scan::{NO_REGISTER, Registers, Start};
 use super::spill::Spill;
 use super::taken::Taken;
 use super::{Fixed, Home};
+use crate::interruption::Watch;
 use crate::masm::{AluOp, IntUnary};
 use crate::opt::ir::{Function, Node, Op, Value};
 use std::collections::BinaryHeap;
@@ -18,6 +19,7 @@ pub(super) struct Round<'r> {
     live: &'r LiveRanges,
     start: &'r Start,
     registers: &'r Registers,
+    watch: &'r Watch<'r>,
     /// The number of each value's register, or [`NO_REGISTER`].
     placed: Vec<u8>,
     /// Which registers are taken.
@@ -30,11 +32,13 @@ impl<'r> Round<'r> {
         start: &'r Start,
         registers: &'r Registers,
         (count, end): (usize, u32),
+        watch: &'r Watch<'r>,
     ) -> Round<'r> {
         Round {
             live: &start.live,
             start,
             registers,
+            watch,
             placed: vec![NO_REGISTER; count],
             taken: Taken::new(end),
         }
@@ -53,7 +57,7 @@ impl<'r> Round<'r> {
     }
 
     /// Leaves the values where the round before placed them, and gives registers to the others
-    /// where that is possible without taking one away. Whether all found one.
+    /// where that is possible without taking one away. Whether all found one, in time.
     pub(super) fn fit(&mut self, function: &Function, spills: &[Spill], before: &[u8]) -> bool {
         let mut waiting: Vec<Waiting> = Vec::new();
         for value in (0..self.placed.len() as u32).map(Value) {
@@ -74,10 +78,10 @@ impl<'r> Round<'r> {
         waiting
             .into_iter()
             .rev()
-            .all(|next| self.place_alone(function, next.first()))
+            .all(|next| !self.watch.step() && self.place_alone(function, next.first()))
     }
 
-    /// Gives registers; returns the values that found none.
+    /// Gives registers; returns the values that found none. Stops when compilation is to end.
     pub(super) fn run(
         &mut self,
         function: &Function,
@@ -118,7 +122,7 @@ impl<'r> Round<'r> {
         // What was taken apart.
         let mut apart: BinaryHeap<Waiting> = BinaryHeap::new();
         let mut failed = Vec::new();
-        loop {
+        while !self.watch.step() {
             if apart.peek() > together.last() {
                 let first = apart.pop().expect("just seen").first();
                 if !self.place_alone(function, first) {

@@ -15,6 +15,7 @@ mod scan;
 
 use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values};
 use crate::baseline::Env;
+use crate::interruption::Watch;
 use crate::masm::{Cond, Width};
 use crate::opt::params;
 use exceptions::Try;
@@ -28,13 +29,15 @@ use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
 /// Why reading a body cannot fail.
 const VALIDATED: &str = "the body was validated when the module was loaded";
 
-/// What this tier leaves to the baseline compiler.
+/// Why this tier makes no code of a function; the baseline compiler may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unsupported {
     /// More merges of locals than are worth the memory.
     TooComplex,
     /// An operator without a form in the intermediate representation.
     Operator,
+    /// Nothing: compilation is to end.
+    Interrupted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,7 @@ impl Frame {
 
 pub(super) struct Builder<'m> {
     env: Env<'m>,
+    watch: &'m Watch<'m>,
     function: Function,
     constants: HashMap<(Ty, u64), Value>,
     /// Numbers in [`Function::vectors`], and constants.
@@ -193,6 +197,7 @@ pub(crate) fn build<'m>(
     func: u32,
     body: &FunctionBody<'_>,
     may_inline: bool,
+    watch: &'m Watch<'m>,
 ) -> Result<Function, Unsupported> {
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let local_types = local_types(env, &signature, body);
@@ -200,7 +205,7 @@ pub(crate) fn build<'m>(
     let assigned = scan::scan(reader, local_types.len())?;
     let inlining = Inlining::new(env, func, body, may_inline);
     let own = Body::new(func, local_types, assigned);
-    let mut builder = Builder::new(env, own, inlining, body.as_bytes().len());
+    let mut builder = Builder::new(env, own, inlining, body.as_bytes().len(), watch);
     builder.enter(&signature, may_inline);
     builder.operators(body)?;
     builder.settle_start();
@@ -220,7 +225,13 @@ fn local_types(env: Env<'_>, signature: &FuncType, body: &FunctionBody<'_>) -> V
 
 impl<'m> Builder<'m> {
     /// For a body of this many bytes.
-    fn new(env: Env<'m>, body: Body, inlining: Inlining, bytes: usize) -> Builder<'m> {
+    fn new(
+        env: Env<'m>,
+        body: Body,
+        inlining: Inlining,
+        bytes: usize,
+        watch: &'m Watch<'m>,
+    ) -> Builder<'m> {
         let mut function = Function::default();
         // About as many as large bodies get.
         function.nodes.reserve(bytes / 3);
@@ -231,6 +242,7 @@ impl<'m> Builder<'m> {
         let memory_base = function.add(pinned(Op::MemoryBase), Origin::default());
         Builder {
             env,
+            watch,
             function,
             constants: HashMap::new(),
             vectors: HashMap::new(),
@@ -385,6 +397,9 @@ impl<'m> Builder<'m> {
     fn operator(&mut self, op: &Operator<'_>) -> Result<(), Unsupported> {
         if self.edge_args > EDGE_ARGS_MAX {
             return Err(Unsupported::TooComplex);
+        }
+        if self.watch.step() {
+            return Err(Unsupported::Interrupted);
         }
         if self.control_operator(op)?
             || self.access_operator(op)?

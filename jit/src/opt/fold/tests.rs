@@ -1,6 +1,7 @@
 //! Folding against the semantics: functions before and after, on edge values.
 
 use super::evaluate;
+use crate::interruption::Watch;
 use crate::masm::{AluOp, Cond, DivOp, IntUnary, Width};
 use crate::opt::gvn;
 use crate::opt::ir::{Exit, Function, Node, Op, Origin, Ty, Value};
@@ -146,7 +147,7 @@ fn divisions_by_constants() {
                     let divisor = constant(function, ty, divisor);
                     add(function, Op::Div(op, width), ty, &[param, divisor], 0)
                 });
-                gvn::run(&mut function);
+                gvn::run(&mut function, &Watch::of(None));
                 let is_left = function.blocks[0]
                     .nodes
                     .iter()
@@ -274,7 +275,7 @@ fn random_expressions() {
             values[8]
         });
         let mut after = before.clone();
-        gvn::run(&mut after);
+        gvn::run(&mut after, &Watch::of(None));
         crate::opt::verify::verify(&after, "folding");
         crate::opt::dce::run(&mut after);
         shorter += usize::from(after.blocks[0].nodes.len() < before.blocks[0].nodes.len());

@@ -106,6 +106,29 @@ fn a_timeout_stops_whatever_the_guest_does() {
     .succeeds();
 }
 
+/// Thousands of values alive at once, in a function that is never called.
+#[test]
+fn a_timeout_covers_compilation() {
+    const LOCALS: usize = 20_000;
+    let mut text = format!("(module (func (local {})\n", "i32 ".repeat(LOCALS));
+    for local in 0..LOCALS {
+        let other = (local * 7919 + 1) % LOCALS;
+        text += &format!(
+            "(if (local.get {other}) (then
+                (local.set {local} (i32.div_s (local.get {other}) (i32.const {}))))) ",
+            local + 3
+        );
+    }
+    text += ") (func (export \"_start\")))";
+    for tier in ["baseline", "opt"] {
+        let options = ["--tier", tier, "--eager", "--timeout", "1ms"];
+        let ran = run(&text, &options, &[]);
+        assert_eq!(ran.code, 134, "{tier}: {}", ran.stderr);
+        ran.says(&["timed out after 1ms"]);
+    }
+    run(&text, &["--timeout", "1h"], &[]).succeeds();
+}
+
 #[test]
 fn output_before_a_trap_is_not_lost() {
     let ran = run(

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::{Mutex, RwLock};
 use std::time::{Duration, Instant};
+use zwasm_core::TrapCode;
 use zwasm_core::module::ModuleInfo;
 #[cfg(zwasm_native)]
 use zwasm_jit::opt::PassTimes;
@@ -205,9 +206,15 @@ impl ModuleCode {
         }
     }
 
-    /// Compiles a function to machine code unless another thread was faster.
+    /// Compiles a function to machine code unless another thread was faster. Once `interrupt` is other
+    /// than zero, it ends with [`TrapCode::Interrupted`], and the function is as it was.
     #[cfg(zwasm_native)]
-    pub(crate) fn compile_native(&self, module: &ModuleInner, defined: u32) -> crate::Result<()> {
+    pub(crate) fn compile_native(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> crate::Result<()> {
         let entry = &self.entries[defined as usize];
         let engine = module.engine.native().expect("only native tiers compile");
         let is_new = || entry.code() == engine.compile_stub();
@@ -223,6 +230,7 @@ impl ModuleCode {
             defined,
             false,
             passes.as_mut(),
+            interrupt,
         )?;
         let time = start.elapsed();
         let mut functions = self.native.lock().expect("no panic while locked");
@@ -246,8 +254,13 @@ impl ModuleCode {
         Ok(())
     }
 
-    /// Makes the code of every function, on all cores; of several errors, one is returned.
-    pub(crate) fn compile_all(&self, module: &ModuleInner) -> crate::Result<()> {
+    /// Makes the code of every function, on all cores; of several errors, one is returned. Once
+    /// `interrupt` is other than zero, that is [`TrapCode::Interrupted`].
+    pub(crate) fn compile_all(
+        &self,
+        module: &ModuleInner,
+        interrupt: Option<&AtomicU64>,
+    ) -> crate::Result<()> {
         let next = AtomicUsize::new(0);
         let error: Mutex<Option<crate::Error>> = Mutex::new(None);
         let threads = parallel::threads(module.engine.config().validation_threads);
@@ -257,7 +270,7 @@ impl ModuleCode {
                 if defined >= self.entries.len() {
                     return;
                 }
-                if let Err(e) = self.compile_one(module, defined as u32) {
+                if let Err(e) = self.compile_one(module, defined as u32, interrupt) {
                     *error.lock().expect("no panic while locked") = Some(e);
                     next.store(self.entries.len(), Ordering::Relaxed);
                 }
@@ -267,10 +280,18 @@ impl ModuleCode {
         error.map_or(Ok(()), Err)
     }
 
-    fn compile_one(&self, module: &ModuleInner, defined: u32) -> crate::Result<()> {
+    fn compile_one(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> crate::Result<()> {
+        if interrupt.is_some_and(|cell| cell.load(Ordering::Relaxed) != 0) {
+            return Err(TrapCode::Interrupted.into());
+        }
         #[cfg(zwasm_native)]
         if module.engine.native().is_some() {
-            return self.compile_native(module, defined);
+            return self.compile_native(module, defined, interrupt);
         }
         self.translate(module, defined);
         Ok(())

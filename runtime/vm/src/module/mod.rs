@@ -14,13 +14,14 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::extern_::ExternType;
 use crate::interp::code::ModuleCode;
+use crate::store::InterruptHandle;
 use bytes::ModuleBytes;
 use names::FunctionNames;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use validate::Found;
-use zwasm_core::FuncType;
 use zwasm_core::module::{ExternIndex, ModuleInfo};
+use zwasm_core::{FuncType, TrapCode};
 
 /// A validated module; cheap to clone.
 #[derive(Clone, Debug)]
@@ -126,7 +127,23 @@ impl Module {
     /// # Errors
     /// When a function is beyond a limit of the compiler, or there is no memory for its code.
     pub fn compile_all(&self) -> Result<()> {
-        self.inner.code.compile_all(&self.inner)
+        self.inner.code.compile_all(&self.inner, None)
+    }
+
+    /// The same, until the store of the handle is interrupted. What has been compiled until then stays,
+    /// and the rest can be compiled later.
+    ///
+    /// # Errors
+    /// As [`Module::compile_all`]; the trap [`TrapCode::Interrupted`](crate::TrapCode::Interrupted),
+    /// with which the interruption has been noticed.
+    pub fn compile_all_until(&self, handle: &InterruptHandle) -> Result<()> {
+        let interrupt = handle.cell();
+        let result = self.inner.code.compile_all(&self.inner, Some(interrupt));
+        let code = result.as_ref().err().and_then(Error::trap_code);
+        if code == Some(TrapCode::Interrupted) {
+            handle.clear();
+        }
+        result
     }
 
     /// The engine.

@@ -311,7 +311,8 @@ unsafe extern "C" fn compile_entry(
         let module = (*instance).module.inner();
         let defined = entry.offset_from((*cx).entries);
         let defined = u32::try_from(defined).expect("the entry lies in the array");
-        let Err(error) = module.code.compile_native(module, defined) else {
+        let interrupt = &(*(*cx).limits).interrupt;
+        let Err(error) = module.code.compile_native(module, defined, Some(interrupt)) else {
             return 0;
         };
         let store = &mut *(*instance).store;
@@ -319,6 +320,9 @@ unsafe extern "C" fn compile_entry(
         store.limits.trap_pc.set(*frame.add(1) - 1);
         store.limits.trap_fp.set(*frame);
         store.native_trace = Some(unwind::backtrace(store));
+        if error.trap_code() == Some(TrapCode::Interrupted) {
+            return TrapCode::Interrupted as u32;
+        }
         store.pending_error = Some(error);
         STATUS_HOST_ERROR
     }

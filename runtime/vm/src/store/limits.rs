@@ -86,7 +86,8 @@ impl StoreLimits {
 /// Stops the code that runs in a store, from any thread.
 ///
 /// The guest ends with [`TrapCode::Interrupted`](crate::TrapCode::Interrupted): the interpreter at
-/// its next loop iteration or call, native code at once. An interruption that arrives while no guest runs stops the next one.
+/// its next loop iteration or call, native code at once, and so does the compilation of a function
+/// that it calls first. An interruption that arrives while no guest runs stops the next one.
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
     limits: Arc<StoreLimits>,
@@ -106,6 +107,11 @@ impl InterruptHandle {
         self.limits.interrupt.swap(1, Ordering::AcqRel);
         #[cfg(zwasm_native)]
         crate::native::interrupt::stop(&self.limits);
+    }
+
+    /// What is other than zero while an interruption is on its way.
+    pub(crate) fn cell(&self) -> &AtomicU64 {
+        &self.limits.interrupt
     }
 
     /// Whether an interruption is on its way that has not been noticed yet.

@@ -302,3 +302,76 @@ fn interruptions_at_arbitrary_places_leave_a_working_store() {
         assert_eq!(sum.call(&mut store, 10).unwrap(), 55);
     });
 }
+
+/// A module with a function that takes long to compile: many values alive at once, and many blocks.
+fn large_module() -> String {
+    const LOCALS: usize = 4000;
+    let mut text = String::from(
+        "(module (func $small (export \"small\") (result i32) (i32.const 7))
+        (func (export \"large\") (param i32) (result i32)\n",
+    );
+    text += &format!("(local {}) (drop (call $small))\n", "i32 ".repeat(LOCALS));
+    for local in 1..=LOCALS {
+        text += &format!(
+            "(local.set {local} (i32.mul (local.get 0) (i32.const {local})))
+            (if (local.get {local}) (then (local.set 0 (i32.add (local.get 0) (i32.const 1)))))\n"
+        );
+    }
+    text += "(local.get 0)";
+    for local in 1..=LOCALS {
+        text += &format!("(i32.add (local.get {local}))\n");
+    }
+    text + "))"
+}
+
+/// What is interrupted before its end leaves nothing behind, and is compiled when it is wanted again.
+#[test]
+fn compilation_ends_when_the_store_is_interrupted() {
+    let text = large_module();
+    let expected = std::cell::Cell::new(None);
+    every_tier(|config| {
+        let engine = engine(&config);
+        let name = engine.tier();
+        let module = Module::new(&engine, &text).unwrap();
+        let mut store = Store::new(&engine, ());
+        let handle = store.interrupt_handle();
+        let is_interrupted = |result: Result<(), Error>| {
+            let code = result.expect_err("it was interrupted").trap_code();
+            assert_eq!(code, Some(TrapCode::Interrupted), "{name}");
+        };
+        // Ahead of the run.
+        handle.interrupt();
+        is_interrupted(module.compile_all_until(&handle));
+        assert!(!handle.is_interrupted(), "{name}: it was noticed");
+        assert_eq!(module.stats().functions_compiled, 0, "{name}");
+        // By the first call: the interruption comes before it, in the middle, or behind.
+        let instance = zwasm::Instance::new(&mut store, &module, &[]).unwrap();
+        let large = instance
+            .get_typed_func::<i32, i32>(&store, "large")
+            .unwrap();
+        let mut interrupted = 0;
+        for delay_us in [0, 200, 1000, 3000] {
+            let handle = handle.clone();
+            let timer = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_micros(delay_us));
+                handle.interrupt();
+            });
+            let result = large.call(&mut store, 1);
+            timer.join().unwrap();
+            if result.is_err() {
+                interrupted += 1;
+                is_interrupted(result.map(|_| ()));
+            }
+            store.interrupt_handle().clear();
+        }
+        assert!(interrupted > 0, "{name}");
+        let small = instance.get_typed_func::<(), i32>(&store, "small").unwrap();
+        assert_eq!(small.call(&mut store, ()).unwrap(), 7, "{name}");
+        let result = large.call(&mut store, 1).unwrap();
+        // The interpreter is the first tier.
+        assert_eq!(result, expected.get().unwrap_or(result), "{name}");
+        expected.set(Some(result));
+        module.compile_all_until(&handle).unwrap();
+        assert_eq!(module.stats().functions_compiled, 2, "{name}");
+    });
+}
