@@ -469,13 +469,13 @@ impl Side {
             }
             let event = Event::NAMES.iter().position(|event| *event == import.name);
             let event = event.and_then(|event| self.events.get(event));
-            if let (Some(event), "host") = (event, &*import.module) {
+            if let (Some(event), "host") = (event, import.module) {
                 imports.push((*event).into());
                 continue;
             }
             let store = &mut self.store;
             imports.push(match import.ty {
-                ExternType::Func(ty) => host::function(store, &import.name, ty, seed).into(),
+                ExternType::Func(ty) => host::function(store, import.name, ty, seed).into(),
                 ExternType::Table(ty) => {
                     Table::new(&mut *store, ty, Ref::null(ty.element.heap))?.into()
                 }
