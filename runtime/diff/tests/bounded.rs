@@ -12,7 +12,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 
 #[test]
 fn tiers_agree() {
-    let count = number("ZWASM_DIFF_MODULES", 4_000);
+    let count = number("ZWASM_DIFF_MODULES", 2_500);
     let first = number("ZWASM_DIFF_SEED", 0);
     let run = move || {
         let mut engines = Engines::new();
