@@ -56,5 +56,7 @@ fi
 # Optimised, with the checks of a test: an emulator is slow enough. The other tests of WASI are about
 # the system, whose paths the emulator does not treat like Linux.
 lane=(cargo test --profile fuzz --target aarch64-unknown-linux-gnu)
-"${lane[@]}" --tests -p zwasm-core -p zwasm-jit -p zwasm -p zwasm-wast -p zwasm-diff
+"${lane[@]}" --tests -p zwasm-core -p zwasm-jit -p zwasm-wast -p zwasm-diff
+# Not yet: `process`, `operators` and `soak`, which have not been seen under the emulator.
+"${lane[@]}" -p zwasm --lib --test api --test golden --test robust --test tiers
 "${lane[@]}" -p zwasm-wasi --test corpus --test linked
