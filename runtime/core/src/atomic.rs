@@ -122,7 +122,7 @@ macro_rules! all {
 }
 
 impl AtomicOp {
-    /// All of them, in the order of [`for_each_atomic`](crate::for_each_atomic): code names one by its
+    /// All of them, in the order of [`for_each_atomic`]: code names one by its
     /// position.
     pub const ALL: &'static [AtomicOp] = for_each_atomic!(all);
 

@@ -43,10 +43,10 @@ pub fn print(text: &str) -> Result<(), OutputError> {
     write(&mut io::stdout().lock(), &Printable::text(text).to_string()).map_err(OutputError)
 }
 
-/// As [`print`], for a document of JSON: an escape in it has to be one of JSON.
+/// As [`print()`], for a document of JSON: an escape in it has to be one of JSON.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(text: &str) -> Result<(), OutputError> {
     write(&mut io::stdout().lock(), &Printable::json(text).to_string()).map_err(OutputError)
 }
