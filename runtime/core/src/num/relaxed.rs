@@ -11,8 +11,7 @@ use super::simd_convert::*;
 use super::simd_float::*;
 use super::simd_int::*;
 use super::simd_lane::*;
-use super::v128::{V128, zip3};
-use std::array;
+use super::v128::{V128, build, zip3};
 
 /// Rows of `relaxed: strict;`.
 macro_rules! same_unary {
@@ -107,7 +106,7 @@ pub fn i16x8_relaxed_dot_i8x16_i7x16_s(a: V128, b: V128) -> V128 {
             product(2 * i).wrapping_add(product(2 * i + 1))
         }
     };
-    V128::from(array::from_fn::<i16, 8, _>(sum))
+    V128::from(build::<i16, 8>(sum))
 }
 
 /// The sums of four neighbouring products of signed bytes, added to the lanes of `c`.

@@ -2,8 +2,7 @@
 //!
 //! Comparisons give lanes of all ones or all zeros. Shift counts are taken modulo the lane width.
 
-use super::v128::{V128, binary, map, unary};
-use std::array;
+use super::v128::{V128, binary, build, map, unary};
 
 /// A lane of all ones for true: the negated 0 or 1.
 macro_rules! mask {
@@ -145,14 +144,14 @@ macro_rules! narrow {
         pub fn $narrow_s(a: V128, b: V128) -> V128 {
             let (a, b): ([$wide; $n], [$wide; $n]) = (a.into(), b.into());
             let clamp = |lane: $wide| lane.clamp($s::MIN.into(), $s::MAX.into()) as $s;
-            V128::from(array::from_fn::<$s, $m, _>(|i| clamp(if i < $n { a[i % $n] } else { b[i % $n] })))
+            V128::from(build::<$s, $m>(|i| clamp(if i < $n { a[i % $n] } else { b[i % $n] })))
         }
         /// The lanes of `a`, then those of `b`, read as signed and saturated to unsigned.
         #[inline(always)]
         pub fn $narrow_u(a: V128, b: V128) -> V128 {
             let (a, b): ([$wide; $n], [$wide; $n]) = (a.into(), b.into());
             let clamp = |lane: $wide| lane.clamp(0, $u::MAX.into()) as $u;
-            V128::from(array::from_fn::<$u, $m, _>(|i| clamp(if i < $n { a[i % $n] } else { b[i % $n] })))
+            V128::from(build::<$u, $m>(|i| clamp(if i < $n { a[i % $n] } else { b[i % $n] })))
         }
     )*};
 }
@@ -169,22 +168,22 @@ macro_rules! widen {
         #[inline(always)]
         pub fn $extend_low(a: V128) -> V128 {
             let a: [$t; $m] = a.into();
-            V128::from(array::from_fn::<$wide, $n, _>(|i| a[i].into()))
+            V128::from(build::<$wide, $n>(|i| a[i].into()))
         }
         #[inline(always)]
         pub fn $extend_high(a: V128) -> V128 {
             let a: [$t; $m] = a.into();
-            V128::from(array::from_fn::<$wide, $n, _>(|i| a[i + $n].into()))
+            V128::from(build::<$wide, $n>(|i| a[i + $n].into()))
         }
         #[inline(always)]
         pub fn $extmul_low(a: V128, b: V128) -> V128 {
             let (a, b): ([$t; $m], [$t; $m]) = (a.into(), b.into());
-            V128::from(array::from_fn::<$wide, $n, _>(|i| $wide::from(a[i]) * $wide::from(b[i])))
+            V128::from(build::<$wide, $n>(|i| $wide::from(a[i]) * $wide::from(b[i])))
         }
         #[inline(always)]
         pub fn $extmul_high(a: V128, b: V128) -> V128 {
             let (a, b): ([$t; $m], [$t; $m]) = (a.into(), b.into());
-            V128::from(array::from_fn::<$wide, $n, _>(|i| $wide::from(a[i + $n]) * $wide::from(b[i + $n])))
+            V128::from(build::<$wide, $n>(|i| $wide::from(a[i + $n]) * $wide::from(b[i + $n])))
         }
     )*};
 }
@@ -204,7 +203,7 @@ macro_rules! extadd_pairwise {
         #[inline(always)]
         pub fn $name(a: V128) -> V128 {
             let a: [$t; $m] = a.into();
-            V128::from(array::from_fn::<$wide, $n, _>(|i| $wide::from(a[2 * i]) + $wide::from(a[2 * i + 1])))
+            V128::from(build::<$wide, $n>(|i| $wide::from(a[2 * i]) + $wide::from(a[2 * i + 1])))
         }
     )*};
 }
@@ -221,7 +220,7 @@ extadd_pairwise! {
 pub fn i32x4_dot_i16x8_s(a: V128, b: V128) -> V128 {
     let (a, b): ([i16; 8], [i16; 8]) = (a.into(), b.into());
     let product = |i: usize| i32::from(a[i]) * i32::from(b[i]);
-    V128::from(array::from_fn::<i32, 4, _>(|i| {
+    V128::from(build::<i32, 4>(|i| {
         product(2 * i).wrapping_add(product(2 * i + 1))
     }))
 }
@@ -233,7 +232,7 @@ macro_rules! load_extend {
         pub fn $name(value: u64) -> V128 {
             let bytes = value.to_le_bytes();
             let (chunks, _) = bytes.as_chunks::<$size>();
-            V128::from(array::from_fn::<$wide, $n, _>(|i| $t::from_le_bytes(chunks[i]).into()))
+            V128::from(build::<$wide, $n>(|i| $t::from_le_bytes(chunks[i]).into()))
         }
     )*};
 }

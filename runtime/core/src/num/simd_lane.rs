@@ -4,8 +4,7 @@
 //! Lane immediates are validated, so they are in range; they are masked all the same, which leaves
 //! no bounds check and nothing to panic.
 
-use super::v128::V128;
-use std::array;
+use super::v128::{V128, build};
 
 /// Rows of `splat: (operand type) lane type × count;`.
 macro_rules! splat {
@@ -96,16 +95,14 @@ pub fn v128_load64_zero(value: u64) -> V128 {
 /// Picks sixteen bytes out of the thirty-two of `a` and `b`; `lanes` are below 32.
 #[inline(always)]
 pub fn i8x16_shuffle(a: V128, b: V128, lanes: [u8; 16]) -> V128 {
-    let mut both = [0; 32];
-    both[..16].copy_from_slice(&a.0);
-    both[16..].copy_from_slice(&b.0);
-    V128(array::from_fn(|i| both[usize::from(lanes[i] & 31)]))
+    let both: [u8; 32] = build(|i| if i < 16 { a.0[i] } else { b.0[i % 16] });
+    V128(build(|i| both[usize::from(lanes[i] & 31)]))
 }
 
 /// Picks bytes of `a` by the indices in `b`; an index of 16 or more gives 0.
 #[inline(always)]
 pub fn i8x16_swizzle(a: V128, b: V128) -> V128 {
-    V128(array::from_fn(|i| {
+    V128(build(|i| {
         let index = b.0[i];
         let picked = a.0[usize::from(index & 15)];
         if index < 16 { picked } else { 0 }

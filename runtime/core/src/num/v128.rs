@@ -6,7 +6,6 @@
 //! nothing on little-endian hosts; the helpers are loops over those arrays, which LLVM turns into
 //! vector instructions.
 
-use std::array;
 use std::fmt;
 
 /// A 128-bit vector: sixteen bytes, lane 0 first, each lane little-endian.
@@ -46,8 +45,10 @@ macro_rules! lanes {
             fn from(lanes: [$t; $count]) -> Self {
                 let mut bytes = [0; 16];
                 let (chunks, _) = bytes.as_chunks_mut::<$size>();
-                for (chunk, lane) in chunks.iter_mut().zip(lanes) {
-                    *chunk = lane.to_le_bytes();
+                let mut i = 0;
+                while i < $count {
+                    chunks[i] = lanes[i].to_le_bytes();
+                    i += 1;
                 }
                 Self(bytes)
             }
@@ -57,7 +58,7 @@ macro_rules! lanes {
             #[inline(always)]
             fn from(vector: V128) -> Self {
                 let (chunks, _) = vector.0.as_chunks::<$size>();
-                array::from_fn(|i| $t::from_le_bytes(chunks[i]))
+                build(|i| $t::from_le_bytes(chunks[i]))
             }
         }
     )*};
@@ -71,32 +72,48 @@ lanes! {
     f32 4 4; f64 2 8;
 }
 
+/// The lanes that `lane` makes of their numbers.
+///
+/// A loop, where `array::from_fn` would do: without link-time optimisation that leaves calls of
+/// closures behind. They take the operands' addresses, so that the interpreter's handlers would keep
+/// their frames, and would call the next handler instead of jumping to it.
+#[inline(always)]
+pub(super) fn build<T: Copy + Default, const N: usize>(lane: impl Fn(usize) -> T) -> [T; N] {
+    let mut lanes = [T::default(); N];
+    let mut i = 0;
+    while i < N {
+        lanes[i] = lane(i);
+        i += 1;
+    }
+    lanes
+}
+
 /// Applies `f` to each lane.
 #[inline(always)]
-pub(super) fn map<T: Copy, U, const N: usize>(a: V128, f: impl Fn(T) -> U) -> V128
+pub(super) fn map<T: Copy, U: Copy + Default, const N: usize>(a: V128, f: impl Fn(T) -> U) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[U; N]>,
 {
     let a: [T; N] = a.into();
-    V128::from(array::from_fn::<U, N, _>(|i| f(a[i])))
+    V128::from(build::<U, N>(|i| f(a[i])))
 }
 
 /// Applies `f` to each pair of lanes.
 #[inline(always)]
-pub(super) fn zip<T: Copy, U, const N: usize>(a: V128, b: V128, f: impl Fn(T, T) -> U) -> V128
+pub(super) fn zip<T: Copy, U: Copy + Default, const N: usize>(a: V128, b: V128, f: impl Fn(T, T) -> U) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[U; N]>,
 {
     let a: [T; N] = a.into();
     let b: [T; N] = b.into();
-    V128::from(array::from_fn::<U, N, _>(|i| f(a[i], b[i])))
+    V128::from(build::<U, N>(|i| f(a[i], b[i])))
 }
 
 /// Applies `f` to each triple of lanes.
 #[inline(always)]
-pub(super) fn zip3<T: Copy, U, const N: usize>(
+pub(super) fn zip3<T: Copy, U: Copy + Default, const N: usize>(
     a: V128,
     b: V128,
     c: V128,
@@ -109,7 +126,7 @@ where
     let a: [T; N] = a.into();
     let b: [T; N] = b.into();
     let c: [T; N] = c.into();
-    V128::from(array::from_fn::<U, N, _>(|i| f(a[i], b[i], c[i])))
+    V128::from(build::<U, N>(|i| f(a[i], b[i], c[i])))
 }
 
 /// Rows of `name: lane count, |lane| result;`, one unary instruction each.

@@ -4,7 +4,6 @@ use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
 
-#[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
 use crate::interp::machine::Registers;
 
 /// State shared between a store, its running code and its [`InterruptHandle`]s.
@@ -30,8 +29,8 @@ pub(crate) struct StoreLimits {
     native_guest_limit: AtomicU64,
     /// The kernel's number of the thread that runs native code, else 0.
     pub(crate) thread: AtomicI32,
-    /// Loop dispatch saves the machine's registers here between two handlers.
-    #[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
+    /// Where the interpreter goes on, while a handler leaves that to a function of its own. Loop
+    /// dispatch saves the machine's registers here between any two handlers.
     pub(crate) registers: UnsafeCell<Registers>,
     /// Keeps the type out of reach of accidental sharing.
     pub(crate) _not_sync: UnsafeCell<()>,

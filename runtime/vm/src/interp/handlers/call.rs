@@ -9,7 +9,6 @@
 //! returns through [`SWITCH_BACK`]; calls within an instance pay nothing for that.
 
 use super::bulk::memory0_len;
-use super::control::return_to_caller;
 use crate::error::Error;
 use crate::func::HostCall;
 use crate::interp::code::FuncEntry;
@@ -93,19 +92,57 @@ macro_rules! call_func_ref {
                 $a64
             )
         }
-        match call_elsewhere(func, $ip, ret, $fp, callee_fp, $cx) {
-            Next::Go(r) => {
-                dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64)
-            }
-            Next::Stop(outcome) => return outcome,
-        }
+        go_on!($cx, call_elsewhere(func, $ip, ret, $fp, callee_fp, $cx))
     }};
 }
 
-/// How a handler goes on after leaving its instance.
-enum Next {
-    Go(Registers),
-    Stop(Outcome),
+/// Goes on where a function left it, or stops.
+macro_rules! go_on {
+    ($cx:ident, $next:expr) => {
+        match $next {
+            Ok(()) => {
+                let r = (*(*$cx).limits).registers.get();
+                dispatch!(
+                    (*r).ip,
+                    (*r).fp,
+                    (*r).cx,
+                    (*r).mem,
+                    (*r).mem_len,
+                    (*r).acc,
+                    (*r).acc32,
+                    (*r).acc64
+                )
+            }
+            Err(outcome) => return outcome,
+        }
+    };
+}
+
+/// How a handler goes on after leaving its instance: where the store's registers say, or not at all.
+///
+/// Registers returned by value would be an object in the handler's frame, of which the callee has had
+/// the address: the jump to the next handler would become a call that keeps the frame.
+type Next = Result<(), Outcome>;
+
+/// Goes on in a frame whose instance is `cx`, behind something that may have changed its memory 0.
+///
+/// # Safety
+/// The registers describe a frame of the store of `cx`.
+unsafe fn resume(ip: Ip, fp: Fp, cx: *mut VmContext, acc: u64, acc32: f32, acc64: f64) -> Next {
+    // SAFETY: forwarded; only the running thread touches the cell.
+    unsafe {
+        (*(*cx).limits).registers.get().write(Registers {
+            ip,
+            fp,
+            cx,
+            mem: (*cx).memory0_base,
+            mem_len: memory0_len(cx),
+            acc,
+            acc32,
+            acc64,
+        });
+    }
+    Ok(())
 }
 
 /// Calls a host function, or a function of another instance.
@@ -127,34 +164,31 @@ unsafe fn call_elsewhere(
             let store = &mut *(*(*cx).instance).store;
             store.switches.push(Switch { ret, cx });
             let cx = (*func).context;
-            return Next::Go(Registers {
-                ip: (*(*func).entry).code(),
-                fp: callee_fp,
-                cx,
-                mem: (*cx).memory0_base,
-                mem_len: memory0_len(cx),
-                acc: SWITCH_BACK.ip() as u64,
-                acc32: 0.0,
-                acc64: 0.0,
-            });
+            let acc = SWITCH_BACK.ip() as u64;
+            return resume((*(*func).entry).code(), callee_fp, cx, acc, 0.0, 0.0);
         }
-        if let Err(stop) = call_host(func, ip, fp, callee_fp, cx) {
-            return stop;
+        match call_host(func, ip, fp, callee_fp, cx) {
+            Ok(()) => resume_with_result(ret, fp, callee_fp, cx),
+            Err(next) => next,
         }
-        Next::Go(Registers {
-            ip: ret,
-            fp,
-            cx,
-            mem: (*cx).memory0_base,
-            mem_len: memory0_len(cx),
-            acc: *callee_fp,
-            acc32: callee_fp.cast::<f32>().read(),
-            acc64: callee_fp.cast::<f64>().read(),
-        })
     }
 }
 
-/// Runs a host function on the slots at `callee_fp`.
+/// Goes on at `ip` in the frame `fp`, with the first result of a call, at `result`, in the
+/// accumulators.
+///
+/// # Safety
+/// As for [`resume`]; at least a slot can be read at `result`.
+unsafe fn resume_with_result(ip: Ip, fp: Fp, result: Fp, cx: *mut VmContext) -> Next {
+    // SAFETY: forwarded.
+    unsafe {
+        let (acc32, acc64) = (result.cast::<f32>().read(), result.cast::<f64>().read());
+        resume(ip, fp, cx, *result, acc32, acc64)
+    }
+}
+
+/// Runs a host function on the slots at `callee_fp`. The error is how to go on, where that is not
+/// behind the call.
 ///
 /// # Safety
 /// As for [`call_elsewhere`].
@@ -172,7 +206,7 @@ unsafe fn call_host(
         let slots = host.param_slots.max(host.result_slots) as usize;
         let top = callee_fp.add(slots) as u64;
         if top > (*limits).stack_limit.get() {
-            return Err(Next::Stop(trap_at(ip, fp, cx, TrapCode::StackOverflow)));
+            return Err(Err(trap_at(ip, fp, cx, TrapCode::StackOverflow)));
         }
         let saved_top = (*limits).stack_top.replace(top);
         let instance = (*cx).instance;
@@ -191,7 +225,7 @@ unsafe fn call_host(
             Ok(Err(error)) => error,
             Err(panic) => {
                 (*store).pending_panic = Some(panic);
-                return Err(Next::Stop(Outcome::HOST_PANIC));
+                return Err(Err(Outcome::HOST_PANIC));
             }
         };
         // An exception of another store is an error like any other.
@@ -201,7 +235,7 @@ unsafe fn call_host(
             return Err(raise(&mut *store, *exn, ip, fp, cx));
         }
         (*store).pending_error = Some(error);
-        Err(Next::Stop(Outcome::HOST_ERROR))
+        Err(Err(Outcome::HOST_ERROR))
     }
 }
 
@@ -215,20 +249,11 @@ unsafe fn raise(store: &mut StoreOpaque, exn: u64, ip: Ip, fp: Fp, cx: *mut VmCo
     unsafe {
         record_pc((*cx).limits, ip, fp, cx);
         match unwind::unwind(store, exn, ip, fp, cx) {
-            Unwound::Caught { ip, fp, cx } => Next::Go(Registers {
-                ip,
-                fp,
-                cx,
-                mem: (*cx).memory0_base,
-                mem_len: memory0_len(cx),
-                acc: 0,
-                acc32: 0.0,
-                acc64: 0.0,
-            }),
+            Unwound::Caught { ip, fp, cx } => resume(ip, fp, cx, 0, 0.0, 0.0),
             Unwound::Uncaught => {
                 let hold = store.exceptions.get(exn).hold();
                 store.pending_error = Some(Error::exception(exn, store.id(), hold));
-                Next::Stop(Outcome::EXCEPTION)
+                Err(Outcome::EXCEPTION)
             }
         }
     }
@@ -347,21 +372,33 @@ macro_rules! return_call_func_ref {
                 $a64
             )
         }
-        // A host function runs on the arguments where they are: a trap in it still belongs to
-        // this frame.
-        if let Err(next) = call_host(func, $ip, $fp, args, $cx) {
-            match next {
-                Next::Go(r) => {
-                    dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64)
-                }
-                Next::Stop(outcome) => return outcome,
-            }
-        }
-        core::ptr::copy(args, $fp, (*(*func).host).result_slots as usize);
-        let (acc, a32, a64) = (*$fp, $fp.cast::<f32>().read(), $fp.cast::<f64>().read());
-        let len = memory0_len($cx);
-        return_to_caller!(ret, $fp, $cx, $mem, len, acc, a32, a64)
+        go_on!($cx, tail_call_host(func, $ip, $fp, args, $cx, ret as Ip))
     }};
+}
+
+/// Calls a host function on the arguments where they are, for a trap in it still belongs to this
+/// frame, and returns its results to the caller of the frame.
+///
+/// # Safety
+/// As for [`call_elsewhere`], with the arguments at `args` and `ret` from the frame's header.
+#[inline(never)]
+unsafe fn tail_call_host(
+    func: *const FuncRef,
+    ip: Ip,
+    fp: Fp,
+    args: Fp,
+    cx: *mut VmContext,
+    ret: Ip,
+) -> Next {
+    // SAFETY: forwarded; the word before a return address is the distance between the frames.
+    unsafe {
+        if let Err(next) = call_host(func, ip, fp, args, cx) {
+            return next;
+        }
+        core::ptr::copy(args, fp, (*(*func).host).result_slots as usize);
+        let caller = fp.byte_sub(*ret.sub(1) as usize);
+        resume_with_result(ret, caller, fp, cx)
+    }
 }
 
 handler! {
@@ -395,31 +432,31 @@ handler! {
     }
 }
 
-/// Goes on as `raise` says.
-macro_rules! go_on {
-    ($next:expr) => {
-        match $next {
-            Next::Go(r) => dispatch!(r.ip, r.fp, r.cx, r.mem, r.mem_len, r.acc, r.acc32, r.acc64),
-            Next::Stop(outcome) => outcome,
+/// Throws a new exception.
+///
+/// # Safety
+/// The operands at `ip + H` are those of [`throw`].
+#[inline(never)]
+unsafe fn throw_new(ip: Ip, fp: Fp, cx: *mut VmContext) -> Next {
+    // SAFETY: forwarded; the store outlives its code.
+    unsafe {
+        let store = &mut *(*(*cx).instance).store;
+        let tag = *VmContext::at::<NonNull<TagInst>>(cx, *ip.add(H));
+        let count = *ip.add(H + 2) as usize;
+        let payload: Box<[u64]> =
+            core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
+        match store.without_unwinding(|store| store.new_exception(tag, payload)) {
+            Some(Ok(exn)) => raise(store, exn, ip, fp, cx),
+            Some(Err(code)) => Err(trap_at(ip, fp, cx, code)),
+            None => Err(Outcome::HOST_PANIC),
         }
-    };
+    }
 }
 
 handler! {
     /// `throw`; operands: context offset of the tag, first payload slot, payload slots.
     fn throw(ip, fp, cx, _mem, _len, _acc, _a32, _a64) {
-        let next = {
-            let store = &mut *(*(*cx).instance).store;
-            let tag = *VmContext::at::<NonNull<TagInst>>(cx, *ip.add(H));
-            let count = *ip.add(H + 2) as usize;
-            let payload: Box<[u64]> = core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
-            match store.without_unwinding(|store| store.new_exception(tag, payload)) {
-                Some(Ok(exn)) => raise(store, exn, ip, fp, cx),
-                Some(Err(code)) => Next::Stop(trap_at(ip, fp, cx, code)),
-                None => Next::Stop(Outcome::HOST_PANIC),
-            }
-        };
-        go_on!(next)
+        go_on!(cx, throw_new(ip, fp, cx))
     }
 }
 
@@ -430,9 +467,7 @@ handler! {
         if exn == 0 {
             return trap_at(ip, fp, cx, TrapCode::NullExceptionReference);
         }
-        let store = &mut *(*(*cx).instance).store;
-        let next = raise(store, exn, ip, fp, cx);
-        go_on!(next)
+        go_on!(cx, raise(&mut *(*(*cx).instance).store, exn, ip, fp, cx))
     }
 }
 

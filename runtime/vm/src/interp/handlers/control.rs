@@ -118,7 +118,6 @@ macro_rules! return_to_caller {
         dispatch!(ret, caller, $cx, $mem, $len, $acc, $a32, $a64)
     }};
 }
-pub(crate) use return_to_caller;
 
 handler! {
     /// Returns nothing; operands: header slot.
