@@ -101,7 +101,11 @@ where
 
 /// Applies `f` to each pair of lanes.
 #[inline(always)]
-pub(super) fn zip<T: Copy, U: Copy + Default, const N: usize>(a: V128, b: V128, f: impl Fn(T, T) -> U) -> V128
+pub(super) fn zip<T: Copy, U: Copy + Default, const N: usize>(
+    a: V128,
+    b: V128,
+    f: impl Fn(T, T) -> U,
+) -> V128
 where
     [T; N]: From<V128>,
     V128: From<[U; N]>,
