@@ -17,13 +17,97 @@ use super::memory::{self, class};
 use super::ways::Ways;
 use crate::interruption::Watch;
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
+use core::hash::BuildHasher;
+use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt};
-use std::collections::hash_map::Entry;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
-/// Nodes by what they compute, each with the block that it is in. Those that read memory with the
-/// version of what they read, others with [`NOTHING`]. One is enough: blocks come in an order in
-/// which what dominates a block no more never will again.
-type Table = HashMap<(Node, u32), (BlockId, Value)>;
+/// A node, with the version of the memory that it reads, else [`NOTHING`]; and the value that has
+/// computed it last.
+struct Known {
+    node: Node,
+    version: u32,
+    block: BlockId,
+    value: Value,
+    /// Of node and version.
+    hash: u32,
+}
+
+/// Nodes by what they compute, each with the block that it is in. One of each is enough: blocks come
+/// in an order in which what dominates a block no more never will again.
+///
+/// The nodes lie in the order in which they were met, and only their numbers are scattered by hash:
+/// tables of whole nodes of large functions would miss the caches at every step.
+struct Table {
+    known: Vec<Known>,
+    by_hash: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Table {
+    /// One that need not grow for so many nodes.
+    fn with_capacity(nodes: usize) -> Table {
+        Table {
+            known: Vec::new(),
+            by_hash: HashTable::with_capacity(nodes),
+            hasher: RandomState::default(),
+        }
+    }
+
+    fn hash(&self, node: &Node, version: u32) -> u32 {
+        self.hasher.hash_one((node, version)) as u32
+    }
+
+    fn get(&self, node: &Node, version: u32) -> Option<&Known> {
+        let hash = self.hash(node, version);
+        let is_it = |&at: &u32| self.known[at as usize].is(hash, node, version);
+        let at = *self.by_hash.find(spread(hash), is_it)?;
+        Some(&self.known[at as usize])
+    }
+
+    /// What has computed a node before; where nothing has, it is noted that `value` does.
+    fn find_or_insert(
+        &mut self,
+        node: Node,
+        version: u32,
+        block: BlockId,
+        value: Value,
+    ) -> Option<&mut Known> {
+        let hash = self.hash(&node, version);
+        let Table { known, by_hash, .. } = self;
+        let entry = by_hash.entry(
+            spread(hash),
+            |&at| known[at as usize].is(hash, &node, version),
+            |&at| spread(known[at as usize].hash),
+        );
+        match entry {
+            Entry::Occupied(at) => Some(&mut known[*at.get() as usize]),
+            Entry::Vacant(place) => {
+                place.insert(known.len() as u32);
+                known.push(Known {
+                    node,
+                    version,
+                    block,
+                    value,
+                    hash,
+                });
+                None
+            }
+        }
+    }
+}
+
+impl Known {
+    fn is(&self, hash: u32, node: &Node, version: u32) -> bool {
+        self.hash == hash && self.version == version && self.node == *node
+    }
+}
+
+/// Tables look at the lowest bits of a hash, and at the highest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
+}
 
 /// The version of what never changes.
 const NOTHING: u32 = 0;
@@ -40,7 +124,7 @@ pub(super) fn run(function: &mut Function, watch: &Watch<'_>) {
         pending: Vec::new(),
         replaced: (0..function.nodes.len() as u32).map(Value).collect(),
         constants: HashMap::new(),
-        table: HashMap::with_capacity(function.nodes.len()),
+        table: Table::with_capacity(function.nodes.len()),
         facts: vec![None; function.nodes.len()],
         reaches: HashMap::new(),
         next_version: 1,
@@ -192,8 +276,8 @@ impl Pass<'_> {
             op: Op::Compare(cond.negate(), width),
             ..function[value]
         };
-        let &(_, opposite) = self.table.get(&(ordered(opposite), NOTHING))?;
-        self.learnt(opposite, block).map(|fact| !fact)
+        let opposite = self.table.get(&ordered(opposite), NOTHING)?;
+        self.learnt(opposite.value, block).map(|fact| !fact)
     }
 
     /// Branches that always go one way, and conditions that only ask for zero.
@@ -355,18 +439,15 @@ impl Pass<'_> {
 
     /// Finds an equal node, or makes this one known.
     fn look_up(&mut self, value: Value, block: BlockId, node: Node, version: u32) -> bool {
-        match self.table.entry((ordered(node), version)) {
-            Entry::Occupied(mut entry) => {
-                let (other, equal) = *entry.get();
-                if self.dominators.dominates(other, block) {
-                    self.replaced[value.0 as usize] = equal;
-                    return false;
-                }
-                entry.insert((block, value));
+        let known = self
+            .table
+            .find_or_insert(ordered(node), version, block, value);
+        if let Some(known) = known {
+            if self.dominators.dominates(known.block, block) {
+                self.replaced[value.0 as usize] = known.value;
+                return false;
             }
-            Entry::Vacant(entry) => {
-                entry.insert((block, value));
-            }
+            (known.block, known.value) = (block, value);
         }
         true
     }
@@ -387,13 +468,14 @@ impl Pass<'_> {
             }
             _ => return,
         };
-        let load = Node {
+        let node = Node {
             op,
             ty,
             args: [node.args[0], node.args[1], Value::NONE],
             imm: node.imm,
         };
-        self.table.insert((load, version), (block, stored));
+        // Nothing has read that version.
+        self.table.find_or_insert(node, version, block, stored);
     }
 }
 
