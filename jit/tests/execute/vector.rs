@@ -3,7 +3,7 @@
 //! The operations and what they compute come out of one table.
 
 use zwasm_core::num::{self, V128};
-use zwasm_jit::masm::{FloatWidth, Fpr, Masm, Mem, Operand};
+use zwasm_jit::masm::{FloatWidth, Fpr, Masm, Operand};
 use zwasm_jit::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, operands};
@@ -325,6 +325,7 @@ fn tests_of_lanes() {
 #[test]
 fn second_operands_in_memory() {
     use zwasm_jit::isa::x86_64::Features;
+    use zwasm_jit::masm::Mem;
     const WITH_AVX: Features = Features {
         fma: false,
         ..Features::ALL

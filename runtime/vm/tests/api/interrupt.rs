@@ -2,7 +2,7 @@
 
 use crate::{engine, every_tier, every_tier_with_fuel};
 use std::time::{Duration, Instant};
-use zwasm::{Caller, Config, Error, Extern, Linker, Module, Store, TrapCode};
+use zwasm::{Caller, Config, Error, Extern, Linker, Module, Store, Tier, TrapCode};
 
 /// Everything that could go on for ever. `fill` and `copy` work on several pieces' worth at a time.
 const ENDLESS: &str = r#"(module
@@ -303,15 +303,16 @@ fn interruptions_at_arbitrary_places_leave_a_working_store() {
     });
 }
 
-/// A module with a function that takes long to compile: many values alive at once, and many blocks.
-fn large_module() -> String {
+/// A module with a function that takes long to compile: many values alive at once, and as many blocks
+/// in each of the rounds.
+fn large_module(rounds: usize) -> String {
     const LOCALS: usize = 4000;
     let mut text = String::from(
         "(module (func $small (export \"small\") (result i32) (i32.const 7))
         (func (export \"large\") (param i32) (result i32)\n",
     );
     text += &format!("(local {}) (drop (call $small))\n", "i32 ".repeat(LOCALS));
-    for local in 1..=LOCALS {
+    for local in (0..rounds).flat_map(|_| 1..=LOCALS) {
         text += &format!(
             "(local.set {local} (i32.mul (local.get 0) (i32.const {local})))
             (if (local.get {local}) (then (local.set 0 (i32.add (local.get 0) (i32.const 1)))))\n"
@@ -327,7 +328,7 @@ fn large_module() -> String {
 /// What is interrupted before its end leaves nothing behind, and is compiled when it is wanted again.
 #[test]
 fn compilation_ends_when_the_store_is_interrupted() {
-    let text = large_module();
+    let text = large_module(1);
     let expected = std::cell::Cell::new(None);
     every_tier(|config| {
         let engine = engine(&config);
@@ -372,5 +373,56 @@ fn compilation_ends_when_the_store_is_interrupted() {
         expected.set(Some(result));
         module.compile_all_until(&handle).unwrap();
         assert_eq!(module.stats().functions_compiled, 2, "{name}");
+    });
+}
+
+/// Compilers look for interruptions on their way through one function, too: of interruptions after
+/// longer and shorter parts of the time that it takes, some are seen before its end.
+#[test]
+fn compilation_ends_in_the_middle_of_a_function() {
+    let small = wat::parse_str(large_module(1)).unwrap();
+    let large = wat::parse_str(large_module(30)).unwrap();
+    every_tier(|config| {
+        let mut config = config.clone();
+        config.validation_threads(1);
+        let engine = engine(&config);
+        let name = engine.tier();
+        // Long enough for a clock to end it in the middle.
+        let is_optimizing = name.name() == "opt";
+        let bytes = if is_optimizing { &small } else { &large };
+        let store = Store::new(&engine, ());
+        let start = Instant::now();
+        Module::new(&engine, bytes).unwrap().compile_all().unwrap();
+        let whole = start.elapsed();
+        let mut ended = 0;
+        // Checks of the allocation, in tests, take most of the optimizing compiler's time.
+        for halvings in 1..8 {
+            let module = Module::new(&engine, bytes).unwrap();
+            let handle = store.interrupt_handle();
+            let result = std::thread::scope(|scope| {
+                let timer = scope.spawn(|| {
+                    std::thread::sleep(whole / (1 << halvings));
+                    handle.interrupt();
+                });
+                let result = module.compile_all_until(&handle);
+                timer.join().unwrap();
+                handle.clear();
+                result
+            });
+            let compiled = module.stats().functions_compiled;
+            match result {
+                Ok(()) => assert_eq!(compiled, 2, "{name}"),
+                Err(error) => {
+                    assert_eq!(error.trap_code(), Some(TrapCode::Interrupted), "{name}");
+                    assert!(compiled < 2, "{name}");
+                    // The small function comes first: it was begun, so that the large one was.
+                    ended += u32::from(compiled == 1);
+                }
+            }
+            module.compile_all().unwrap();
+            assert_eq!(module.stats().functions_compiled, 2, "{name}");
+        }
+        // The interpreter's translation does not look: it takes no longer than validation.
+        assert!(ended > 0 || name == Tier::Interp, "{name}");
     });
 }
