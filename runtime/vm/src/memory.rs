@@ -10,13 +10,12 @@ use crate::sys::mmap::{Reservation, write_zeros};
 use crate::vmctx::MemoryDef;
 use core::ops::Range;
 use zwasm_core::MemoryType;
+use zwasm_core::fill::MIN_CLEARED_BYTES;
 
 /// Reserved for a 32-bit memory: every `index + offset` of 33 bits lands in it, plus a guard.
 const RESERVED_32_BYTES: u64 = (8 << 30) + (64 << 10);
 /// Reserved for a 64-bit memory that does not say how large it may grow.
 const RESERVED_64_BYTES: u64 = 16 << 30;
-/// To fill less with zeros is faster than to ask which pages need them.
-const MIN_CLEARED_BYTES: usize = 1 << 20;
 
 /// A memory as its store keeps it.
 #[repr(C)]
