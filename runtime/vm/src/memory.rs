@@ -167,15 +167,15 @@ impl MemoryInst {
     pub(crate) unsafe fn fill(this: *const MemoryInst, range: Range<usize>, value: u8) {
         // SAFETY: forwarded; what is not an image's is an anonymous mapping.
         unsafe {
-            let start = (*this).def.base.add(range.start);
-            if value == 0
-                && range.len() >= MIN_CLEARED_BYTES
-                && range.start >= (*this).anonymous_from
-            {
-                write_zeros(start, range.len());
-            } else {
-                start.write_bytes(value, range.len());
-            }
+            let base = (*this).def.base;
+            let anonymous = range.end.min((*this).anonymous_from.max(range.start));
+            let cleared = match value {
+                0 if range.end - anonymous >= MIN_CLEARED_BYTES => anonymous,
+                _ => range.end,
+            };
+            base.add(range.start)
+                .write_bytes(value, cleared - range.start);
+            write_zeros(base.add(cleared), range.end - cleared);
         }
     }
 
