@@ -316,7 +316,10 @@ impl Maker<'_> {
             Clears::If(value, mask) => {
                 self.block = self.add_rare_block();
                 let width = self.function[value].ty.width();
-                let bits = self.alu_constant(AluOp::And, value, mask & width.ones());
+                let bits = match mask & width.ones() {
+                    mask if mask == width.ones() => value,
+                    mask => self.alu_constant(AluOp::And, value, mask),
+                };
                 let zero = self.constant(Ty::int(width), 0);
                 let is_zero = self.compare(Cond::Eq, width, bits, zero);
                 Some((self.block, is_zero))
