@@ -31,6 +31,11 @@ pub const HOST_CALL: u32 = 2;
 pub const TRACE: u32 = 3;
 const FIRST_HELPER: u32 = 4;
 
+/// In the second immediate of [`Helper::FillLoop`]: the address has 64 bits.
+pub const FILL_WIDE_ADDRESS: u64 = 1 << 62;
+/// The same of the number of turns.
+pub const FILL_WIDE_TURNS: u64 = 1 << 63;
+
 /// The status that makes [`RAISE`] go on where the store's limits say, for caught exceptions.
 pub const STATUS_RESUME: i32 = 0x200;
 
@@ -75,7 +80,8 @@ helpers! {
     ThrowRef, "`throw_ref`.";
     FillLoop, "Some turns of a loop that fills memory 0. Operands: the address, how many turns may be \
         done, what each store stores. Immediates: what to add to the address; bytes of a turn, \
-        shifted by 8, and of a store. The results, up to three, are all how many were done.";
+        shifted by 8, and of a store, with [`FILL_WIDE_ADDRESS`] and [`FILL_WIDE_TURNS`]. The results, \
+        up to three, are all how many were done.";
 }
 
 /// The value types behind the Rust types in the rows of the numeric tables.
@@ -331,6 +337,9 @@ pub(crate) struct RuntimeCall {
     pub(crate) immediates: [u64; 2],
     pub(crate) results: Results,
 }
+
+/// The bit of a memory's word that says that indices have 64 bits.
+pub(crate) const WIDE_OPERANDS: u64 = 1;
 
 /// A memory's place for helpers: where in the context the pointer to its definition is, and in bit 0 whether
 /// its indices have 64 bits.

@@ -208,6 +208,10 @@ pub(crate) enum Op {
     Store(StoreOp, Alias),
     FloatStore(FloatPart, Alias),
     StoreLane(Lanes, u8),
+    /// Clears as many bytes as operand 1 says from the index that operand 0 is (both are `i64`), in the
+    /// memory that `imm` is the helpers' word for. The runtime does it, but all registers are kept; it
+    /// is worth that only for many bytes.
+    Clear,
     /// `[operand 0 + imm]` as an address.
     Address,
     /// Traps when operand 0 (an `i32`) is not zero.
@@ -293,7 +297,7 @@ impl Op {
             Op::Load(_, Alias::Fixed) | Op::FloatLoad(_, Alias::Fixed) => Effect::Pure,
             Op::Load(_, alias) | Op::FloatLoad(_, alias) => Effect::Reads(alias),
             Op::Store(_, alias) | Op::FloatStore(_, alias) => Effect::Writes(alias),
-            Op::StoreLane(..) => Effect::Writes(Alias::Heap),
+            Op::StoreLane(..) | Op::Clear => Effect::Writes(Alias::Heap),
             Op::Call => Effect::Calls,
         }
     }
@@ -455,6 +459,8 @@ pub(crate) struct Block {
     /// How many loops it is in.
     pub(crate) loop_depth: u32,
     pub(crate) is_loop_header: bool,
+    /// Whether it runs seldom, whatever leads to it.
+    pub(crate) is_rare: bool,
     pub(crate) pad: Option<Pad>,
 }
 
@@ -518,6 +524,7 @@ impl Function {
             exit_origin: Origin::default(),
             loop_depth,
             is_loop_header: false,
+            is_rare: false,
             pad: None,
         });
         block

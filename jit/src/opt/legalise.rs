@@ -134,7 +134,9 @@ pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, target: T
         Op::Float(op, _) => {
             i == 1 && target.folds_loads && op.is_arithmetic() && function[value].op == Op::Const
         }
-        // Not nodes that execute: their operands are read where they are.
+        // Their operands are read where they are.
+        Op::Clear => true,
+        // Neither are these nodes that execute.
         Op::Call | Op::CallResult | Op::Materialize | Op::Reload => true,
         _ => false,
     }

@@ -1,20 +1,24 @@
-//! Which blocks are reached by throwing only: they come behind the others, and count for little.
+//! Which blocks are reached by throwing only, or are known to run seldom: they come behind the others,
+//! and count for little.
 
 use super::ir::{BlockId, Exit, Function};
 
-/// The blocks that are reached from landing pads only.
+/// The blocks that are reached from landing pads only, and those that are rare.
 #[derive(Debug)]
 pub(super) struct Unlikely {
-    /// Of each block; none where there are no landing pads.
+    /// Of each block; none where no block is.
     is_unlikely: Vec<bool>,
 }
 
 impl Unlikely {
     pub(super) fn of(function: &Function) -> Unlikely {
+        let blocks = function.blocks.iter();
         if !function.catches {
-            return Unlikely {
-                is_unlikely: Vec::new(),
+            let is_unlikely = match blocks.clone().any(|block| block.is_rare) {
+                true => blocks.map(|block| block.is_rare).collect(),
+                false => Vec::new(),
             };
+            return Unlikely { is_unlikely };
         }
         let mut is_unlikely = vec![true; function.blocks.len()];
         is_unlikely[0] = false;
@@ -29,10 +33,14 @@ impl Unlikely {
                 _ => edges,
             };
             for edge in usual {
-                is_unlikely[edge.to.0 as usize] = false;
+                is_unlikely[edge.to.0 as usize] = function[edge.to].is_rare;
             }
         }
         Unlikely { is_unlikely }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_unlikely.is_empty()
     }
 
     pub(super) fn contains(&self, block: BlockId) -> bool {

@@ -279,6 +279,7 @@ fn check_types(function: &Function, value: Value) -> Result<(), String> {
         },
         Op::FloatStore(part, _) => access(&[part_ty(part)], Ty::None),
         Op::StoreLane(..) => access(&[Ty::V128], Ty::None),
+        Op::Clear => fits(&[Ty::I64; 2], Ty::None),
         Op::Materialize | Op::Reload => fits(&[node.ty], node.ty),
         Op::Caught => fits(&[], node.ty),
         Op::Address => fits(&[Ty::I64], Ty::I64),

@@ -3,13 +3,14 @@
 //! What lives here is what a compiler, an interpreter and the runtime must agree on, and nothing
 //! else: the types of the WebAssembly specification, the decoded shape of a module
 //! ([`module::ModuleInfo`]), the layout of the VM context ([`vmctx`]), trap codes ([`TrapCode`]),
-//! the pieces that fuel is charged in ([`fuel`]), what atomic instructions do ([`atomic`]), the numeric
+//! the pieces that fuel is charged in ([`fuel`]), which loops fill memory ([`fill`]), what atomic instructions do ([`atomic`]), the numeric
 //! semantics of every operator ([`num`]) and how text from outside is shown ([`Printable`]). No operating
 //! system, no `unsafe`.
 
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+pub mod fill;
 pub mod fuel;
 pub mod module;
 pub mod num;

@@ -10,13 +10,12 @@ use crate::sys::mmap::{Reservation, write_zeros};
 use crate::vmctx::MemoryDef;
 use core::ops::Range;
 use zwasm_core::MemoryType;
+use zwasm_core::fill::MIN_CLEARED_BYTES;
 
 /// Reserved for a 32-bit memory: every `index + offset` of 33 bits lands in it, plus a guard.
 const RESERVED_32_BYTES: u64 = (8 << 30) + (64 << 10);
 /// Reserved for a 64-bit memory that does not say how large it may grow.
 const RESERVED_64_BYTES: u64 = 16 << 30;
-/// To fill less with zeros is faster than to ask which pages need them.
-const MIN_CLEARED_BYTES: usize = 1 << 20;
 
 /// A memory as its store keeps it.
 #[repr(C)]
@@ -168,15 +167,15 @@ impl MemoryInst {
     pub(crate) unsafe fn fill(this: *const MemoryInst, range: Range<usize>, value: u8) {
         // SAFETY: forwarded; what is not an image's is an anonymous mapping.
         unsafe {
-            let start = (*this).def.base.add(range.start);
-            if value == 0
-                && range.len() >= MIN_CLEARED_BYTES
-                && range.start >= (*this).anonymous_from
-            {
-                write_zeros(start, range.len());
-            } else {
-                start.write_bytes(value, range.len());
-            }
+            let base = (*this).def.base;
+            let anonymous = range.end.min((*this).anonymous_from.max(range.start));
+            let cleared = match value {
+                0 if range.end - anonymous >= MIN_CLEARED_BYTES => anonymous,
+                _ => range.end,
+            };
+            base.add(range.start)
+                .write_bytes(value, cleared - range.start);
+            write_zeros(base.add(cleared), range.end - cleared);
         }
     }
 

@@ -2,16 +2,54 @@
 
 use super::{Cold, Emitter};
 use crate::abi::{Abi, Place, Places};
-use crate::baseline::helpers;
+use crate::baseline::helpers::{self, Helper, WIDE_OPERANDS};
 use crate::calls;
-use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
-use crate::opt::ir::{CallSite, Callee, Function, Op, Ty, Value, Values};
+use crate::masm::{Cond, FloatPart, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, Width};
+use crate::opt::alloc::{Allocation, Home};
+use crate::opt::ir::{Block, CallSite, Callee, Function, Op, Ty, Value, Values};
 use crate::opt::moves::{self, Move, Source, Target};
 use zwasm_core::ValType;
 use zwasm_core::vmctx::{context, func_ref, limits};
 
-/// The most slots that the operands or results of one helper take, or what a landing pad is given.
-pub(super) fn helper_slots(function: &Function) -> u32 {
+/// Slots that the operands of a [`Op::Clear`] take.
+const CLEAR_SLOTS: u32 = 3;
+
+/// The registers that helpers change, of those that values are in, if there is a [`Op::Clear`].
+pub(super) fn volatile(
+    function: &Function,
+    allocation: &Allocation,
+    file: &RegisterFile,
+) -> Vec<Home> {
+    let is_clear = |&node: &Value| function[node].op == Op::Clear;
+    let clears = |block: &Block| block.is_rare && block.nodes.iter().any(is_clear);
+    let mut volatile = Vec::new();
+    if !function.blocks.iter().any(clears) {
+        return volatile;
+    }
+    for &home in &allocation.homes {
+        let is_kept = match home {
+            Home::None => true,
+            Home::Gpr(gpr) => file.saved.contains(&gpr),
+            Home::Fpr(_) => false,
+        };
+        if !is_kept && !volatile.contains(&home) {
+            volatile.push(home);
+        }
+    }
+    volatile
+}
+
+/// The slots of a register that is put aside, by its type.
+fn home_ty(home: Home) -> Ty {
+    match home {
+        Home::Fpr(_) => Ty::V128,
+        Home::Gpr(_) | Home::None => Ty::I64,
+    }
+}
+
+/// The most slots that the operands or results of one helper take, or what a landing pad is given, or
+/// what is put aside for a [`Op::Clear`].
+pub(super) fn helper_slots(function: &Function, volatile: &[Home]) -> u32 {
     let slots = |types: &[ValType]| types.iter().map(|ty| ty.slots()).sum::<u32>();
     let helpers = function
         .calls
@@ -20,7 +58,12 @@ pub(super) fn helper_slots(function: &Function) -> u32 {
     let operands = helpers.map(|call| slots(&call.params).max(slots(&call.results)));
     let pads = function.blocks.iter().filter_map(|block| block.pad);
     let caught = pads.map(|pad| pad.slots);
-    operands.chain(caught).max().unwrap_or(0)
+    let aside = volatile.iter().map(|&home| home_ty(home).slots());
+    let aside = match aside.sum() {
+        0 if function.blocks.iter().all(|block| !block.is_rare) => 0,
+        slots => CLEAR_SLOTS + slots,
+    };
+    operands.chain(caught).max().unwrap_or(0).max(aside)
 }
 
 impl<M: Masm> Emitter<'_, M> {
@@ -138,7 +181,6 @@ impl<M: Masm> Emitter<'_, M> {
 
     /// The memory of the helper slot `above` the lowest operand's.
     fn call_helper(&mut self, call: Value, site: &CallSite, entry: u32, immediates: [u64; 2]) {
-        let file = M::FILE;
         let first = self.allocation.slot_count;
         // Slots grow downwards: the first operand is highest.
         let mut slot = first;
@@ -152,6 +194,68 @@ impl<M: Masm> Emitter<'_, M> {
         if helpers::ends_activation(entry) {
             self.record_place();
         }
+        self.enter_helper(slot, entry, immediates);
+        let mut slot = first;
+        let places: Vec<Source> = site
+            .results
+            .iter()
+            .map(|&ty| {
+                let mem = self.slot_mem(slot, Ty::of(ty));
+                slot += ty.slots();
+                Source::Memory(mem)
+            })
+            .collect();
+        self.receive(call, places.into_iter());
+    }
+
+    /// Has the runtime clear memory, and keeps all registers.
+    pub(super) fn clear(&mut self, node: Value) {
+        let data = &self.function[node];
+        let first = self.allocation.slot_count;
+        let volatile = core::mem::take(&mut self.volatile);
+        let aside = |this: &Self, at: &mut u32, home: Home| {
+            let ty = home_ty(home);
+            let mem = this.slot_mem(*at, ty);
+            *at += ty.slots();
+            mem
+        };
+        let mut at = first + CLEAR_SLOTS;
+        for &home in &volatile {
+            let mem = aside(self, &mut at, home);
+            match home {
+                Home::Gpr(gpr) => self.masm.store(StoreOp::B8, gpr, mem),
+                Home::Fpr(fpr) => self.masm.float_store(FloatPart::V128, fpr, mem),
+                Home::None => {}
+            }
+        }
+        let [start, bytes, _] = data.args;
+        let operands = [
+            self.source(start),
+            Source::Constant(0, 0),
+            self.source(bytes),
+        ];
+        for (slot, from) in (first..).zip(operands) {
+            let to = Target::Memory(self.slot_mem(slot, Ty::I64));
+            let ty = Ty::I64;
+            moves::emit_one(&mut self.masm, Move { to, from, ty });
+        }
+        let entry = Helper::MemoryFill.entry();
+        self.enter_helper(first + CLEAR_SLOTS, entry, [data.imm | WIDE_OPERANDS, 0]);
+        let mut at = first + CLEAR_SLOTS;
+        for &home in &volatile {
+            let mem = aside(self, &mut at, home);
+            match home {
+                Home::Gpr(gpr) => self.masm.load(LoadOp::U64, gpr, mem),
+                Home::Fpr(fpr) => self.masm.float_load(FloatPart::V128, fpr, mem),
+                Home::None => {}
+            }
+        }
+        self.volatile = volatile;
+    }
+
+    /// Calls a helper whose operands are in the slots below `slot`, and goes on if it did its work.
+    fn enter_helper(&mut self, slot: u32, entry: u32, immediates: [u64; 2]) {
+        let file = M::FILE;
         let [context, pointer, immediate0, immediate1] = file.arguments[..4] else {
             unreachable!("C passes four arguments in registers everywhere")
         };
@@ -173,17 +277,6 @@ impl<M: Masm> Emitter<'_, M> {
         self.cold.push(Cold::Raise { start, origin });
         self.masm
             .branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), start);
-        let mut slot = first;
-        let places: Vec<Source> = site
-            .results
-            .iter()
-            .map(|&ty| {
-                let mem = self.slot_mem(slot, Ty::of(ty));
-                slot += ty.slots();
-                Source::Memory(mem)
-            })
-            .collect();
-        self.receive(call, places.into_iter());
     }
 
     /// Tells the runtime where the activation stands. Keeps the result register.

@@ -85,6 +85,8 @@ pub(super) struct Emitter<'f, M: Masm> {
     invoking: Option<BlockId>,
     /// Slots for the operands of helpers, and for what landing pads are given.
     helper_slots: u32,
+    /// Registers that helpers change, of those that values are in; known where it matters.
+    volatile: Vec<Home>,
     spares: u32,
     outgoing_bytes: u32,
     /// The operator whose code is being made.
@@ -110,7 +112,8 @@ pub(super) fn emit<M: Masm>(
     let mut masm = masm;
     let labels = function.blocks.iter().map(|_| masm.label()).collect();
     let entry = masm.label();
-    let helper_slots = calls::helper_slots(function);
+    let volatile = calls::volatile(function, allocation, M::FILE);
+    let helper_slots = calls::helper_slots(function, &volatile);
     let emitter = Emitter {
         function,
         sunk,
@@ -127,6 +130,7 @@ pub(super) fn emit<M: Masm>(
         current: BlockId(0),
         invoking: None,
         helper_slots,
+        volatile,
         spares: 0,
         outgoing_bytes: 0,
         origin: Origin::default(),
@@ -146,8 +150,8 @@ impl<'f, M: Masm> Emitter<'f, M> {
         let prologue = self.prologue();
         self.landings = self.landings();
         let mut order = layout::order(self.function);
-        if self.function.catches {
-            let unlikely = Unlikely::of(self.function);
+        let unlikely = Unlikely::of(self.function);
+        if !unlikely.is_empty() {
             order.sort_by_key(|&block| unlikely.contains(block));
         }
         self.positions = vec![0; order.len()];

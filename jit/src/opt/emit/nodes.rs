@@ -208,6 +208,7 @@ impl<M: Masm> Emitter<'_, M> {
                 let label = self.trap_label(code);
                 self.branch_if(a, false, label);
             }
+            Op::Clear => self.clear(value),
             Op::Call => self.call(value),
             // Fetched right behind the call.
             Op::CallResult => return,

@@ -1,8 +1,9 @@
 //! The loop over vectors, with its checks, before the loop that it does turns of:
 //!
 //! ```text
-//! before ── checks ── vectors ── rest ── advanced ─┐
-//!    └────────┴───────── fallback ─────────────── join ── header
+//! before ── checks ── large? ── vectors ── rest ── advanced ─┐
+//!    │         │         └─────── clear ────────────┘          │
+//!    └─────────┴───────── fallback ─────────────────────────  join ── header
 //! ```
 //!
 //! The rest is one more vector, which ends where the turns to be done end and overlaps with the one
@@ -15,9 +16,10 @@ use super::super::ir::{
 };
 use super::Shape;
 use super::linear::Linear;
-use super::plan::{Plan, Range, Source};
+use super::plan::{Clears, Plan, Range, Source, clears};
 use crate::masm::{AluOp, Cond, FloatPart, FloatWidth, IntUnary, LoadOp, Width};
 use crate::vector::Lanes;
+use zwasm_core::fill::MIN_CLEARED_BYTES;
 use zwasm_core::vmctx::memory;
 
 /// Counters of 64 bits that are further from their end are not looked at: what is computed from the
@@ -74,8 +76,12 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
     let checks = core::mem::take(&mut maker.checks);
     // From here on values are not there on all ways.
     maker.made.clear();
+    let large = maker.large(last, target, bytes);
     let vectors = maker.add_block();
-    maker.jump(last, vectors, vec![begin]);
+    match &large {
+        Some(large) => maker.branch_to_large(large, last, vectors, begin),
+        None => maker.jump(last, vectors, vec![begin]),
+    }
     let behind = maker.add_block();
     maker.vectors(vectors, behind, target, &source, end);
     maker.block = behind;
@@ -83,6 +89,9 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
         maker.rest(target, &source, bytes, rest);
     }
     let advanced = maker.block;
+    if let Some(large) = large {
+        maker.jump(large.clear, advanced, Vec::new());
+    }
     let after = params
         .iter()
         .map(|&param| maker.advanced(param, turns, bytes))
@@ -113,6 +122,16 @@ enum Vector {
     Filling(Value),
     /// From memory, at this address.
     Loaded(Value),
+}
+
+/// What is done with much to be cleared.
+struct Large {
+    /// In the block before: whether it is much.
+    is_large: Value,
+    /// The block that asks whether what is stored is zero, with what it asks for, if it must.
+    asks: Option<(BlockId, Value)>,
+    /// The block that has the runtime do it.
+    clear: BlockId,
 }
 
 struct Maker<'f> {
@@ -197,7 +216,8 @@ impl Maker<'_> {
     /// the memory, and the indices must not wrap: they are in the memory as well, and where those of
     /// 32 bits may be so on both sides of 2³², that is asked too.
     fn start(&mut self, range: &Range, bytes: Value) -> Value {
-        let (definition, length) = self.memory(range.definition);
+        let definition = self.definition(range.definition);
+        let length = self.field(definition, memory::offset::length_bytes, Alias::Length);
         let index = self.first(&range.index);
         let index = match range.index.width {
             Width::W32 => self.extend(index),
@@ -228,10 +248,7 @@ impl Maker<'_> {
             let most = self.constant(Ty::I64, Width::W32.ones());
             self.refuse_if(Cond::GtU, Width::W64, largest, most);
         }
-        let base = match range.is_first {
-            true => self.pinned(Op::MemoryBase),
-            false => self.field(definition, memory::offset::base, Alias::Fixed),
-        };
+        let base = self.base(range.definition, range.is_first);
         let address = self.alu(AluOp::Add, base, index);
         if self.plan.is_down {
             self.add(address, range.low + stride)
@@ -265,12 +282,84 @@ impl Maker<'_> {
         self.node(Op::Select, Ty::I64, &[is_close, whole, turns], 0)
     }
 
-    fn memory(&mut self, at: u64) -> (Value, Value) {
+    /// The pointer to a memory's definition, from its place in the context.
+    fn definition(&mut self, at: u64) -> Value {
         let context = self.pinned(Op::Context);
         let load = Op::Load(LoadOp::U64, Alias::Fixed);
-        let definition = self.node(load, Ty::I64, &[context], at);
-        let length = self.field(definition, memory::offset::length_bytes, Alias::Length);
-        (definition, length)
+        self.node(load, Ty::I64, &[context], at)
+    }
+
+    /// The base of the memory with the definition at this place.
+    fn base(&mut self, at: u64, is_first: bool) -> Value {
+        if is_first {
+            return self.pinned(Op::MemoryBase);
+        }
+        let definition = self.definition(at);
+        self.field(definition, memory::offset::base, Alias::Fixed)
+    }
+
+    // --- large blocks ---
+
+    /// Blocks for much to be cleared, if it may be so; `last` is the one that leads to them.
+    fn large(&mut self, last: BlockId, target: Value, bytes: Value) -> Option<Large> {
+        const MIN: u64 = MIN_CLEARED_BYTES as u64;
+        let clears = clears(self.function, &self.plan.source);
+        let known = self.function.constant(bytes);
+        if clears == Clears::Never || known.is_some_and(|bytes| bytes < MIN) {
+            return None;
+        }
+        self.block = last;
+        let min = self.constant(Ty::I64, MIN);
+        let is_large = self.compare(Cond::GeU, Width::W64, bytes, min);
+        self.made.clear();
+        let asks = match clears {
+            Clears::If(value, mask) => {
+                self.block = self.add_rare_block();
+                let width = self.function[value].ty.width();
+                let bits = match mask & width.ones() {
+                    mask if mask == width.ones() => value,
+                    mask => self.alu_constant(AluOp::And, value, mask),
+                };
+                let zero = self.constant(Ty::int(width), 0);
+                let is_zero = self.compare(Cond::Eq, width, bits, zero);
+                Some((self.block, is_zero))
+            }
+            Clears::Always | Clears::Never => None,
+        };
+        self.made.clear();
+        let clear = self.add_rare_block();
+        self.block = clear;
+        let Range {
+            definition,
+            is_first,
+            ..
+        } = self.plan.target;
+        let base = self.base(definition, is_first);
+        let start = self.alu(AluOp::Sub, target, base);
+        self.node(Op::Clear, Ty::None, &[start, bytes], definition);
+        self.made.clear();
+        Some(Large {
+            is_large,
+            asks,
+            clear,
+        })
+    }
+
+    fn branch_to_large(&mut self, large: &Large, last: BlockId, vectors: BlockId, begin: Value) {
+        let small = edge(vectors, vec![begin]);
+        let first = large.asks.map_or(large.clear, |(block, _)| block);
+        let ways = [edge(first, Vec::new()), small.clone()];
+        self.end(last, Exit::Branch(large.is_large, ways));
+        if let Some((block, is_zero)) = large.asks {
+            let ways = [edge(large.clear, Vec::new()), small];
+            self.end(block, Exit::Branch(is_zero, ways));
+        }
+    }
+
+    fn add_rare_block(&mut self) -> BlockId {
+        let block = self.add_block();
+        self.function[block].is_rare = true;
+        block
     }
 
     // --- the loop ---
@@ -282,6 +371,9 @@ impl Maker<'_> {
             _ => value,
         };
         let ty = self.function[value].ty;
+        if self.function[value].op == Op::VectorConst {
+            return self.node(Op::Materialize, Ty::V128, &[value], 0);
+        }
         if let Some(bits) = self.function.constant(value) {
             let ones = u64::MAX / (u64::MAX >> (64 - 8 * size));
             let low = bits & (u64::MAX >> (64 - 8 * size));

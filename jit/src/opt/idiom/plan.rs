@@ -1,14 +1,17 @@
 //! Whether a loop only copies or fills, and what has to be checked before.
 
-use super::super::ir::{Alias, Effect, Function, Op, Value};
+use super::super::ir::{Alias, Effect, Function, Op, Ty, Value};
 use super::Shape;
 use super::linear::{Body, Linear};
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, Width};
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::vmctx::memory;
 
-/// The largest number of bytes that a turn of the new loop handles.
-const CHUNK_MAX: u64 = 64;
+/// The largest number of bytes that a turn of the new loop copies.
+const COPY_CHUNK_MAX: u64 = 64;
+
+/// The same for one that fills.
+const FILL_CHUNK_MAX: u64 = 128;
 
 /// With fewer bytes to handle, the loop runs as it was.
 const BYTES_MIN: u64 = 16;
@@ -156,7 +159,11 @@ pub(super) fn plan(function: &Function, shape: &Shape, info: &ModuleInfo) -> Opt
     };
     // Whole vectors and whole turns.
     let chunk = stride * (16 >> stride.trailing_zeros().min(4));
-    if step.unsigned_abs() != stride || chunk > CHUNK_MAX {
+    let chunk_max = match source {
+        Source::Fill(..) => FILL_CHUNK_MAX,
+        Source::Copy { .. } => COPY_CHUNK_MAX,
+    };
+    if step.unsigned_abs() != stride || chunk > chunk_max {
         return None;
     }
     let trips = finder.trips(shape)?;
@@ -180,6 +187,45 @@ pub(super) fn plan(function: &Function, shape: &Shape, info: &ModuleInfo) -> Opt
     })
 }
 
+/// Whether what is written is zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Clears {
+    Always,
+    /// If these bits of an integer are.
+    If(Value, u64),
+    /// It is not, or cannot easily be told.
+    Never,
+}
+
+pub(super) fn clears(function: &Function, source: &Source) -> Clears {
+    let &Source::Fill(value, size) = source else {
+        return Clears::Never;
+    };
+    let value = match function[value].op {
+        Op::Materialize => function[value].args[0],
+        _ => value,
+    };
+    let node = &function[value];
+    let bits = match node.op {
+        Op::Const => node.imm,
+        Op::VectorConst => {
+            let [low, high] = function.vectors[node.imm as usize];
+            low | high
+        }
+        _ => match node.ty {
+            Ty::I32 | Ty::I64 => {
+                let bytes = size.min(node.ty.width().bits() as u64 / 8);
+                return Clears::If(value, u64::MAX >> (64 - 8 * bytes));
+            }
+            Ty::F32 | Ty::F64 | Ty::V128 | Ty::None => return Clears::Never,
+        },
+    };
+    match bits & (u64::MAX >> (64 - 8 * size.min(8))) {
+        0 => Clears::Always,
+        _ => Clears::Never,
+    }
+}
+
 struct Finder<'p> {
     function: &'p Function,
     body: &'p Body,
@@ -194,7 +240,7 @@ impl Finder<'_> {
             Op::Load(op, Alias::Heap) => (op.bytes(), false),
             Op::FloatLoad(part, Alias::Heap) => (lane_size(part)?, false),
             Op::Store(op, Alias::Heap) => (op.bytes(), true),
-            Op::FloatStore(part, Alias::Heap) => (lane_size(part)?, true),
+            Op::FloatStore(part, Alias::Heap) => (part.bytes(), true),
             _ => return None,
         };
         let (definition, is_first) = self.memory(data.args[0])?;
@@ -333,7 +379,11 @@ impl Finder<'_> {
         let Slot { value, size, .. } = target.slots[0];
         let is_same = |slot: &Slot| slot.value == value && slot.size == size;
         let is_fill = target.slots.iter().all(is_same) && self.body.is_outside(value);
-        is_fill.then_some(Source::Fill(value, size))
+        // Vectors are there already: they are of interest where the runtime can do without them.
+        let is_vector = self.function[value].ty == Ty::V128;
+        let source = Source::Fill(value, size);
+        (is_fill && (!is_vector || clears(self.function, &source) == Clears::Always))
+            .then_some(source)
     }
 
     /// How often the loop goes on at least.

@@ -22,10 +22,11 @@ enum Access {
     Long,
     Double,
     LongByte,
+    Vector,
 }
 
 impl Access {
-    const ALL: [Access; 7] = [
+    const ALL: [Access; 8] = [
         Access::Byte,
         Access::Half,
         Access::Word,
@@ -33,6 +34,7 @@ impl Access {
         Access::Long,
         Access::Double,
         Access::LongByte,
+        Access::Vector,
     ];
 
     fn bytes(self) -> u64 {
@@ -41,6 +43,7 @@ impl Access {
             Access::Half => 2,
             Access::Word | Access::Single => 4,
             Access::Long | Access::Double => 8,
+            Access::Vector => 16,
         }
     }
 
@@ -50,6 +53,7 @@ impl Access {
             Access::Long | Access::LongByte => ValType::I64,
             Access::Single => ValType::F32,
             Access::Double => ValType::F64,
+            Access::Vector => ValType::V128,
         }
     }
 
@@ -62,6 +66,7 @@ impl Access {
             Access::Long => I::I64Load(memarg),
             Access::Double => I::F64Load(memarg),
             Access::LongByte => I::I64Load8S(memarg),
+            Access::Vector => I::V128Load(memarg),
         }
     }
 
@@ -74,6 +79,7 @@ impl Access {
             Access::Long => I::I64Store(memarg),
             Access::Double => I::F64Store(memarg),
             Access::LongByte => I::I64Store8(memarg),
+            Access::Vector => I::V128Store(memarg),
         }
     }
 }
@@ -109,10 +115,12 @@ impl Body<'_> {
             first: self.counters + if is_wide { 4 } else { 0 },
             extended,
         };
-        let access = Access::ALL[self.rng.usize(..Access::ALL.len())];
-        let unrolled = [1, 1, 2, 4][self.rng.usize(..4)];
+        let accesses = Access::ALL.len() - usize::from(!self.shape.vectors);
+        let access = Access::ALL[self.rng.usize(..accesses)];
+        let unrolled = [1, 1, 2, 4, 8][self.rng.usize(..5)];
         let is_copy = self.rng.bool();
         let is_down = self.rng.u8(..3) == 0;
+        let filling = self.rng.u8(..5);
         let mut stride = (access.bytes() * unrolled) as i64;
         if self.rng.u8(..12) == 0 {
             // With gaps, or over itself.
@@ -135,14 +143,21 @@ impl Body<'_> {
         self.emit(indices.pick(I::I32Mul, I::I64Mul));
         self.emit(indices.pick(I::I32Add, I::I64Add));
         self.emit(I::LocalSet(indices.first + END));
-        let form = self.rng.u8(..5);
-        if form == 0 {
+        let form = self.rng.u8(..7);
+        if form < 2 {
             self.emit(I::Block(BlockType::Empty));
         }
         self.emit(I::Loop(BlockType::Empty));
         if form == 0 {
             self.counter(indices, COUNT);
             self.emit(indices.pick(I::I32Eqz, I::I64Eqz));
+            self.emit(I::BrIf(1));
+        } else if form == 1 {
+            self.counter(indices, TO);
+            self.counter(indices, END);
+            let above = indices.pick(I::I32GeU, I::I64GeU);
+            let below = indices.pick(I::I32LeU, I::I64LeU);
+            self.emit(if is_down { below } else { above });
             self.emit(I::BrIf(1));
         }
         let displacement = self.rng.u64(..3) * 8;
@@ -154,7 +169,7 @@ impl Body<'_> {
                         body.emit(access.load(memarg));
                     });
                 } else {
-                    body.filling(access.ty());
+                    body.filling(access.ty(), filling);
                 }
                 body.emit(access.store(memarg));
             });
@@ -163,20 +178,20 @@ impl Body<'_> {
         self.advance(indices, FROM, step);
         self.advance(indices, COUNT, -1);
         match form {
-            0 => self.emit(I::Br(0)),
-            1 => {
+            0 | 1 => self.emit(I::Br(0)),
+            2 => {
                 self.counter(indices, TO);
                 self.counter(indices, END);
                 self.emit(indices.pick(I::I32Ne, I::I64Ne));
                 self.emit(I::BrIf(0));
             }
-            2 => {
+            3 => {
                 self.counter(indices, COUNT);
                 self.index_constant(indices, 0);
                 self.emit(indices.pick(I::I32GtS, I::I64GtS));
                 self.emit(I::BrIf(0));
             }
-            3 => {
+            4 => {
                 self.counter(indices, TO);
                 self.counter(indices, END);
                 let below = indices.pick(I::I32LtU, I::I64LtU);
@@ -192,7 +207,7 @@ impl Body<'_> {
             }
         }
         self.emit(I::End);
-        if form == 0 {
+        if form < 2 {
             self.emit(I::End);
         }
         for local in [TO, FROM, COUNT] {
@@ -276,13 +291,25 @@ impl Body<'_> {
         access(self, memarg, offset);
     }
 
-    /// What every turn stores: a constant or a pointer that stays.
-    fn filling(&mut self, ty: ValType) {
-        match ty {
-            ValType::I32 => self.emit(I::I32Const(0x1234_a5a5)),
-            ValType::I64 => self.emit(I::LocalGet(self.counters + 4 + END)),
-            ValType::F32 => self.emit(I::F32Const(1.5_f32.into())),
-            _ => self.emit(I::F64Const((-0.75_f64).into())),
+    /// What every turn stores: zero, one byte repeated, another constant, or a pointer that stays.
+    fn filling(&mut self, ty: ValType, which: u8) {
+        let byte = if which == 2 { 0xa5 } else { 0 };
+        let same = u64::from_le_bytes([byte; 8]);
+        match (ty, which) {
+            (ValType::I32, ..3) => self.emit(I::I32Const(same as i32)),
+            (ValType::I64, ..3) => self.emit(I::I64Const(same as i64)),
+            (ValType::F32, ..3) => self.emit(I::F32Const(f32::from_bits(same as u32).into())),
+            (ValType::F64, ..3) => self.emit(I::F64Const(f64::from_bits(same).into())),
+            (ValType::I32, 3) => self.emit(I::LocalGet(self.counters + END)),
+            (ValType::I32, _) => self.emit(I::I32Const(0x1234_a5a5)),
+            (ValType::I64, _) => self.emit(I::LocalGet(self.counters + 4 + END)),
+            (ValType::F32, _) => self.emit(I::F32Const(1.5_f32.into())),
+            (ValType::V128, ..3) => {
+                let bits = u128::from(same) << 64 | u128::from(same);
+                self.emit(I::V128Const(bits as i128));
+            }
+            (ValType::V128, _) => self.emit(I::V128Const(0x1234 << 90 | 0x56)),
+            (_, _) => self.emit(I::F64Const((-0.75_f64).into())),
         }
     }
 }

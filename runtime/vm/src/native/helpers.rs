@@ -6,7 +6,7 @@
 use super::{STATUS_HOST_PANIC, unwind};
 use crate::atomic;
 use crate::instance::{InstanceData, checked_range};
-use crate::interp::handlers::bulk::{fill, in_chunks};
+use crate::interp::handlers::bulk::{Turns, fill, fill_turns, in_chunks};
 use crate::interp::handlers::ops::{self, Binary, Unary};
 use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
 use crate::store::StoreOpaque;
@@ -14,7 +14,7 @@ use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, TrapCode};
-use zwasm_jit::baseline::helpers::{Helper, numeric_groups};
+use zwasm_jit::baseline::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper, numeric_groups};
 
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> u64;
 
@@ -391,34 +391,24 @@ unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _
 }
 
 unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape: u64) -> u64 {
-    let (width, stride) = (shape as u8, shape >> 8);
+    let is_wide = shape & FILL_WIDE_ADDRESS != 0;
     // SAFETY: the running code's own context and operands; a module with such loops has a memory.
     unsafe {
-        let (pointer, turns, value) = (index(p, 2, false), index(p, 1, false), *p);
-        let memory = (*cx).memory0;
-        let start = pointer + low;
-        // Turns beyond the memory's end or that of the address space are for the loop.
-        let room = ((*memory).length_bytes as u64).saturating_sub(start);
-        let before_wrap = u64::from(u32::MAX) - pointer;
-        let alike = is_one_byte(value, width);
-        let done = if alike {
-            turns.min(room / stride).min(before_wrap / stride)
-        } else {
-            0
+        let turns = Turns {
+            pointer: index(p, 2, is_wide),
+            low,
+            is_wide,
+            stride: shape as u32 >> 8,
+            width: shape & 0xff,
+            value: *p,
+            count: index(p, 1, shape & FILL_WIDE_TURNS != 0),
+        };
+        let Some(done) = fill_turns(cx, &turns) else {
+            return TrapCode::Interrupted as u64;
         };
         core::slice::from_raw_parts_mut(p, 3).fill(done);
-        let start = start as usize;
-        let range = start..start + (done * stride) as usize;
-        status_of_chunks(fill(cx, memory, range, value as u8))
+        OK
     }
-}
-
-/// Whether the low `width` bytes of a value are all the same.
-fn is_one_byte(value: u64, width: u8) -> bool {
-    let bytes = value.to_le_bytes();
-    bytes[..usize::from(width)]
-        .iter()
-        .all(|&byte| byte == bytes[0])
 }
 
 unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {

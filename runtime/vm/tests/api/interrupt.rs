@@ -4,7 +4,7 @@ use crate::{engine, every_tier, every_tier_with_fuel};
 use std::time::{Duration, Instant};
 use zwasm::{Caller, Config, Error, Extern, Linker, Module, Store, Tier, TrapCode};
 
-/// Everything that could go on for ever. `fill` and `copy` work on several pieces' worth at a time.
+/// Everything that could go on for ever. `fill`, `fill_loop` and `copy` work on several pieces' worth at a time.
 const ENDLESS: &str = r#"(module
     (import "h" "nothing" (func $nothing))
     (import "h" "back" (func $back (param i32)))
@@ -28,6 +28,11 @@ const ENDLESS: &str = r#"(module
     (func (export "back") (call $back (i32.const 0)))
     (func (export "fill") (loop $l
       (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x2800000)) (br $l)))
+    (func (export "fill_loop") (local i32) (loop $l (local.set 0 (i32.const 0))
+      (loop $clear (i64.store (local.get 0) (i64.const 0))
+        (br_if $clear (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 8)))
+          (i32.const 0x2800000))))
+      (br $l)))
     (func (export "copy") (loop $l
       (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x27fffff)) (br $l)))
     (func (export "table_fill") (loop $l

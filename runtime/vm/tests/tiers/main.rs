@@ -5,6 +5,7 @@ mod big_memories;
 mod boundaries;
 mod bulk;
 mod bytes;
+mod clears;
 mod exceptions;
 mod fill_loops;
 mod fuel;
@@ -47,5 +48,14 @@ fn instantiate(config: &Config, module: impl AsRef<[u8]>) -> (Store<()>, Instanc
     let module = Module::new(&engine, module).expect("a valid module");
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[]).expect("no start function");
+    (store, instance)
+}
+
+/// An instance that does all turns of loops one by one, as the source says: fuel is charged for each.
+fn turn_by_turn(module: &str) -> (Store<()>, Instance) {
+    let mut config = Config::new();
+    config.tier(Tier::Interp).consume_fuel(true);
+    let (mut store, instance) = instantiate(&config, module);
+    store.set_fuel(u64::MAX).expect("on");
     (store, instance)
 }

@@ -179,6 +179,132 @@ pub(crate) unsafe fn fill(
     }
 }
 
+/// Turns of a loop that fills memory 0 upwards.
+pub(crate) struct Turns {
+    /// The address, and how far behind it the first byte is.
+    pub(crate) pointer: u64,
+    pub(crate) low: u64,
+    /// Whether the address has 64 bits.
+    pub(crate) is_wide: bool,
+    /// Bytes of a turn, and of a store.
+    pub(crate) stride: u32,
+    pub(crate) width: u64,
+    /// What each store stores.
+    pub(crate) value: u64,
+    pub(crate) count: u64,
+}
+
+/// Does turns of a loop at once and says how many: none of those beyond the memory's end or that of
+/// the address space, nor any where what is stored is not one byte repeated. `None` when interrupted.
+///
+/// # Safety
+/// `cx` is live, and of an instance with a memory.
+pub(crate) unsafe fn fill_turns(cx: *mut VmContext, turns: &Turns) -> Option<u64> {
+    let bytes = turns.value.to_le_bytes();
+    let stored = &bytes[..turns.width as usize];
+    if stored.iter().any(|&byte| byte != stored[0]) {
+        return Some(0);
+    }
+    let stride = u64::from(turns.stride);
+    // SAFETY: forwarded; the range of the turns that are done is in the memory.
+    unsafe {
+        let memory = (*cx).memory0;
+        let Some(start) = turns.pointer.checked_add(turns.low) else {
+            return Some(0);
+        };
+        let room = ((*memory).length_bytes as u64).saturating_sub(start);
+        let before_wrap = match turns.is_wide {
+            true => u64::MAX,
+            false => u64::from(u32::MAX) - turns.pointer,
+        };
+        let done = turns.count.min(room / stride).min(before_wrap / stride);
+        if done == 0 {
+            return Some(0);
+        }
+        let start = start as usize;
+        let range = start..start + (done * stride) as usize;
+        fill(cx, memory, range, stored[0]).then_some(done)
+    }
+}
+
+/// In the first operand of [`fill_loop`]: the address has 64 bits.
+pub(crate) const FILL_WIDE_ADDRESS: u32 = 1;
+/// The counter has 64 bits.
+pub(crate) const FILL_WIDE_COUNTER: u32 = 2;
+/// The counter and its bound are signed.
+pub(crate) const FILL_SIGNED: u32 = 4;
+/// The counter goes down.
+pub(crate) const FILL_COUNTS_DOWN: u32 = 8;
+/// No slot: the constant counts alone.
+pub(crate) const FILL_NO_SLOT: u32 = u32::MAX;
+
+/// The operand of two words at `ip + at`.
+///
+/// # Safety
+/// There is one.
+unsafe fn word64(ip: Ip, at: usize) -> u64 {
+    // SAFETY: forwarded.
+    unsafe { ip.add(at).cast::<u64>().read_unaligned() }
+}
+
+/// The sum of the slot at `ip + at`, if there is one, and of the constant behind it.
+///
+/// # Safety
+/// The word is a slot or none, and two words follow.
+unsafe fn sum(ip: Ip, at: usize, fp: *mut u64) -> u64 {
+    // SAFETY: forwarded.
+    unsafe {
+        let constant = word64(ip, at + 1);
+        match *ip.add(at) {
+            FILL_NO_SLOT => constant,
+            _ => (*slot::<u64>(ip, at, fp)).wrapping_add(constant),
+        }
+    }
+}
+
+out_of_line! {
+    /// All turns but the last ones of a loop that fills memory 0, if there are many; operands: flags,
+    /// least distance, bytes of a turn, bytes of a store, what to add to the address (two words),
+    /// address, logarithm of the counter's step, counter, bound (a slot and a constant), what is
+    /// stored (the same), number of locals that change, and of three the slot and the step.
+    fn fill_loop(ip, fp, cx) -> next(25) {
+        let flags = *ip.add(H);
+        let is = |flag: u32| flags & flag != 0;
+        let cut = |value: u64| if is(FILL_WIDE_COUNTER) { value } else { u64::from(value as u32) };
+        let counter = cut(*slot::<u64>(ip, H + 8, fp));
+        let bound = cut(sum(ip, H + 9, fp));
+        let (low, high) = if is(FILL_COUNTS_DOWN) { (bound, counter) } else { (counter, bound) };
+        let distance = cut(high.wrapping_sub(low));
+        let is_ahead = match (is(FILL_SIGNED), is(FILL_WIDE_COUNTER)) {
+            (false, _) => low < high,
+            (true, false) => (low as i32) < high as i32,
+            (true, true) => (low as i64) < high as i64,
+        };
+        if !is_ahead || distance <= u64::from(*ip.add(H + 1)) {
+            return Ok(());
+        }
+        let turns = Turns {
+            pointer: index(ip, H + 6, fp, is(FILL_WIDE_ADDRESS)),
+            low: word64(ip, H + 4),
+            is_wide: is(FILL_WIDE_ADDRESS),
+            stride: *ip.add(H + 2),
+            width: u64::from(*ip.add(H + 3)),
+            value: sum(ip, H + 12, fp),
+            // The last turn is the loop's.
+            count: (distance - 1) >> *ip.add(H + 7),
+        };
+        let Some(done) = fill_turns(cx, &turns) else {
+            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
+        };
+        for at in (0..*ip.add(H + 15) as usize).map(|step| H + 16 + 3 * step) {
+            // Of an integer of 32 bits, the upper half of its slot does not count.
+            let local = slot::<u64>(ip, at, fp);
+            *local = (*local).wrapping_add(done.wrapping_mul(word64(ip, at + 1)));
+        }
+        Ok(())
+    }
+}
+
 out_of_line! {
     /// `memory.fill`; operands: start, value, length, memory, is64.
     fn memory_fill(ip, fp, cx) -> next(5) {

@@ -6,11 +6,12 @@
 //! takes it from there. Where control flow joins, values lie in their canonical slots.
 //!
 //! Unreachable code is skipped. [`emit`] has the instruction level, [`control`] structured control
-//! flow, [`numeric`] and [`access`] the operators.
+//! flow, [`numeric`] and [`access`] the operators, [`fill`] loops that fill memory.
 
 mod access;
 mod control;
 mod emit;
+mod fill;
 mod numeric;
 pub(crate) mod operand;
 
@@ -133,11 +134,15 @@ impl<'m> Translator<'m> {
     fn run(&mut self, body: &FunctionBody<'_>) {
         self.enter_function();
         let mut reader = body.get_operators_reader().expect(VALIDATED);
+        let (bytes, start) = (body.as_bytes(), body.range().start);
         while !self.control.is_empty() {
             self.offset = reader.original_position();
             let op = reader.read().expect(VALIDATED);
             if self.reachable {
                 self.take_fuel(&op);
+                if matches!(op, Operator::Loop { .. }) {
+                    self.fill_loop(&bytes[(self.offset - start) as usize + 1..]);
+                }
                 self.operator(&op);
             } else {
                 self.skip(&op);
