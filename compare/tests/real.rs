@@ -193,7 +193,7 @@ fn what_may_not_be_fetched_is_named() {
 /// manifest holds. It takes about ten minutes: `cargo build --release -p zwasm-cli`, then
 /// `cargo test -p zwasm-compare --test real -- --ignored`; `ZWASM_REAL=ruby,argon2` names some.
 #[test]
-#[ignore = "fetches 260 MB of packages"]
+#[ignore = "fetches 310 MB of packages"]
 fn every_engine_gives_the_expected_outputs() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let zwasm = root.join("target/release/zwasm").display().to_string();
