@@ -25,11 +25,12 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def command(module, path, work, tier):
-    """The command line of a job. `work` is the folder that it may write to."""
+def command(module, package, work, tier):
+    """The command line of a job. `package` is its package's folder, `work` the one that it may write to."""
 
     def place(text):
-        text = text.replace("{module}", str(path)).replace("{work}", work)
+        text = text.replace("{module}", str(package / module["file"]))
+        text = text.replace("{package}", str(package)).replace("{work}", work)
         return text if pathlib.Path(text).is_absolute() else str(SUITE / text)
 
     job = module["job"]
@@ -46,12 +47,12 @@ def command(module, path, work, tier):
     return ["qemu-aarch64", str(BUILT), "run", *options, main, *job.get("args", [])]
 
 
-def run(module, path, tier):
+def run(module, package, tier):
     """What went wrong, or nothing."""
     job = module["job"]
     with tempfile.TemporaryDirectory() as work:
         stdin = (SUITE / job["stdin"]).read_bytes() if "stdin" in job else b""
-        line = command(module, path, work, tier)
+        line = command(module, package, work, tier)
         done = subprocess.run(line, input=stdin, capture_output=True, timeout=TIMEOUT_S)
         if sha256(done.stdout) != job["stdout_sha256"]:
             return f"exit {done.returncode}, other output: {done.stderr[-300:]!r}"
@@ -73,14 +74,14 @@ def main():
         wanted = module["id"] in sys.argv[1:] if sys.argv[1:] else module["emulated"]
         if not wanted:
             continue
-        package = module["package"]
-        found = sorted((ROOT / "target/real").glob(f"*-{packages[package]}/{module['file']}"))
-        if not found or sha256(found[0].read_bytes()) != module["sha256"]:
+        package = ROOT / "target/real" / f"{module['package']}-{packages[module['package']]}"
+        path = package / module["file"]
+        if not path.exists() or sha256(path.read_bytes()) != module["sha256"]:
             print(f"{module['id']}: not fetched")
             failed += 1
             continue
         for tier in TIERS:
-            wrong = run(module, found[0], tier)
+            wrong = run(module, package, tier)
             print(f"{module['id']:16} {tier:9} {wrong or 'as expected'}", flush=True)
             failed += wrong is not None
     sys.exit(failed > 0)

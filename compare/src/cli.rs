@@ -156,6 +156,10 @@ pub(crate) struct RunArgs {
     /// With --gate: the file of recorded counts [default: the committed one of this ISA].
     #[arg(long, value_name = "FILE", requires = "gate")]
     pub(crate) counts: Option<PathBuf>,
+    /// With --suite real: run each job once under each engine and say whether it gives what it must;
+    /// exit 1 when one does not. Nothing is measured or written.
+    #[arg(long, requires = "suite", conflicts_with_all = ["gate", "resume", "code", "out"])]
+    pub(crate) check: bool,
     /// Add the page of hot functions for the slowest rows of tier opt beside wasmtime (a few minutes
     /// under valgrind); profile full does so unasked where valgrind is.
     #[arg(long, conflicts_with = "gate")]

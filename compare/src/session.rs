@@ -231,6 +231,9 @@ pub(crate) fn have_engines(
 /// `compare --against …`: measures and writes the report.
 pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let started = Instant::now();
+    if args.check {
+        return Err(Fail::usage("--check is for --suite real"));
+    }
     if args.against.is_empty() {
         return Err(Fail::usage(
             "name an engine to compare with, e.g. `compare --against wasmtime` (or --help)",

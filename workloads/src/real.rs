@@ -59,7 +59,7 @@ pub struct RealModule {
     pub package: String,
     /// The module's path inside the package.
     pub file: String,
-    /// Further folders of the package that the job reads.
+    /// Further files and folders of the package that the job reads.
     #[serde(default)]
     pub folders: Vec<String>,
     /// Size of the module.

@@ -1,11 +1,13 @@
 //! One job: its command line, and whether a run did it rightly.
 
 use super::fetch::Had;
-use crate::exec::{Exit, Outcome};
+use crate::engine::Adapter;
+use crate::exec::{Executor, Exit, Outcome};
 use crate::provision::{sha256_of, sha256_of_file};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use zwasm_reports::schema::CellStatus;
+use std::time::Duration;
+use zwasm_reports::schema::{CellStatus, Sample};
 use zwasm_workloads::real::{RealModule, RealSuite, code_section_bytes};
 
 /// A module that is there, with its job.
@@ -50,7 +52,7 @@ impl<'s> Ready<'s> {
     }
 
     /// Options, module and guest arguments, as wasmtime and zwasm both spell them.
-    pub(crate) fn words(&self) -> Vec<String> {
+    fn words(&self) -> Vec<String> {
         let job = &self.module.job;
         let mut words = Vec::new();
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
@@ -71,13 +73,51 @@ impl<'s> Ready<'s> {
         words
     }
 
-    pub(crate) fn stdin(&self) -> Option<PathBuf> {
+    /// Does the job in a fresh process, which is killed after `time_limit`, and checks it: what the
+    /// process cost, or the cell status that its failure deserves.
+    ///
+    /// # Errors
+    /// Interrupted or a machinery failure.
+    pub(crate) fn run(
+        &self,
+        engine: &dyn Adapter,
+        executor: &mut dyn Executor,
+        time_limit: Duration,
+    ) -> Result<Result<Sample, CellStatus>> {
+        let Some(mut invocation) = engine.job(&self.module.features, &self.words()) else {
+            let why = "this engine is not started on jobs".to_owned();
+            return Ok(Err(CellStatus::Unsupported(why)));
+        };
+        invocation.stdin = self.stdin();
+        self.clear()?;
+        let outcome = executor.run(&invocation.timeout(time_limit))?;
+        if let Err(status) = self.check(&outcome) {
+            return Ok(Err(status));
+        }
+        Ok(Ok(Sample {
+            wall_ns: outcome.wall_ns,
+            user_ns: outcome.user_ns,
+            system_ns: outcome.system_ns,
+            peak_rss_bytes: outcome.peak_rss_bytes,
+            involuntary_switches: outcome.involuntary_switches,
+            // A job that prints nothing has its result when it ends; the threads that see the first
+            // byte and the end may be scheduled in the other order.
+            first_result_ns: Some(
+                outcome
+                    .first_byte_ns
+                    .map_or(outcome.wall_ns, |ns| ns.min(outcome.wall_ns)),
+            ),
+            ..Sample::default()
+        }))
+    }
+
+    fn stdin(&self) -> Option<PathBuf> {
         let stdin = self.module.job.stdin.as_ref()?;
         Some(self.inputs.join(stdin))
     }
 
     /// Empties the work folder.
-    pub(crate) fn clear(&self) -> Result<()> {
+    fn clear(&self) -> Result<()> {
         match std::fs::remove_dir_all(&self.work) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                 Err(e).with_context(|| format!("cannot remove {}", self.work.display()))
@@ -91,7 +131,7 @@ impl<'s> Ready<'s> {
     ///
     /// # Errors
     /// The cell status that the failure deserves.
-    pub(crate) fn check(&self, outcome: &Outcome) -> Result<(), CellStatus> {
+    fn check(&self, outcome: &Outcome) -> Result<(), CellStatus> {
         let job = &self.module.job;
         let said = || {
             let line = outcome.stderr.lines().next().unwrap_or_default();

@@ -1,9 +1,10 @@
 //! Suite `real`: published programs, each with one job, from a cold process to its last byte.
 //!
 //! [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
-//! out, [`runner`] measures. Every sample is a process that did the whole job rightly: time to the
+//! out, [`runner`] measures, [`check`] only asks whether all are done rightly. Every sample is a process that did the whole job rightly: time to the
 //! first byte on stdout (to the end, where a job only writes files), total time and peak memory.
 
+mod check;
 pub(crate) mod fetch;
 mod job;
 mod runner;
@@ -66,12 +67,11 @@ pub(crate) fn fetch(patterns: &[String], places: &Places) -> Result<u8> {
     Ok(0)
 }
 
-/// `compare --suite real`: measures and writes the report.
+/// `compare --suite real`: measures and writes the report, or only checks.
 pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let mut launcher = Launcher::start()?;
     let suite = load_suite(&args.places)?;
     let modules = select(&suite, &args.workloads)?;
-    let out = session::out_dir(args)?;
     let bar = Bar::new();
     let say = |line: &str| bar.line(line);
     let mut setting = session::setting(&args.places, suite.dir(), &mut launcher, &say)?;
@@ -84,6 +84,11 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         let had = fetcher.have(&suite, module, &mut launcher)?;
         ready.push(Ready::new(&suite, module, had, &scratch)?);
     }
+    if args.check {
+        let missing = infos.iter().filter(|e| e.missing.is_some()).count();
+        return check::check(&ready, &engines, missing, &mut launcher, time_limit(args));
+    }
+    let out = session::out_dir(args)?;
     let selection = if args.workloads.is_empty() {
         SUITE.to_owned()
     } else {
@@ -96,6 +101,12 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let workloads = ready.iter().map(|r| info(&suite, r)).collect();
     let fresh = session::skeleton(args, corpus, workloads, infos);
     measure(args, &out, fresh, &ready, &engines, &mut launcher, &bar)
+}
+
+/// A process that takes longer is killed.
+fn time_limit(args: &RunArgs) -> Duration {
+    // Compiling the largest of these modules takes other engines minutes on a busy machine.
+    Duration::from_secs(args.timeout.unwrap_or(600))
 }
 
 fn measure(
@@ -115,15 +126,13 @@ fn measure(
         sitting.end(&mut copy);
         Ok(copy.save(&partial)?)
     };
-    // Compiling the largest of these modules takes other engines minutes on a busy machine.
-    let limit = args.timeout.unwrap_or(600);
     let outcome = JobRunner {
         engines,
         modules: ready,
         executor: launcher,
         progress: bar,
         save: &save,
-        time_limit: Duration::from_secs(limit),
+        time_limit: time_limit(args),
         seed: results.started_unix_s,
     }
     .run(&mut results);

@@ -141,33 +141,8 @@ impl JobRunner<'_> {
 
     /// The job in a fresh process, checked.
     fn sample(&mut self, index: usize, engine: usize) -> Result<Result<Sample, CellStatus>> {
-        let ready = &self.modules[index];
-        let features = &ready.module.features;
-        let Some(mut invocation) = self.engines[engine].job(features, &ready.words()) else {
-            let why = "this engine is not started on jobs".to_owned();
-            return Ok(Err(CellStatus::Unsupported(why)));
-        };
-        invocation.stdin = ready.stdin();
-        ready.clear()?;
-        let outcome = self.process(invocation)?;
-        if let Err(status) = ready.check(&outcome) {
-            return Ok(Err(status));
-        }
-        Ok(Ok(Sample {
-            wall_ns: outcome.wall_ns,
-            user_ns: outcome.user_ns,
-            system_ns: outcome.system_ns,
-            peak_rss_bytes: outcome.peak_rss_bytes,
-            involuntary_switches: outcome.involuntary_switches,
-            // A job that prints nothing has its result when it ends; the threads that see the first
-            // byte and the end may be scheduled in the other order.
-            first_result_ns: Some(
-                outcome
-                    .first_byte_ns
-                    .map_or(outcome.wall_ns, |ns| ns.min(outcome.wall_ns)),
-            ),
-            ..Sample::default()
-        }))
+        let engine = self.engines[engine].as_ref();
+        self.modules[index].run(engine, self.executor, self.time_limit)
     }
 
     fn process(&mut self, invocation: Invocation) -> Result<Outcome> {

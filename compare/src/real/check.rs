@@ -1,0 +1,51 @@
+//! `--check`: every job once under every engine, for what it gives. Nothing is measured or written;
+//! the time and peak memory of the one process are shown for orientation.
+
+use super::job::Ready;
+use crate::engine::Adapter;
+use crate::exec::Executor;
+use anyhow::Result;
+use std::time::Duration;
+use zwasm_reports::text::{duration, size};
+use zwasm_terminal::print;
+
+/// Prints a line per job and engine as soon as it is known, and their number. The exit code is 1 when
+/// a job was not done rightly, or when an engine that was asked for is missing.
+///
+/// # Errors
+/// Interrupted or a machinery failure.
+pub(super) fn check(
+    modules: &[Ready<'_>],
+    engines: &[Box<dyn Adapter>],
+    missing: usize,
+    executor: &mut dyn Executor,
+    time_limit: Duration,
+) -> Result<u8> {
+    let ids = modules.iter().map(|r| r.module.id.len());
+    let width = ids.max().unwrap_or(0);
+    let (mut right, mut jobs) = (0, 0);
+    for ready in modules {
+        for engine in engines {
+            let result = match ready.run(engine.as_ref(), executor, time_limit)? {
+                Ok(sample) => {
+                    right += 1;
+                    format!(
+                        "ok {:>11} {:>11}",
+                        duration(sample.wall_ns as f64),
+                        size(sample.peak_rss_bytes as f64)
+                    )
+                }
+                Err(status) => format!("{}: {}", status.word(), status.reason()),
+            };
+            jobs += 1;
+            let (id, name) = (&ready.module.id, &engine.info().id);
+            print(&format!("{id:<width$}  {name:<16} {result}\n"))?;
+        }
+    }
+    let absent = match missing {
+        0 => String::new(),
+        n => format!(", engines missing: {n}"),
+    };
+    print(&format!("{right} of {jobs} as expected{absent}\n"))?;
+    Ok(u8::from(right < jobs || missing > 0))
+}
