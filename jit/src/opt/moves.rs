@@ -54,11 +54,11 @@ pub(super) struct Moves {
 }
 
 /// The places that a move reads and writes, by their numbers among [`Readers::counts`]; vectors in
-/// memory take two.
+/// memory take two, and the last one that is written is the scratch register that a move goes through.
 #[derive(Clone, Copy, Debug)]
 struct Places {
     reads: [u32; 2],
-    writes: [u32; 2],
+    writes: [u32; 3],
 }
 
 /// No place.
@@ -89,16 +89,18 @@ impl Moves {
             }
             _ => {}
         }
-        readers.start(moves, places);
+        readers.start::<M>(moves, places);
         let scratch = M::FILE.scratch[0];
         let mut spared = 0;
-        let mut gpr_used = moves.iter().any(needs_scratch::<M>);
+        // Moves that no value may wait for in the scratch register, or that read it.
+        let keeps = |one: &Move| needs_scratch::<M>(one) || one.from == Source::Gpr(scratch);
+        let mut keep_scratch = moves.iter().filter(|one| keeps(one)).count();
         let mut fpr_used = false;
         while !moves.is_empty() {
             if let Some(i) = places.iter().position(|one| readers.are_gone(one)) {
                 let one = moves.swap_remove(i);
                 readers.forget(places.swap_remove(i));
-                gpr_used &= one.from != Source::Gpr(scratch);
+                keep_scratch -= usize::from(keeps(&one));
                 fpr_used &= one.from != Source::Fpr(M::FILE.float_scratch);
                 emit_one(masm, one);
                 continue;
@@ -106,14 +108,16 @@ impl Moves {
             // One whose source waits to be overwritten: saving it frees another, and it once only.
             // Some that wait are in no cycle themselves: two may write a half each of what a third
             // reads.
-            let i = places.iter().position(|one| readers.is_at_stake(one));
+            // What lies in the scratch register comes first: others may be saved through that.
+            let is_in_scratch = |one: &Places| one.reads.contains(&gpr_place(scratch));
+            let i = places.iter().position(is_in_scratch);
+            let i = i.or_else(|| places.iter().position(|one| readers.is_at_stake(one)));
             let i = i.expect("something keeps each of them waiting");
             let first = moves[i];
             let saved = if first.ty.is_float() && !fpr_used {
                 fpr_used = true;
                 Target::Fpr(M::FILE.float_scratch)
-            } else if !first.ty.is_float() && !gpr_used {
-                gpr_used = true;
+            } else if !first.ty.is_float() && keep_scratch == 0 {
                 Target::Gpr(scratch)
             } else {
                 spared += 1;
@@ -127,15 +131,21 @@ impl Moves {
                     ty: first.ty,
                 },
             );
+            keep_scratch -= usize::from(keeps(&first));
             moves[i].from = match saved {
                 Target::Gpr(gpr) => Source::Gpr(gpr),
                 Target::Fpr(fpr) => Source::Fpr(fpr),
                 Target::Memory(mem) => Source::Memory(mem),
             };
-            // No move writes what it is saved in.
-            let reads = core::mem::replace(&mut places[i].reads, [NO_PLACE; 2]);
-            let writes = [NO_PLACE; 2];
-            readers.forget(Places { reads, writes });
+            keep_scratch += usize::from(keeps(&moves[i]));
+            // No move writes what it is saved in; but it may go through the scratch register from now on,
+            // or no longer.
+            let mut writes = places[i].writes;
+            writes[2] = through_scratch::<M>(&moves[i]);
+            let reads = [NO_PLACE; 2];
+            let before = core::mem::replace(&mut places[i], Places { reads, writes });
+            readers.forget(before);
+            readers.note_writes(places[i]);
         }
     }
 }
@@ -157,7 +167,7 @@ const FLOATS: u32 = 33;
 const MEMORY: u32 = 65;
 
 impl Readers {
-    fn start(&mut self, moves: &[Move], places: &mut Vec<Places>) {
+    fn start<M: Masm>(&mut self, moves: &[Move], places: &mut Vec<Places>) {
         self.memory.clear();
         for one in moves {
             if let Target::Memory(mem) = one.to {
@@ -172,23 +182,28 @@ impl Readers {
         places.clear();
         for one in moves {
             let reads = match one.from {
-                Source::Gpr(gpr) => [1 + u32::from(gpr.0), NO_PLACE],
+                Source::Gpr(gpr) => [gpr_place(gpr), NO_PLACE],
                 Source::Fpr(fpr) => [FLOATS + u32::from(fpr.0), NO_PLACE],
                 Source::Memory(mem) => self.words(mem, one.ty),
                 Source::Constant(..) => [NO_PLACE; 2],
             };
-            let writes = match one.to {
-                Target::Gpr(gpr) => [1 + u32::from(gpr.0), NO_PLACE],
+            let [first, second] = match one.to {
+                Target::Gpr(gpr) => [gpr_place(gpr), NO_PLACE],
                 Target::Fpr(fpr) => [FLOATS + u32::from(fpr.0), NO_PLACE],
                 Target::Memory(mem) => self.words(mem, one.ty),
             };
+            let writes = [first, second, through_scratch::<M>(one)];
             for place in reads.into_iter().filter(|&place| place != NO_PLACE) {
                 self.counts[place as usize] += 1;
             }
-            for place in writes.into_iter().filter(|&place| place != NO_PLACE) {
-                self.writers[place as usize] += 1;
-            }
             places.push(Places { reads, writes });
+            self.note_writes(Places { reads, writes });
+        }
+    }
+
+    fn note_writes(&mut self, one: Places) {
+        for place in one.writes.into_iter().filter(|&place| place != NO_PLACE) {
+            self.writers[place as usize] += 1;
         }
     }
 
@@ -229,6 +244,26 @@ impl Readers {
     }
 }
 
+fn gpr_place(gpr: Gpr) -> u32 {
+    1 + u32::from(gpr.0)
+}
+
+/// The scratch register, if that is what a move goes through.
+fn through_scratch<M: Masm>(one: &Move) -> u32 {
+    let goes = match (one.to, one.from) {
+        (Target::Memory(_), Source::Memory(_)) => true,
+        (Target::Memory(_), Source::Constant(low, high)) => {
+            one.ty == Ty::V128 || high != 0 || constant::<M>(low).is_none()
+        }
+        _ => false,
+    };
+    if goes {
+        gpr_place(M::FILE.scratch[0])
+    } else {
+        NO_PLACE
+    }
+}
+
 /// The pieces of eight bytes of a value in memory: base and displacement.
 fn words(mem: Mem, ty: Ty) -> impl Iterator<Item = (u8, i32)> {
     (0..ty.slots() as i32).map(move |word| (mem.base.0, mem.displacement + 8 * word))
@@ -238,15 +273,8 @@ fn words(mem: Mem, ty: Ty) -> impl Iterator<Item = (u8, i32)> {
 /// that register, or it has halves. Without halves, what waits is the last of its cycle, and goes
 /// before another cycle begins.
 fn needs_scratch<M: Masm>(one: &Move) -> bool {
-    let is_vector = one.ty == Ty::V128;
-    match (one.to, one.from) {
-        (Target::Memory(_), Source::Memory(_)) => true,
-        (Target::Memory(_), Source::Constant(low, high)) => {
-            is_vector || high != 0 || constant::<M>(low).is_none()
-        }
-        (Target::Memory(_), _) | (_, Source::Memory(_)) => is_vector,
-        _ => false,
-    }
+    let in_memory = matches!(one.to, Target::Memory(_)) || matches!(one.from, Source::Memory(_));
+    through_scratch::<M>(one) != NO_PLACE || in_memory && one.ty == Ty::V128
 }
 
 /// Emits one move; between two places in memory through the first scratch register.
@@ -365,6 +393,46 @@ mod tests {
         assert_eq!(emit_all(&in_memory), 1);
         let overlapping = [between(1, 2, Ty::V128), between(2, 3, Ty::V128)];
         assert_eq!(emit_all(&overlapping), 0);
+    }
+
+    /// The register that moves go through has a result: it is read before any of them.
+    #[test]
+    fn what_lies_in_the_scratch_register_goes_first() {
+        let result = |slot: i32| Move {
+            to: Target::Memory(at(slot)),
+            from: Source::Gpr(X64Masm::FILE.scratch[0]),
+            ty: Ty::I64,
+        };
+        let constant = Move {
+            to: Target::Memory(at(8)),
+            from: Source::Constant(1 << 40, 0),
+            ty: Ty::I64,
+        };
+        for all in [
+            vec![between(1, 2, Ty::I64), result(3)],
+            vec![result(3), between(1, 2, Ty::V128), between(4, 5, Ty::I64)],
+            vec![constant, result(3)],
+            // Where it goes is read by a move that goes through the register.
+            vec![between(1, 2, Ty::I64), result(2)],
+            vec![between(1, 2, Ty::I64), between(2, 1, Ty::I64), result(6)],
+            vec![
+                between(1, 2, Ty::I64),
+                between(2, 4, Ty::I64),
+                result(4),
+                result(7),
+            ],
+        ] {
+            let mut moves = Moves::default();
+            all.iter().for_each(|&one| moves.push(one));
+            let mut masm = X64Masm::with_features(Default::default());
+            moves.emit(&mut masm, |index| at(10 + 2 * index as i32));
+            let code = masm.finish();
+            // mov [rbp + displacement], rax; all displacements have eight bits.
+            let results = all.iter().filter(|one| matches!(one.from, Source::Gpr(_)));
+            for i in 0..results.count() {
+                assert_eq!(code[4 * i..][..3], [0x48, 0x89, 0x45], "{all:?}");
+            }
+        }
     }
 
     /// Which half is read first decides whether the other one is still there.
