@@ -19,8 +19,15 @@ pub(crate) struct Ready<'s> {
     work: PathBuf,
 }
 
+impl Drop for Ready<'_> {
+    fn drop(&mut self) {
+        // Jobs that were not run have none.
+        let _ = std::fs::remove_dir_all(&self.work);
+    }
+}
+
 impl<'s> Ready<'s> {
-    /// The work folder is below `scratch`.
+    /// The work folder is below `scratch`, this process's own, and goes with the job.
     pub(crate) fn new(
         suite: &RealSuite,
         module: &'s RealModule,
@@ -28,7 +35,7 @@ impl<'s> Ready<'s> {
         scratch: &Path,
     ) -> Result<Ready<'s>> {
         let bytes = std::fs::read(&had.module)?;
-        let work = scratch.join(format!("job-{}", module.id));
+        let work = scratch.join(format!("job-{}-{}", module.id, std::process::id()));
         Ok(Ready {
             module,
             code_section_bytes: code_section_bytes(&bytes).unwrap_or(0),
