@@ -14,6 +14,7 @@ pub(crate) mod unwind;
 
 use crate::error::{Error, Result};
 use crate::store::StoreOpaque;
+use crate::sys::stack;
 use crate::vmctx::{FuncRef, VmContext};
 use core::sync::atomic::Ordering;
 use handlers::bulk::memory0_len;
@@ -46,7 +47,7 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     if end > store.limits.stack_limit.get() {
         return Err(Error::from(TrapCode::StackOverflow));
     }
-    let is_first_here = store.begin_activation()?;
+    let is_first_here = store.begin_activation(stack::frame_address())?;
     let fp = base as *mut u64;
     let cx = func.context;
     let switches = store.switches.len();

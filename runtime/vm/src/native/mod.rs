@@ -217,7 +217,7 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     }
     signal_stack::ensure().map_err(no_signal_stack)?;
     let outer = store.limits.native_run();
-    let is_first_here = store.begin_activation()?;
+    let is_first_here = store.begin_activation(stack::frame_address())?;
     let guest_limit = store.activations.guest_limit();
     let guest_limit = guest_limit.expect("just begun") as u64;
     let thread = interrupt::current_thread();

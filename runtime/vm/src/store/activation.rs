@@ -39,13 +39,12 @@ pub(crate) struct Activations {
 }
 
 impl Activations {
-    /// Begins a call from the host. Returns whether a stay begins with it, which [`Activations::end`]
-    /// is to end.
+    /// Begins a call from the host, by a function that has a frame at `here`: all frames of the guest
+    /// lie below. Returns whether a stay begins with it, which [`Activations::end`] is to end.
     ///
     /// # Errors
     /// [`TrapCode::StackOverflow`], when too little of the stack is left.
-    pub(crate) fn begin(&mut self, config: &Config) -> Result<bool, TrapCode> {
-        let here = stack::native_stack_pointer();
+    pub(crate) fn begin(&mut self, config: &Config, here: usize) -> Result<bool, TrapCode> {
         let thread = stack::current_thread();
         if let Some(stay) = self.stays.last()
             && stay.thread == thread

@@ -355,8 +355,8 @@ impl StoreOpaque {
     }
 
     /// Begins a call from the host: [`Activations::begin`].
-    pub(crate) fn begin_activation(&mut self) -> Result<bool, TrapCode> {
-        self.activations.begin(self.engine.config())
+    pub(crate) fn begin_activation(&mut self, here: usize) -> Result<bool, TrapCode> {
+        self.activations.begin(self.engine.config(), here)
     }
 
     /// Makes sure the value stack exists and returns its first slot.

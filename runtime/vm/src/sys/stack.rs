@@ -3,7 +3,14 @@
 use core::cell::Cell;
 use core::ops::Range;
 
-/// An address close to the current top of the native stack.
+/// An address in the frame of the function that asks: whatever that calls lies below.
+#[inline(always)]
+pub(crate) fn frame_address() -> usize {
+    let marker = 0_u8;
+    core::ptr::from_ref(&marker).addr()
+}
+
+/// An address below the frame of the function that asks.
 #[inline(never)]
 pub(crate) fn native_stack_pointer() -> usize {
     let marker = 0_u8;

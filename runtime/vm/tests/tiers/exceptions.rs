@@ -1,7 +1,7 @@
 //! Handlers: what they find in locals and on the stack, and which one is taken.
 
-use crate::configurations;
 use crate::inline::{Outcome, check_in};
+use crate::{configurations, instantiate};
 use zwasm::{Config, Engine, ExternType, Instance, Module, Store, Stress, Tag};
 
 /// Every tier, and each of them with the detours that change where values are.
@@ -510,5 +510,47 @@ fn imports_of_one_tag() {
                 "{name}"
             );
         }
+    }
+}
+
+/// The frame of the function that the host calls is the first one: what it alone holds is not
+/// collected, wherever in the frame that lies.
+#[test]
+fn the_outermost_frame_holds_exceptions() {
+    let held = 12;
+    let locals = "exnref ".repeat(held);
+    let make: String = (0..held)
+        .map(|i| format!("(local.set {} (call $make (i64.const {i})))\n", i + 1))
+        .collect();
+    let ask: String = (0..held)
+        .map(|i| {
+            format!(
+                "(local.set $sum (i64.add (i64.mul (local.get $sum) (i64.const 3))
+                  (block $h (result i64)
+                    (try_table (catch $e $h) (throw_ref (local.get {}))) (unreachable))))\n",
+                i + 1
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"(module (tag $e (param i64))
+        (func $make (param i64) (result exnref) (local $kept exnref)
+          (block $h (result i64 exnref)
+            (try_table (catch_ref $e $h) (throw $e (local.get 0))) (unreachable))
+          (local.set $kept) (drop) (local.get $kept))
+        (func $churn (param $n i32)
+          (loop $l
+            (drop (call $make (i64.const -1)))
+            (br_if $l (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+        (func (export "f") (param $n i32) (result i64) (local {locals}) (local $sum i64)
+          {make} (call $churn (local.get $n)) {ask} (local.get $sum)))"#
+    );
+    let expected = (0..held as i64).fold(0, |sum, i| sum * 3 + i);
+    for (config, name) in all() {
+        let (mut store, instance) = instantiate(&config, &text);
+        let f = instance
+            .get_typed_func::<i32, i64>(&store, "f")
+            .expect("exported");
+        assert_eq!(f.call(&mut store, 50_000).ok(), Some(expected), "{name}");
     }
 }
