@@ -1,8 +1,9 @@
 //! Suite `real`: published programs, each with one job, from a cold process to its last byte.
 //!
 //! [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
-//! out, [`runner`] measures, [`check`] only asks whether all are done rightly. Every sample is a process that did the whole job rightly: time to the
-//! first byte on stdout (to the end, where a job only writes files), total time and peak memory.
+//! out, [`runner`] measures, [`check`] only asks whether all are done rightly. Every sample is a process
+//! that did the whole job rightly: time to the first byte on stdout (to the end, where a job only writes
+//! files), total time and peak memory.
 
 mod check;
 pub(crate) mod fetch;

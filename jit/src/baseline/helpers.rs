@@ -339,12 +339,13 @@ pub(crate) struct RuntimeCall {
 }
 
 /// The bit of a memory's word that says that indices have 64 bits.
-pub(crate) const WIDE_OPERANDS: u64 = 1;
+pub(crate) const WIDE_OPERANDS: u32 = 1;
 
 /// A memory's place for helpers: where in the context the pointer to its definition is, and in bit 0 whether
 /// its indices have 64 bits.
 fn memory_word(info: &ModuleInfo, memory: u32) -> u32 {
-    info.offsets.memories + memory * 8 + u32::from(info.memories[memory as usize].memory64)
+    let is_wide = info.memories[memory as usize].memory64;
+    info.offsets.memories + memory * 8 + u32::from(is_wide) * WIDE_OPERANDS
 }
 
 /// Whether a helper never returns to its caller: it throws.

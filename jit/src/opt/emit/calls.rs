@@ -14,16 +14,21 @@ use zwasm_core::vmctx::{context, func_ref, limits};
 /// Slots that the operands of a [`Op::Clear`] take.
 const CLEAR_SLOTS: u32 = 3;
 
-/// The registers that helpers change, of those that values are in, if there is a [`Op::Clear`].
+/// Whether there is an [`Op::Clear`]: in a block that runs seldom, as nothing else is.
+fn clears(function: &Function) -> bool {
+    let is_clear = |&node: &Value| function[node].op == Op::Clear;
+    let clears = |block: &Block| block.is_rare && block.nodes.iter().any(is_clear);
+    function.blocks.iter().any(clears)
+}
+
+/// The registers that helpers change, of those that values are in, if there is an [`Op::Clear`].
 pub(super) fn volatile(
     function: &Function,
     allocation: &Allocation,
     file: &RegisterFile,
 ) -> Vec<Home> {
-    let is_clear = |&node: &Value| function[node].op == Op::Clear;
-    let clears = |block: &Block| block.is_rare && block.nodes.iter().any(is_clear);
     let mut volatile = Vec::new();
-    if !function.blocks.iter().any(clears) {
+    if !clears(function) {
         return volatile;
     }
     for &home in &allocation.homes {
@@ -58,12 +63,14 @@ pub(super) fn helper_slots(function: &Function, volatile: &[Home]) -> u32 {
     let operands = helpers.map(|call| slots(&call.params).max(slots(&call.results)));
     let pads = function.blocks.iter().filter_map(|block| block.pad);
     let caught = pads.map(|pad| pad.slots);
-    let aside = volatile.iter().map(|&home| home_ty(home).slots());
-    let aside = match aside.sum() {
-        0 if function.blocks.iter().all(|block| !block.is_rare) => 0,
-        slots => CLEAR_SLOTS + slots,
-    };
-    operands.chain(caught).max().unwrap_or(0).max(aside)
+    let aside = clears(function).then(|| {
+        CLEAR_SLOTS
+            + volatile
+                .iter()
+                .map(|&home| home_ty(home).slots())
+                .sum::<u32>()
+    });
+    operands.chain(caught).chain(aside).max().unwrap_or(0)
 }
 
 impl<M: Masm> Emitter<'_, M> {
@@ -212,16 +219,18 @@ impl<M: Masm> Emitter<'_, M> {
     pub(super) fn clear(&mut self, node: Value) {
         let data = &self.function[node];
         let first = self.allocation.slot_count;
-        let volatile = core::mem::take(&mut self.volatile);
-        let aside = |this: &Self, at: &mut u32, home: Home| {
-            let ty = home_ty(home);
-            let mem = this.slot_mem(*at, ty);
-            *at += ty.slots();
-            mem
-        };
-        let mut at = first + CLEAR_SLOTS;
-        for &home in &volatile {
-            let mem = aside(self, &mut at, home);
+        let mut slot = first + CLEAR_SLOTS;
+        let aside: Vec<(Home, Mem)> = self
+            .volatile
+            .iter()
+            .map(|&home| {
+                let ty = home_ty(home);
+                let mem = self.slot_mem(slot, ty);
+                slot += ty.slots();
+                (home, mem)
+            })
+            .collect();
+        for &(home, mem) in &aside {
             match home {
                 Home::Gpr(gpr) => self.masm.store(StoreOp::B8, gpr, mem),
                 Home::Fpr(fpr) => self.masm.float_store(FloatPart::V128, fpr, mem),
@@ -240,17 +249,18 @@ impl<M: Masm> Emitter<'_, M> {
             moves::emit_one(&mut self.masm, Move { to, from, ty });
         }
         let entry = Helper::MemoryFill.entry();
-        self.enter_helper(first + CLEAR_SLOTS, entry, [data.imm | WIDE_OPERANDS, 0]);
-        let mut at = first + CLEAR_SLOTS;
-        for &home in &volatile {
-            let mem = aside(self, &mut at, home);
+        self.enter_helper(
+            first + CLEAR_SLOTS,
+            entry,
+            [data.imm | u64::from(WIDE_OPERANDS), 0],
+        );
+        for (home, mem) in aside {
             match home {
                 Home::Gpr(gpr) => self.masm.load(LoadOp::U64, gpr, mem),
                 Home::Fpr(fpr) => self.masm.float_load(FloatPart::V128, fpr, mem),
                 Home::None => {}
             }
         }
-        self.volatile = volatile;
     }
 
     /// Calls a helper whose operands are in the slots below `slot`, and goes on if it did its work.

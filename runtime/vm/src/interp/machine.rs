@@ -100,6 +100,16 @@ pub(crate) unsafe fn handler_at(ip: Ip) -> Handler {
     unsafe { ip.cast::<Handler>().read_unaligned() }
 }
 
+/// The operand of two words at `ip + at`.
+///
+/// # Safety
+/// There is one.
+#[inline(always)]
+pub(crate) unsafe fn word64(ip: Ip, at: usize) -> u64 {
+    // SAFETY: forwarded.
+    unsafe { ip.add(at).cast::<u64>().read_unaligned() }
+}
+
 /// Runs from `regs` until an outcome.
 ///
 /// # Safety

@@ -1,4 +1,5 @@
-//! Memory for machine code. Nothing is moved; what is given back is used again.
+//! Memory for machine code. Nothing is moved; what is given back is used again, on ARM64 once all of its
+//! mapping was.
 
 use super::pages::{Pages, forget_fetched};
 use crate::sys::fork;

@@ -4,7 +4,9 @@
 //! index occupies the low half of its slot.
 
 use crate::instance::checked_range;
-use crate::interp::machine::{HANDLER_WORDS, Ip, Outcome, dispatch, handler, slot, trap_at};
+use crate::interp::machine::{
+    HANDLER_WORDS, Ip, Outcome, dispatch, handler, slot, trap_at, word64,
+};
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::vmctx::{MemoryDef, TableDef, VmContext};
@@ -237,15 +239,6 @@ pub(crate) const FILL_SIGNED: u32 = 4;
 pub(crate) const FILL_COUNTS_DOWN: u32 = 8;
 /// No slot: the constant counts alone.
 pub(crate) const FILL_NO_SLOT: u32 = u32::MAX;
-
-/// The operand of two words at `ip + at`.
-///
-/// # Safety
-/// There is one.
-unsafe fn word64(ip: Ip, at: usize) -> u64 {
-    // SAFETY: forwarded.
-    unsafe { ip.add(at).cast::<u64>().read_unaligned() }
-}
 
 /// The sum of the slot at `ip + at`, if there is one, and of the constant behind it.
 ///

@@ -7,6 +7,7 @@
 use super::ops::DestForms;
 use crate::interp::machine::{
     A, Dest, HANDLER_WORDS, Handler, I, Ip, S, SlotValue, Source, dispatch, handler, slot, trap_at,
+    word64,
 };
 use crate::interp::translate::operand::Form;
 use crate::vmctx::VmContext;
@@ -95,7 +96,7 @@ pub(crate) unsafe fn general_address(
     // SAFETY: the operands are as described.
     unsafe {
         let def = &*VmContext::memory(cx, *ip.add(at));
-        let offset = ip.add(at + 1).cast::<u64>().read_unaligned();
+        let offset = word64(ip, at + 1);
         let index = *slot::<u64>(ip, at - 1, fp);
         let index = if *ip.add(at + 3) != 0 {
             index
@@ -149,7 +150,7 @@ unsafe fn perform_atomic(ip: Ip, fp: *mut u64, cx: *mut VmContext) -> Result<u64
     unsafe {
         let op = AtomicOp::ALL[*ip.add(H) as usize];
         let def = &*VmContext::memory(cx, *ip.add(H + 2));
-        let offset = ip.add(H + 3).cast::<u64>().read_unaligned();
+        let offset = word64(ip, H + 3);
         let index = *slot::<u64>(ip, H + 1, fp);
         let index = if *ip.add(H + 5) != 0 {
             index
