@@ -38,18 +38,23 @@ struct Known {
 /// in an order in which what dominates a block no more never will again.
 ///
 /// The nodes lie in the order in which they were met, and only their numbers are scattered by hash:
-/// tables of whole nodes of large functions would miss the caches at every step.
+/// tables of whole nodes of large functions would miss the caches at every step. For the same reason
+/// it forgets all once it holds [`KNOWN_MAX`]: what is computed twice is computed twice nearby.
 struct Table {
     known: Vec<Known>,
     by_hash: HashTable<u32>,
     hasher: RandomState,
 }
 
+/// How many nodes are known at a time: with their numbers, they fit into a core's own cache.
+const KNOWN_MAX: usize = 1 << 14;
+
 impl Table {
-    /// One that need not grow for so many nodes.
+    /// One for a function of so many nodes.
     fn with_capacity(nodes: usize) -> Table {
+        let nodes = nodes.min(KNOWN_MAX);
         Table {
-            known: Vec::new(),
+            known: Vec::with_capacity(nodes),
             by_hash: HashTable::with_capacity(nodes),
             hasher: RandomState::default(),
         }
@@ -76,6 +81,10 @@ impl Table {
     ) -> Option<&mut Known> {
         let hash = self.hash(&node, version);
         let Table { known, by_hash, .. } = self;
+        if known.len() == KNOWN_MAX {
+            known.clear();
+            by_hash.clear();
+        }
         let entry = by_hash.entry(
             spread(hash),
             |&at| known[at as usize].is(hash, &node, version),

@@ -2,7 +2,8 @@
 
 use super::Shape;
 use anyhow::Result;
-use std::time::{Duration, Instant};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 use zwasm::{Config, Engine, Module, Tier};
 
 /// What is timed.
@@ -32,12 +33,11 @@ impl Stage {
     }
 }
 
-/// The time that this thread has had a processor to itself: other programs do not count. Where the
-/// system does not say, that which has passed.
-fn own_time(since: Instant) -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ran = text.split(' ').next().and_then(|ns| ns.parse().ok());
-    ran.map_or_else(|| since.elapsed(), Duration::from_nanos)
+/// The time that this thread has had a processor to itself: other programs do not count.
+fn own_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // A thread's time is neither negative nor more than a second's nanoseconds beside its seconds.
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }
 
 /// Runs a stage on a module, on one thread, and says how long it took.
@@ -52,15 +52,14 @@ pub fn time(stage: Stage, module: &[u8]) -> Result<Duration> {
     let mut config = Config::new();
     config.tier(tier).validation_threads(1);
     let engine = Engine::new(&config)?;
-    let began = Instant::now();
-    let start = own_time(began);
+    let start = own_time();
     let module = Module::new(&engine, module)?;
-    let loaded = own_time(began);
+    let loaded = own_time();
     if stage == Stage::Load {
         return Ok(loaded - start);
     }
     module.compile_all()?;
-    Ok(own_time(began) - loaded)
+    Ok(own_time() - loaded)
 }
 
 /// What the passes of the optimizing tier took for a module, in milliseconds, the longest first.
@@ -86,11 +85,12 @@ pub fn passes(module: &[u8]) -> Result<Vec<(&'static str, u64, f64)>> {
 /// The times of a stage for bodies of a size, and of sixteen times that.
 #[derive(Clone, Copy, Debug)]
 pub struct Growth {
-    /// Of the smaller one.
+    /// Of the smaller one, in the mean of all pairs.
     pub small: Duration,
-    /// Of the larger one; of one in between if that took too long already.
+    /// Of the larger one, in the mean of all pairs; of one in between if that took too long already.
     pub large: Duration,
-    /// How much longer the larger one took; of one in between, at least so much longer.
+    /// How much longer the larger one took, in the median of pairs; of one in between, at least so
+    /// much longer.
     pub ratio: f64,
 }
 
@@ -100,48 +100,47 @@ pub const FACTOR: usize = 16;
 /// How much longer it may take.
 pub const RATIO_MAX: f64 = 24.0;
 
-/// How often a small body is measured at most, and for how long: the system counts a thread's time
-/// in steps of some milliseconds.
-const RUNS_MAX: u32 = 40;
-const RUNS_TIME: Duration = Duration::from_millis(200);
+/// How many pairs are measured at least and at most, and how long the larger bodies may take in all
+/// once there are enough.
+const PAIRS: std::ops::RangeInclusive<u32> = 3..=15;
+const PAIRS_TIME: Duration = Duration::from_millis(400);
 
-/// The mean of several runs.
-fn mean(stage: Stage, module: &[u8]) -> Result<Duration> {
-    let (mut all, mut runs) = (Duration::ZERO, 0);
-    while runs < RUNS_MAX && all < RUNS_TIME {
-        all += time(stage, module)?;
-        runs += 1;
-    }
-    Ok(all / runs)
-}
-
-/// Measures a shape.
+/// Measures a shape in pairs: as many bytes in smaller bodies, one after another, as in the larger
+/// one that comes right after them. A machine that others use is as fast for both, where the best of
+/// many short runs would be held against a long one that nobody left alone.
 ///
 /// # Errors
 /// When a module is refused.
 pub fn growth(shape: &Shape, stage: Stage, bytes: usize) -> Result<Growth> {
-    let small = mean(stage, &shape.module(bytes))?;
+    let small = shape.module(bytes);
+    let mut growth = None;
     // Who is far off for a quarter of the size is not asked for more.
-    let mut growth = Growth {
-        small,
-        large: small,
-        ratio: 1.0,
-    };
     for factor in [FACTOR / 4, FACTOR] {
         let module = shape.module(bytes * factor);
-        let mut large = mean(stage, &module)?;
-        let ratio = |large: Duration| large.as_secs_f64() / small.as_secs_f64();
-        for _ in 0..2 {
-            // Caches are others' as well.
-            if factor == FACTOR && ratio(large) > RATIO_MAX * 0.7 {
-                large = large.min(mean(stage, &module)?);
+        let (mut all_small, mut all_large) = (Duration::ZERO, Duration::ZERO);
+        let mut ratios = Vec::new();
+        let mut pairs = 0;
+        while pairs < *PAIRS.start() || pairs < *PAIRS.end() && all_large < PAIRS_TIME {
+            let mut together = Duration::ZERO;
+            for _ in 0..factor {
+                together += time(stage, &small)?;
             }
+            let large = time(stage, &module)?;
+            ratios.push(large.as_secs_f64() * factor as f64 / together.as_secs_f64());
+            all_small += together / factor as u32;
+            all_large += large;
+            pairs += 1;
         }
-        growth.large = large;
-        growth.ratio = ratio(large);
-        if growth.ratio > RATIO_MAX {
+        ratios.sort_by(f64::total_cmp);
+        let measured = Growth {
+            small: all_small / pairs,
+            large: all_large / pairs,
+            ratio: ratios[ratios.len() / 2],
+        };
+        growth = Some(measured);
+        if measured.ratio > RATIO_MAX {
             break;
         }
     }
-    Ok(growth)
+    Ok(growth.expect("two sizes were measured"))
 }
