@@ -100,6 +100,15 @@ pub(crate) enum Unwound {
     Uncaught,
 }
 
+/// Whose handlers are the first to be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thrower {
+    /// Those of the frame itself.
+    Frame,
+    /// Its caller's: a tail call left the frame, and it is there only for backtraces.
+    Left,
+}
+
 /// Finds the handler of an exception and puts the payload in place.
 ///
 /// # Safety
@@ -109,6 +118,7 @@ pub(crate) enum Unwound {
 pub(crate) unsafe fn unwind(
     store: &mut StoreOpaque,
     exn: u64,
+    thrower: Thrower,
     ip: Ip,
     fp: Fp,
     cx: *mut VmContext,
@@ -121,6 +131,7 @@ pub(crate) unsafe fn unwind(
         cx,
         switches: store.switches.len(),
     };
+    let mut is_left = thrower == Thrower::Left;
     let found = loop {
         let Some(code) = walker.code() else {
             break None;
@@ -131,7 +142,7 @@ pub(crate) unsafe fn unwind(
         let clause = code
             .catches
             .iter()
-            .filter(|range| range.start <= word && word < range.end)
+            .filter(|range| !is_left && range.start <= word && word < range.end)
             .flat_map(|range| &range.clauses)
             .find(|clause| {
                 clause
@@ -157,6 +168,7 @@ pub(crate) unsafe fn unwind(
                 ));
             }
         }
+        is_left = false;
         let header = code.header;
         // SAFETY: as above.
         if !unsafe { walker.step(header) } {

@@ -2,7 +2,7 @@
 
 use crate::inline::{Outcome, check_in};
 use crate::{configurations, instantiate};
-use zwasm::{Config, Engine, ExternType, Instance, Module, Store, Stress, Tag};
+use zwasm::{Caller, Config, Engine, ExternType, Func, Instance, Module, Store, Stress, Tag};
 
 /// Every tier, and each of them with the detours that change where values are.
 fn all() -> Vec<(Config, String)> {
@@ -552,5 +552,89 @@ fn the_outermost_frame_holds_exceptions() {
             .get_typed_func::<i32, i64>(&store, "f")
             .expect("exported");
         assert_eq!(f.call(&mut store, 50_000).ok(), Some(expected), "{name}");
+    }
+}
+
+/// A tail call leaves the function's handlers, whoever is called and however: exceptions of the callee
+/// are the caller's to catch, or nobody's.
+#[test]
+fn tail_calls_leave_handlers() {
+    const LIBRARY: &str = r#"(module
+        (import "host" "relay" (func $relay (param i32) (result i32)))
+        (tag $t (export "t") (param i32))
+        (func (export "throw") (param i32) (result i32) (throw $t (local.get 0)))
+        (func (export "relay") (param i32) (result i32) (return_call $relay (local.get 0))))"#;
+    let ways = [
+        ("import", "host", "(return_call $f (local.get 0))"),
+        (
+            "table",
+            "host",
+            "(return_call_indirect (type $unary) (local.get 0) (i32.const 0))",
+        ),
+        (
+            "reference",
+            "host",
+            "(return_call_ref $unary (local.get 0) (ref.func $f))",
+        ),
+        ("guest's import", "throw", "(return_call $f (local.get 0))"),
+        (
+            "guest's table",
+            "throw",
+            "(return_call_indirect (type $unary) (local.get 0) (i32.const 0))",
+        ),
+        ("two", "relay", "(return_call $f (local.get 0))"),
+        ("own", "throw", "(return_call $own (local.get 0))"),
+    ];
+    for (way, callee, tail_call) in ways {
+        let text = format!(
+            r#"(module
+            (type $unary (func (param i32) (result i32)))
+            (import "library" "t" (tag $t (param i32)))
+            (import "library" "f" (func $f (param i32) (result i32)))
+            (table funcref (elem $f))
+            (func $own (param i32) (result i32) (throw $t (local.get 0)))
+            (func $left (export "left") (param i32) (result i32)
+                (block $mine (result i32)
+                    (block $all
+                        (try_table (catch $t $mine) (try_table (catch_all $all) {tail_call})))
+                    (return (i32.const -2)))
+                (i32.add (i32.const 1000)))
+            (func (export "caught") (param i32) (result i32)
+                (block $h (result i32)
+                    (try_table (result i32) (catch $t $h) (call $left (local.get 0)))
+                    (return (i32.const -1)))
+                (i32.add (i32.const 2000))))"#
+        );
+        for (config, configuration) in all() {
+            let name = format!("{way}, {configuration}");
+            let engine = Engine::new(&config).expect("a valid configuration");
+            let mut store = Store::new(&engine, None::<Func>);
+            let host = Func::wrap(
+                &mut store,
+                |mut caller: Caller<'_, Option<Func>>, number: i32| {
+                    let throw = caller.data().expect("set below");
+                    let throw = throw.typed::<i32, i32>(&caller)?;
+                    throw.call(&mut caller, number)
+                },
+            );
+            let library = Module::new(&engine, LIBRARY).expect("a valid module");
+            let library = Instance::new(&mut store, &library, &[host.into()]).expect("no start");
+            *store.data_mut() = library.get_func(&store, "throw");
+            let tag = library.get_export(&store, "t").expect("exported");
+            let f = match callee {
+                "host" => host.into(),
+                _ => library.get_export(&store, callee).expect("exported"),
+            };
+            let module = Module::new(&engine, &text).unwrap_or_else(|e| panic!("{e}: {text}"));
+            let instance = Instance::new(&mut store, &module, &[tag, f]).expect("no start");
+            let mut call = |export, number| {
+                let func = instance.get_typed_func::<i32, i32>(&store, export);
+                func.expect("exported").call(&mut store, number)
+            };
+            assert_eq!(call("caught", 7).ok(), Some(2007), "{name}");
+            let error = call("left", 7).expect_err("nobody catches");
+            assert_eq!(error.trap_code(), None, "{name}");
+            assert!(error.to_string().contains("exception"), "{name}: {error}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::interp::code::FuncEntry;
 use crate::interp::machine::{
     Fp, HANDLER_WORDS, Handler, Ip, Outcome, Registers, dispatch, handler, record_pc, slot, trap_at,
 };
-use crate::interp::unwind::{self, Unwound};
+use crate::interp::unwind::{self, Thrower, Unwound};
 use crate::interp::{RETURN_TO_HOST, Switch};
 use crate::store::{StoreOpaque, limits::StoreLimits};
 use crate::table::TableInst;
@@ -167,7 +167,7 @@ unsafe fn call_elsewhere(
             let acc = SWITCH_BACK.ip() as u64;
             return resume((*(*func).entry).code(), callee_fp, cx, acc, 0.0, 0.0);
         }
-        match call_host(func, ip, fp, callee_fp, cx) {
+        match call_host(func, Thrower::Frame, ip, fp, callee_fp, cx) {
             Ok(()) => resume_with_result(ret, fp, callee_fp, cx),
             Err(next) => next,
         }
@@ -188,12 +188,13 @@ unsafe fn resume_with_result(ip: Ip, fp: Fp, result: Fp, cx: *mut VmContext) -> 
 }
 
 /// Runs a host function on the slots at `callee_fp`. The error is how to go on, where that is not
-/// behind the call.
+/// behind the call; `thrower` is how the call was made, for exceptions of the function.
 ///
 /// # Safety
 /// As for [`call_elsewhere`].
 unsafe fn call_host(
     func: *const FuncRef,
+    thrower: Thrower,
     ip: Ip,
     fp: Fp,
     callee_fp: Fp,
@@ -232,7 +233,7 @@ unsafe fn call_host(
         if let crate::error::Kind::Exception { exn, store: of, .. } = error.kind()
             && *of == (*store).id()
         {
-            return Err(raise(&mut *store, *exn, ip, fp, cx));
+            return Err(raise(&mut *store, *exn, thrower, ip, fp, cx));
         }
         (*store).pending_error = Some(error);
         Err(Err(Outcome::HOST_ERROR))
@@ -244,11 +245,18 @@ unsafe fn call_host(
 /// # Safety
 /// `ip`, `fp` and `cx` describe the throwing frame, and `exn` is an exception of the store.
 #[inline(never)]
-unsafe fn raise(store: &mut StoreOpaque, exn: u64, ip: Ip, fp: Fp, cx: *mut VmContext) -> Next {
+unsafe fn raise(
+    store: &mut StoreOpaque,
+    exn: u64,
+    thrower: Thrower,
+    ip: Ip,
+    fp: Fp,
+    cx: *mut VmContext,
+) -> Next {
     // SAFETY: forwarded.
     unsafe {
         record_pc((*cx).limits, ip, fp, cx);
-        match unwind::unwind(store, exn, ip, fp, cx) {
+        match unwind::unwind(store, exn, thrower, ip, fp, cx) {
             Unwound::Caught { ip, fp, cx } => resume(ip, fp, cx, 0, 0.0, 0.0),
             Unwound::Uncaught => {
                 let hold = store.exceptions.get(exn).hold();
@@ -377,7 +385,7 @@ macro_rules! return_call_func_ref {
 }
 
 /// Calls a host function on the arguments where they are, for a trap in it still belongs to this
-/// frame, and returns its results to the caller of the frame.
+/// frame, and returns its results to the caller of the frame; exceptions pass by the frame's handlers.
 ///
 /// # Safety
 /// As for [`call_elsewhere`], with the arguments at `args` and `ret` from the frame's header.
@@ -392,7 +400,7 @@ unsafe fn tail_call_host(
 ) -> Next {
     // SAFETY: forwarded; the word before a return address is the distance between the frames.
     unsafe {
-        if let Err(next) = call_host(func, ip, fp, args, cx) {
+        if let Err(next) = call_host(func, Thrower::Left, ip, fp, args, cx) {
             return next;
         }
         core::ptr::copy(args, fp, (*(*func).host).result_slots as usize);
@@ -446,7 +454,7 @@ unsafe fn throw_new(ip: Ip, fp: Fp, cx: *mut VmContext) -> Next {
         let payload: Box<[u64]> =
             core::slice::from_raw_parts(slot::<u64>(ip, H + 1, fp), count).into();
         match store.without_unwinding(|store| store.new_exception(tag, payload)) {
-            Some(Ok(exn)) => raise(store, exn, ip, fp, cx),
+            Some(Ok(exn)) => raise(store, exn, Thrower::Frame, ip, fp, cx),
             Some(Err(code)) => Err(trap_at(ip, fp, cx, code)),
             None => Err(Outcome::HOST_PANIC),
         }
@@ -467,7 +475,8 @@ handler! {
         if exn == 0 {
             return trap_at(ip, fp, cx, TrapCode::NullExceptionReference);
         }
-        go_on!(cx, raise(&mut *(*(*cx).instance).store, exn, ip, fp, cx))
+        let store = &mut *(*(*cx).instance).store;
+        go_on!(cx, raise(store, exn, Thrower::Frame, ip, fp, cx))
     }
 }
 
