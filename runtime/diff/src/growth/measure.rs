@@ -36,8 +36,7 @@ impl Stage {
 /// The time that this thread has had a processor to itself: other programs do not count.
 fn own_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
-    // A thread's time is neither negative nor more than a second's nanoseconds beside its seconds.
-    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
+    time.try_into().expect("a thread's time is not negative")
 }
 
 /// Runs a stage on a module, on one thread, and says how long it took.
@@ -102,45 +101,45 @@ pub const RATIO_MAX: f64 = 24.0;
 
 /// How many pairs are measured at least and at most, and how long the larger bodies may take in all
 /// once there are enough.
-const PAIRS: std::ops::RangeInclusive<u32> = 3..=15;
+const PAIRS: std::ops::RangeInclusive<usize> = 3..=15;
 const PAIRS_TIME: Duration = Duration::from_millis(400);
 
-/// Measures a shape in pairs: as many bytes in smaller bodies, one after another, as in the larger
-/// one that comes right after them. A machine that others use is as fast for both, where the best of
-/// many short runs would be held against a long one that nobody left alone.
+/// Measures a shape.
 ///
 /// # Errors
 /// When a module is refused.
 pub fn growth(shape: &Shape, stage: Stage, bytes: usize) -> Result<Growth> {
     let small = shape.module(bytes);
-    let mut growth = None;
+    let by = |factor| pairs(stage, &small, &shape.module(bytes * factor), factor);
     // Who is far off for a quarter of the size is not asked for more.
-    for factor in [FACTOR / 4, FACTOR] {
-        let module = shape.module(bytes * factor);
-        let (mut all_small, mut all_large) = (Duration::ZERO, Duration::ZERO);
-        let mut ratios = Vec::new();
-        let mut pairs = 0;
-        while pairs < *PAIRS.start() || pairs < *PAIRS.end() && all_large < PAIRS_TIME {
-            let mut together = Duration::ZERO;
-            for _ in 0..factor {
-                together += time(stage, &small)?;
-            }
-            let large = time(stage, &module)?;
-            ratios.push(large.as_secs_f64() * factor as f64 / together.as_secs_f64());
-            all_small += together / factor as u32;
-            all_large += large;
-            pairs += 1;
-        }
-        ratios.sort_by(f64::total_cmp);
-        let measured = Growth {
-            small: all_small / pairs,
-            large: all_large / pairs,
-            ratio: ratios[ratios.len() / 2],
-        };
-        growth = Some(measured);
-        if measured.ratio > RATIO_MAX {
-            break;
-        }
+    let quarter = by(FACTOR / 4)?;
+    if quarter.ratio > RATIO_MAX {
+        return Ok(quarter);
     }
-    Ok(growth.expect("two sizes were measured"))
+    by(FACTOR)
+}
+
+/// Measures in pairs: as many bytes in smaller bodies, one after another, as in the larger one that
+/// comes right after them. A machine that others use is as fast for both, where the best of many
+/// short runs would be held against a long one that nobody left alone.
+fn pairs(stage: Stage, small: &[u8], large: &[u8], factor: usize) -> Result<Growth> {
+    let (mut all_small, mut all_large) = (Duration::ZERO, Duration::ZERO);
+    let mut ratios = Vec::new();
+    while ratios.len() < *PAIRS.start() || ratios.len() < *PAIRS.end() && all_large < PAIRS_TIME {
+        let mut together = Duration::ZERO;
+        for _ in 0..factor {
+            together += time(stage, small)?;
+        }
+        let large = time(stage, large)?;
+        ratios.push(large.as_secs_f64() * factor as f64 / together.as_secs_f64());
+        all_small += together;
+        all_large += large;
+    }
+    ratios.sort_by(f64::total_cmp);
+    let pairs = ratios.len();
+    Ok(Growth {
+        small: all_small / (pairs * factor) as u32,
+        large: all_large / pairs as u32,
+        ratio: ratios[pairs / 2],
+    })
 }

@@ -167,3 +167,41 @@ fn references_are_followed_where_they_are_checked() {
         assert_eq!(code, Some(TrapCode::UninitializedElement), "{name}");
     }
 }
+
+/// More different values in one function than value numbering knows at a time, each computed twice:
+/// right after the other one, and after all of them; behind a store half of the loads differ.
+#[test]
+fn more_values_than_are_known_at_a_time() {
+    let count = 12_000;
+    let turn: String = (1..=count)
+        .map(|i| {
+            format!(
+                "(local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31))
+                   (i32.add (i32.xor (local.get $x) (i32.const {i}))
+                            (i32.xor (local.get $x) (i32.const {i})))))
+                 (local.set $sum (i32.add (local.get $sum)
+                   (i32.load offset={} (i32.const 0))))\n",
+                4 * (i % 2)
+            )
+        })
+        .collect();
+    let text = format!(
+        "(module (memory 1)
+           (func (export \"f\") (param $x i32) (result i32) (local $sum i32)
+             {turn} (i32.store (i32.const 0) (local.get $x)) {turn} (local.get $sum)))"
+    );
+    let x = 77_777_i32;
+    let expected = [0, x].into_iter().fold(0_i32, |sum, stored| {
+        (1..=count).fold(sum, |sum, i| {
+            let sum = sum.wrapping_mul(31).wrapping_add((x ^ i).wrapping_mul(2));
+            sum.wrapping_add(if i % 2 == 0 { stored } else { 0 })
+        })
+    });
+    for (config, name) in configurations() {
+        let (mut store, instance) = instantiate(&config, &text);
+        let f = instance
+            .get_typed_func::<i32, i32>(&store, "f")
+            .expect("exported");
+        assert_eq!(f.call(&mut store, x).ok(), Some(expected), "{name}");
+    }
+}
