@@ -119,9 +119,8 @@ pub fn growth(shape: &Shape, stage: Stage, bytes: usize) -> Result<Growth> {
     by(FACTOR)
 }
 
-/// Measures in pairs: as many bytes in smaller bodies, one after another, as in the larger one that
-/// comes right after them. A machine that others use is as fast for both, where the best of many
-/// short runs would be held against a long one that nobody left alone.
+/// Measures in pairs, as many bytes in smaller bodies, one after another, as in the larger one that
+/// comes right after them: a machine that others use is as fast for both.
 fn pairs(stage: Stage, small: &[u8], large: &[u8], factor: usize) -> Result<Growth> {
     let (mut all_small, mut all_large) = (Duration::ZERO, Duration::ZERO);
     let mut ratios = Vec::new();
