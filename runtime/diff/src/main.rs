@@ -20,9 +20,6 @@ use zwasm_diff::setup::{Engines, THREAD_STACK_BYTES};
 use zwasm_diff::{Mismatch, Summary, check_modules, check_seed, generate};
 use zwasm_terminal::{print, unless_closed};
 
-/// A module takes milliseconds; one that takes this long will not end.
-const HANG: Duration = Duration::from_secs(60);
-
 /// Runs generated modules under the interpreter and the native tier and compares.
 #[derive(Parser, Clone)]
 struct Options {
@@ -44,6 +41,10 @@ struct Options {
     /// No guard regions, for emulators, which keep a record of every reserved page.
     #[arg(long)]
     no_guards: bool,
+    /// Seconds after which a module counts as one that will not end; most take milliseconds. Under
+    /// an emulator, stack overflows in a row take minutes.
+    #[arg(long, default_value_t = 60)]
+    hang: u64,
     /// Every so-many-th seed only.
     #[arg(long, default_value_t = 1, hide = true)]
     stride: u64,
@@ -136,6 +137,7 @@ fn start(options: &Options, seed: u64, count: u64) -> Result<Child> {
         .args(["--seed", &seed.to_string()])
         .args(["--count", &count.to_string()])
         .args(["--stride", &options.jobs.to_string()])
+        .args(["--hang", &options.hang.to_string()])
         .arg("--out")
         .arg(&options.out);
     if options.no_guards {
@@ -164,7 +166,7 @@ fn work(options: &Options) -> Result<()> {
     let path = progress_path(&options.out, options.seed);
     let progress = File::create(&path).context("cannot write into the directory of --out")?;
     let current = Arc::new(AtomicU64::new(u64::MAX));
-    watch(current.clone());
+    watch(current.clone(), Duration::from_secs(options.hang));
     let mut engines = Engines::new();
     if options.no_guards {
         engines.without_guards();
@@ -263,8 +265,8 @@ fn write_modules(path: &Path, modules: &[Vec<u8>]) -> Result<String> {
     Ok(format!("the last of the modules is {}", last.display()))
 }
 
-/// Ends the process when a module does not end.
-fn watch(current: Arc<AtomicU64>) {
+/// Ends the process when a module takes longer than `hang`.
+fn watch(current: Arc<AtomicU64>, hang: Duration) {
     std::thread::spawn(move || {
         let mut since = Instant::now();
         let mut last = u64::MAX;
@@ -274,7 +276,7 @@ fn watch(current: Arc<AtomicU64>) {
             if now != last || now == u64::MAX {
                 last = now;
                 since = Instant::now();
-            } else if since.elapsed() > HANG {
+            } else if since.elapsed() > hang {
                 // The exit code says it too.
                 let _ = tell(&format!("HANG seed {now}"));
                 std::process::exit(3);
