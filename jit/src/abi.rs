@@ -8,9 +8,9 @@
 //! caller's outgoing area, where its arguments were. A tail call puts a callee with other arguments
 //! in its caller's place: it moves the return address, so that the callee's area ends where the
 //! caller's did. That end is what does not depend on the arguments, and the caller finds its stack
-//! pointer elsewhere after the call (`calls::replace_frame`).
+//! pointer elsewhere after the call (`calls::TailCall`).
 
-use crate::masm::{Fpr, Gpr, RegisterFile};
+use crate::masm::{FloatPart, Fpr, Gpr, RegisterFile, Width};
 use smallvec::SmallVec;
 use zwasm_core::{FuncType, ValType};
 
@@ -43,6 +43,23 @@ pub struct Abi {
 #[must_use]
 pub fn is_float(ty: ValType) -> bool {
     matches!(ty, ValType::F32 | ValType::F64 | ValType::V128)
+}
+
+/// The width of an integer or reference type.
+pub(crate) fn width_of(ty: ValType) -> Width {
+    match ty {
+        ValType::I32 => Width::W32,
+        _ => Width::W64,
+    }
+}
+
+/// How much of a float register a type takes.
+pub(crate) fn part_of(ty: ValType) -> FloatPart {
+    match ty {
+        ValType::F32 => FloatPart::F32,
+        ValType::F64 => FloatPart::F64,
+        _ => FloatPart::V128,
+    }
 }
 
 impl Abi {

@@ -1,7 +1,10 @@
 //! The convention of calls that both compilers keep: how a callee is entered, and what a call leaves
 //! of the pinned registers.
 
-use crate::masm::{FloatPart, LoadOp, Masm, Mem, StoreOp, Width};
+use crate::abi::Abi;
+use crate::frame::{self, CALLER_FRAME, Frame, RETURN_ADDRESS, STACK_AREA};
+use crate::masm::{FloatPart, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
+use crate::runtime::context_field;
 use zwasm_core::vmctx::{context, func_ref};
 
 /// Bytes of one function entry in the runtime's array.
@@ -22,8 +25,11 @@ pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
     let (context, target) = (M::FILE.context, M::FILE.callee);
     match callee {
         Callee::Defined(index) => {
-            let entries = Mem::at(context, context::offset::entries as i32);
-            masm.load(LoadOp::U64, target, entries);
+            masm.load(
+                LoadOp::U64,
+                target,
+                context_field::<M>(context::offset::entries),
+            );
             let offset = i32::try_from(i64::from(index) * i64::from(ENTRY_BYTES));
             let offset = offset.expect("fewer than 2^27 functions");
             // The first call of a function finds its entry there.
@@ -45,48 +51,88 @@ pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
 /// Puts the pinned registers back after a call that may have changed them: the frame holds the
 /// context.
 pub(crate) fn restore_context<M: Masm>(masm: &mut M) {
-    masm.load(LoadOp::U64, M::FILE.context, Mem::at(M::FILE.frame, -8));
+    masm.load(
+        LoadOp::U64,
+        M::FILE.context,
+        Mem::at(M::FILE.frame, frame::CONTEXT),
+    );
     load_memory_base(masm);
 }
 
-/// Bytes of the outgoing area that a tail call by [`replace_frame`] needs, its own included: the
-/// arguments wait there, out of the way of the frame that takes their function's place.
-pub(crate) fn replacement_bytes(own_area_bytes: u32, callee_area_bytes: u32) -> u32 {
-    16 + callee_area_bytes + callee_area_bytes.saturating_sub(own_area_bytes)
+/// A tail call: the callee's frame takes the place of its caller's.
+///
+/// The callee's area of stack arguments ends where the function's own did. So the stack is as high as
+/// before when calls go back and forth between functions with areas of different sizes, and results on
+/// the stack are where the caller looks for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TailCall {
+    own_bytes: u32,
+    callee_bytes: u32,
 }
 
-/// Gives up a frame for a callee whose area of stack arguments has another size than the
-/// function's own, and goes to the callee, whose arguments wait where those of a call would.
-///
-/// The areas end at the same address. So the stack is as high as before when calls go back and
-/// forth between such functions, and results on the stack are where the caller looks for them.
-/// What moves are the return address and the caller's frame pointer; an activation can be walked
-/// from the frame pointer between any two instructions, since interruptions come anywhere.
-pub(crate) fn replace_frame<M: Masm>(
-    masm: &mut M,
-    own_area_bytes: u32,
-    callee_area_bytes: u32,
-    entry: Mem,
-) {
-    // Not the other one, which may be the caller register: a host function is told its caller there.
-    let (frame, stack, scratch) = (M::FILE.frame, M::FILE.stack, M::FILE.scratch[1]);
-    debug_assert_ne!(scratch, M::FILE.caller);
-    let shift = own_area_bytes as i32 - callee_area_bytes as i32;
-    for word in [0, 8] {
-        masm.load(LoadOp::U64, scratch, Mem::at(frame, word));
-        masm.store(StoreOp::B8, scratch, Mem::at(frame, shift + word));
+impl TailCall {
+    /// From a function to a callee with these places.
+    pub(crate) fn new(own: &Abi, callee: &Abi) -> TailCall {
+        TailCall {
+            own_bytes: own.stack_bytes,
+            callee_bytes: callee.stack_bytes,
+        }
     }
-    masm.address(frame, Mem::at(frame, shift));
-    let float = M::FILE.float_scratch;
-    for at in (0..callee_area_bytes as i32).step_by(16) {
-        masm.float_load(FloatPart::V128, float, Mem::at(stack, at));
-        masm.float_store(FloatPart::V128, float, Mem::at(frame, 16 + at));
+
+    /// Where stack arguments go before the call: to their places at once where the areas are as
+    /// large, else where those of a call would wait, out of the way of the frame that is replaced.
+    pub(crate) fn area<M: Masm>(self) -> Mem {
+        if self.own_bytes == self.callee_bytes {
+            Mem::at(M::FILE.frame, STACK_AREA)
+        } else {
+            Mem::at(M::FILE.stack, 0)
+        }
     }
-    masm.leave_to(entry);
+
+    /// Bytes of the frame's area for callees that this takes.
+    pub(crate) fn outgoing_bytes(self) -> u32 {
+        let (own, callee) = (self.own_bytes, self.callee_bytes);
+        if own == callee {
+            return 0;
+        }
+        STACK_AREA as u32 + callee + callee.saturating_sub(own)
+    }
+
+    /// Gives up the frame and goes to the callee, once the arguments are in place.
+    pub(crate) fn go<M: Masm>(self, masm: &mut M, frame: Frame, saved: &[Gpr], callee: Callee) {
+        let entry = enter_callee(masm, callee);
+        frame::restore_saved(masm, frame, saved);
+        if self.own_bytes != self.callee_bytes {
+            self.replace_frame(masm);
+        }
+        masm.leave_to(entry);
+    }
+
+    /// Makes the frame that of a function with the callee's area.
+    ///
+    /// What moves are the return address and the caller's frame pointer; an activation can be walked
+    /// from the frame pointer between any two instructions, since interruptions come anywhere.
+    fn replace_frame<M: Masm>(self, masm: &mut M) {
+        // Not the other one, which may be the caller register: a host function is told its caller
+        // there.
+        let (frame, stack, scratch) = (M::FILE.frame, M::FILE.stack, M::FILE.scratch[1]);
+        debug_assert_ne!(scratch, M::FILE.caller);
+        let shift = self.own_bytes as i32 - self.callee_bytes as i32;
+        for word in [CALLER_FRAME, RETURN_ADDRESS] {
+            masm.load(LoadOp::U64, scratch, Mem::at(frame, word));
+            masm.store(StoreOp::B8, scratch, Mem::at(frame, shift + word));
+        }
+        masm.address(frame, Mem::at(frame, shift));
+        let float = M::FILE.float_scratch;
+        for at in (0..self.callee_bytes as i32).step_by(16) {
+            masm.float_load(FloatPart::V128, float, Mem::at(stack, at));
+            masm.float_store(FloatPart::V128, float, Mem::at(frame, STACK_AREA + at));
+        }
+    }
 }
 
 /// Reads the base of memory 0 out of the context.
 pub(crate) fn load_memory_base<M: Masm>(masm: &mut M) {
-    let mem = Mem::at(M::FILE.context, context::offset::memory0_base as i32);
-    masm.load(LoadOp::U64, M::FILE.memory_base, mem);
+    let base = context_field::<M>(context::offset::memory0_base);
+    masm.load(LoadOp::U64, M::FILE.memory_base, base);
 }

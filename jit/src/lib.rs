@@ -12,11 +12,14 @@
 pub mod abi;
 pub mod baseline;
 mod calls;
+pub mod contract;
+pub mod frame;
 mod interruption;
 pub mod isa;
 pub mod masm;
 pub mod moves;
 pub mod opt;
-mod prologue;
+mod runtime;
 pub mod stubs;
+mod truncate;
 pub mod vector;

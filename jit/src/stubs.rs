@@ -7,45 +7,48 @@
 //! | [`compile`] | engine | the first call of a function |
 //! | [`raise`] | engine | whatever ends or diverts an activation |
 //!
-//! Every frame keeps its context 8 bytes below the frame pointer, so that a walk knows each frame's
-//! instance. Who calls a host function is not asked of a frame: a caller that has left by a tail call
-//! has none.
+//! Their frames are like those of functions ([`Frame`](crate::frame)). Who calls a host function is not
+//! asked of a frame: a caller that has left by a tail call has none.
 
-use crate::abi::{Abi, Place, is_float};
-use crate::baseline::helpers::{COMPILE, HOST_CALL, RAISE, STATUS_RESUME, TRACE};
-use crate::baseline::{part_of, width_of};
+use crate::abi::{Abi, Place, is_float, part_of, width_of};
 use crate::calls;
+use crate::contract::helpers::{COMPILE, HOST_CALL, TRACE};
+use crate::frame::{self, Frame};
 use crate::masm::{
     Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
 };
+use crate::runtime::{self, call_table, context_field};
 use zwasm_core::vmctx::{context, limits};
-use zwasm_core::{FuncType, ValType};
+use zwasm_core::{FuncType, Outcome, ValType};
 
-/// The home of the context in every frame.
-const CONTEXT_AT: i32 = -8;
-
-/// Where the entry frame keeps the `index`th register that C code expects back.
-fn saved_mem<M: Masm>(index: usize) -> Mem {
-    Mem::at(M::FILE.frame, CONTEXT_AT - 8 - 8 * index as i32)
+/// The frame of [`entry`], which keeps the registers that C code expects back.
+fn entry_frame<M: Masm>() -> Frame {
+    Frame::new(
+        M::FILE,
+        M::FILE.c_saved.len() + M::FILE.c_float_saved.len(),
+        0,
+    )
 }
 
 fn save_c_registers<M: Masm>(masm: &mut M) {
+    let frame = entry_frame::<M>();
     for (i, &register) in M::FILE.c_saved.iter().enumerate() {
-        masm.store(StoreOp::B8, register, saved_mem::<M>(i));
+        masm.store(StoreOp::B8, register, frame.saved(i));
     }
     let first = M::FILE.c_saved.len();
     for (i, &register) in M::FILE.c_float_saved.iter().enumerate() {
-        masm.float_store(FloatPart::F64, register, saved_mem::<M>(first + i));
+        masm.float_store(FloatPart::F64, register, frame.saved(first + i));
     }
 }
 
 fn restore_c_registers<M: Masm>(masm: &mut M) {
+    let frame = entry_frame::<M>();
     for (i, &register) in M::FILE.c_saved.iter().enumerate() {
-        masm.load(LoadOp::U64, register, saved_mem::<M>(i));
+        masm.load(LoadOp::U64, register, frame.saved(i));
     }
     let first = M::FILE.c_saved.len();
     for (i, &register) in M::FILE.c_float_saved.iter().enumerate() {
-        masm.float_load(FloatPart::F64, register, saved_mem::<M>(first + i));
+        masm.float_load(FloatPart::F64, register, frame.saved(first + i));
     }
 }
 
@@ -57,11 +60,6 @@ fn frame_size(bytes: u32) -> u32 {
     } else {
         bytes.next_multiple_of(SMALL_FRAME_BYTES)
     }
-}
-
-/// Bytes below the frame pointer that the saved registers and the context take.
-fn saved_bytes<M: Masm>() -> u32 {
-    8 + 8 * (M::FILE.c_saved.len() + M::FILE.c_float_saved.len()) as u32
 }
 
 /// Copies between a slot of an array and a place of a signature.
@@ -115,28 +113,30 @@ fn slots(types: &[ValType]) -> impl Iterator<Item = (ValType, i32)> + '_ {
     })
 }
 
-/// `extern "C" fn(context, entry, slots) -> status`: calls the wasm function of a signature with
-/// the raw arguments in `slots`, where the results end up. The status is 0, or what ended it.
+/// `extern "C" fn(context, entry, slots) -> outcome`: calls the wasm function of a signature with
+/// the raw arguments in `slots`, where the results end up. The outcome says
+/// what ended it.
 #[must_use]
 pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     let file = M::FILE;
     let abi = Abi::of(ty, file);
     let mut masm = M::new();
-    let frame = masm.enter();
-    let size = frame_size(saved_bytes::<M>() + abi.stack_bytes);
-    masm.set_frame_size(frame, size);
+    let frame = entry_frame::<M>();
+    let unsized_frame = masm.enter();
+    let size = frame_size(frame.distance(0) + abi.stack_bytes);
+    masm.set_frame_size(unsized_frame, size);
     save_c_registers(&mut masm);
     let array = file.saved[0];
     masm.mov(Width::W64, file.callee, file.arguments[1]);
     masm.mov(Width::W64, array, file.arguments[2]);
     masm.mov(Width::W64, file.context, file.arguments[0]);
-    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    masm.store(StoreOp::B8, file.context, frame.context());
     calls::load_memory_base(&mut masm);
     let scratch = file.scratch[0];
     masm.load(
         LoadOp::U64,
         scratch,
-        Mem::at(file.context, context::offset::limits as i32),
+        context_field::<M>(context::offset::limits),
     );
     masm.store(
         StoreOp::B8,
@@ -152,7 +152,7 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     for ((ty, slot), &place) in slots(ty.results()).zip(&abi.results) {
         store_place(&mut masm, ty, place, area, Mem::at(array, slot * 8));
     }
-    masm.imm(file.result, 0);
+    masm.imm(file.result, Outcome::DONE.number().into());
     restore_c_registers(&mut masm);
     masm.leave();
     masm.finish()
@@ -165,15 +165,16 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     let file = M::FILE;
     let abi = Abi::of(ty, file);
     let mut masm = M::new();
-    let frame = masm.enter();
+    let frame = Frame::new(file, 0, 0);
+    let unsized_frame = masm.enter();
     let count = ty.param_slots().max(ty.result_slots());
-    masm.set_frame_size(frame, frame_size(8 + 8 * count));
+    masm.set_frame_size(unsized_frame, frame_size(frame.distance(count)));
     // The context register holds the host's.
     masm.mov(Width::W64, file.context, file.caller);
-    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
-    let base = CONTEXT_AT - 8 * count as i32;
-    let slot_mem = |slot: i32| Mem::at(file.frame, base + 8 * slot);
-    let area = Mem::at(file.frame, 16);
+    masm.store(StoreOp::B8, file.context, frame.context());
+    // The runtime reads and writes an array, whose first element is lowest.
+    let slot_mem = |slot: i32| frame.below(count - slot as u32);
+    let area = frame.stack_area(0);
     for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
         store_place(&mut masm, ty, place, area, slot_mem(slot));
     }
@@ -196,48 +197,28 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     }
     masm.leave();
     masm.bind(raise);
-    jump_to_raise(&mut masm);
+    runtime::raise(&mut masm);
     masm.finish()
 }
 
-/// Calls an entry of the runtime's table.
-fn call_table<M: Masm>(masm: &mut M, entry: u32) {
-    let target = M::FILE.callee;
-    masm.load(
-        LoadOp::U64,
-        target,
-        Mem::at(M::FILE.context, context::offset::helpers as i32),
-    );
-    masm.call(Mem::at(target, entry as i32 * 8));
-}
-
-/// Goes to the [`raise`] stub.
-fn jump_to_raise<M: Masm>(masm: &mut M) {
-    let [_, target] = M::FILE.scratch;
-    let table = Mem::at(M::FILE.context, context::offset::helpers as i32);
-    masm.load(LoadOp::U64, target, table);
-    masm.jump_to(Mem::at(target, RAISE as i32 * 8));
-}
-
 /// Compiles the function whose entry the callee register holds, and enters it with all arguments
-/// as they are; or ends the activation with the status that the compiler answers.
+/// as they are; or ends the activation with the outcome that the compiler answers.
 #[must_use]
 pub fn compile<M: Masm>() -> Vec<u8> {
     let file = M::FILE;
     let mut masm = M::new();
-    let frame = masm.enter();
-    masm.store(StoreOp::B8, file.context, Mem::at(file.frame, CONTEXT_AT));
+    let unsized_frame = masm.enter();
     let gprs: Vec<Gpr> = file
         .arguments
         .iter()
         .copied()
         .chain([file.callee])
         .collect();
-    let gpr_mem = |i: usize| Mem::at(file.frame, CONTEXT_AT - 8 - 8 * i as i32);
-    let vectors = CONTEXT_AT - 8 * gprs.len() as i32;
-    let fpr_mem = |i: usize| Mem::at(file.frame, vectors - 16 - 16 * i as i32);
+    let frame = Frame::new(file, gprs.len(), 0);
+    masm.store(StoreOp::B8, file.context, frame.context());
+    let fpr_mem = |i: usize| frame.slot(2 * i as u32, 2);
     for (i, &register) in gprs.iter().enumerate() {
-        masm.store(StoreOp::B8, register, gpr_mem(i));
+        masm.store(StoreOp::B8, register, frame.saved(i));
     }
     for (i, &register) in file.float_arguments.iter().enumerate() {
         masm.float_store(FloatPart::V128, register, fpr_mem(i));
@@ -248,21 +229,19 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     call_table(&mut masm, COMPILE);
     let raise = masm.label();
     masm.branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), raise);
-    for (i, &register) in gprs.iter().enumerate() {
-        masm.load(LoadOp::U64, register, gpr_mem(i));
-    }
+    frame::restore_saved(&mut masm, frame, &gprs);
     for (i, &register) in file.float_arguments.iter().enumerate() {
         masm.float_load(FloatPart::V128, register, fpr_mem(i));
     }
     masm.leave_to(Mem::at(file.callee, 0));
     masm.bind(raise);
-    jump_to_raise(&mut masm);
-    let size = 8 + 8 * gprs.len() as u32 + 16 * file.float_arguments.len() as u32;
-    masm.set_frame_size(frame, frame_size(size));
+    runtime::raise(&mut masm);
+    let size = frame.distance(2 * file.float_arguments.len() as u32);
+    masm.set_frame_size(unsized_frame, frame_size(size));
     masm.finish()
 }
 
-/// Ends the activation with the status in the result register; or, with [`STATUS_RESUME`], goes on
+/// Ends the activation with the outcome in the result register; or, with [`Outcome::RESUME`], goes on
 /// in the frame that the store's limits name. The context register holds a context of the store.
 #[must_use]
 pub fn raise<M: Masm>() -> Vec<u8> {
@@ -270,10 +249,10 @@ pub fn raise<M: Masm>() -> Vec<u8> {
     let mut masm = M::new();
     let [value, state] = file.scratch;
     let resume = masm.label();
-    let limits_at = Mem::at(file.context, context::offset::limits as i32);
+    let limits_at = context_field::<M>(context::offset::limits);
     masm.load(LoadOp::U64, state, limits_at);
-    let status = Operand::Imm(STATUS_RESUME);
-    masm.branch_if(Cond::Eq, Width::W32, file.result, status, resume);
+    let is_resume = Operand::Imm(Outcome::RESUME.number() as i32);
+    masm.branch_if(Cond::Eq, Width::W32, file.result, is_resume, resume);
     masm.mov(Width::W64, file.arguments[1], file.result);
     masm.mov(Width::W64, file.arguments[0], file.context);
     call_table(&mut masm, TRACE);
@@ -294,8 +273,7 @@ pub fn raise<M: Masm>() -> Vec<u8> {
         Mem::at(state, limits::offset::resume_stack as i32),
     );
     masm.mov(Width::W64, file.stack, value);
-    masm.load(LoadOp::U64, file.context, Mem::at(file.frame, CONTEXT_AT));
-    calls::load_memory_base(&mut masm);
+    calls::restore_context(&mut masm);
     masm.jump_to(Mem::at(state, limits::offset::resume_pc as i32));
     masm.finish()
 }

@@ -1,11 +1,13 @@
 //! Structured control flow, branches, calls, `select`, exceptions' tables.
 
-use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, Value, part_of, width_of};
-use super::{CatchClause, CatchRange, Compiler, Next, VALIDATED};
-use crate::abi::{Abi, Place, is_float};
+use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, Value};
+use super::{Compiler, Next, VALIDATED};
+use crate::abi::{Abi, Place, is_float, part_of, width_of};
 use crate::calls::{self, Callee};
+use crate::contract::{CatchClause, CatchRange};
 use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::moves::{self, Moves};
+use crate::runtime::context_field;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -509,7 +511,7 @@ impl<M: Masm> Compiler<'_, M> {
         let first = self.stack.len() - results.len();
         for (i, place) in results.iter().enumerate() {
             if let Place::Stack(at) = *place {
-                let mem = Mem::at(M::FILE.frame, 16 + at as i32);
+                let mem = self.frame.stack_area(at);
                 self.copy_to_memory(self.stack[first + i], mem);
             }
         }
@@ -603,7 +605,7 @@ impl<M: Masm> Compiler<'_, M> {
         match info.defined_func(func) {
             Some(defined) => (ty, Callee::Defined(defined)),
             None => {
-                let mem = Self::context_mem(info.offsets.imported_funcs + func * 8);
+                let mem = context_field::<M>(info.offsets.imported_funcs + func * 8);
                 self.masm.load(LoadOp::U64, M::FILE.callee, mem);
                 (ty, Callee::Reference)
             }
@@ -634,7 +636,7 @@ impl<M: Masm> Compiler<'_, M> {
         let null = self.trap_label(TrapCode::UninitializedElement);
         let mismatch = self.trap_label(TrapCode::IndirectCallTypeMismatch);
         let info = self.env.info;
-        let def = Self::context_mem(info.offsets.tables + table_index * 8);
+        let def = context_field::<M>(info.offsets.tables + table_index * 8);
         let w64 = Width::W64;
         self.masm.load(LoadOp::U64, scratch, def);
         let length = Mem::at(scratch, table::offset::length as i32);
@@ -861,7 +863,7 @@ impl<M: Masm> Compiler<'_, M> {
             };
             let target = self.target_index(depth);
             let clause = self.clauses.len();
-            let below = self.slots_base() + 8 * self.control[target].base_slot;
+            let below = self.frame.distance(self.control[target].base_slot);
             let frame = &mut self.control[target];
             let slots: u32 = frame.label_types().iter().map(|ty| ty.slots()).sum();
             self.max_slot = self.max_slot.max(frame.base_slot + slots);

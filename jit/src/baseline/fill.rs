@@ -6,8 +6,8 @@
 
 use super::Compiler;
 use super::Next;
-use super::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper};
-use super::values::width_of;
+use crate::abi::width_of;
+use crate::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper};
 use crate::masm::{AluOp, Cond, Masm, Width};
 use smallvec::SmallVec;
 use wasmparser::BlockType;

@@ -1,9 +1,12 @@
 //! Loads, stores, globals, and the sizes of memories and tables.
 
-use super::values::{Held, Loc, part_of};
+use super::values::{Held, Loc};
 use super::{Compiler, Next};
+use crate::abi::part_of;
+use crate::contract::helpers::{index_type, memory_index};
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, Masm, Mem, Operand, StoreOp, Width};
-use wasmparser::{MemArg, MemArgTarget, Operator};
+use crate::runtime::context_field;
+use wasmparser::{MemArg, Operator};
 use zwasm_core::vmctx::{func_ref, memory, table};
 use zwasm_core::{RefType, TrapCode, ValType};
 
@@ -108,7 +111,7 @@ impl<M: Masm> Compiler<'_, M> {
             self.masm
                 .branch_if(Cond::LtU, w64, end.reg, size_operand, out_of_bounds);
         }
-        let def = Self::context_mem(info.offsets.memories + index * 8);
+        let def = context_field::<M>(info.offsets.memories + index * 8);
         self.masm.load(LoadOp::U64, scratch, def);
         let base = self.hold_gpr();
         let field = |offset: u32| Mem::at(scratch, offset as i32);
@@ -176,10 +179,10 @@ impl<M: Masm> Compiler<'_, M> {
     fn global_mem(&mut self, global: u32) -> Mem {
         let info = self.env.info;
         match global.checked_sub(info.imported_globals) {
-            Some(defined) => Self::context_mem(info.offsets.globals + defined * 16),
+            Some(defined) => context_field::<M>(info.offsets.globals + defined * 16),
             None => {
                 let scratch = M::FILE.scratch[0];
-                let pointer = Self::context_mem(info.offsets.imported_globals + global * 8);
+                let pointer = context_field::<M>(info.offsets.imported_globals + global * 8);
                 self.masm.load(LoadOp::U64, scratch, pointer);
                 Mem::at(scratch, 0)
             }
@@ -220,7 +223,7 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn memory_size(&mut self, index: u32, next: Next) {
         let ty = self.env.info.memories[index as usize];
         let dst = self.result_gpr(next, &[]);
-        let def = Self::context_mem(self.env.info.offsets.memories + index * 8);
+        let def = context_field::<M>(self.env.info.offsets.memories + index * 8);
         self.masm.load(LoadOp::U64, dst, def);
         self.masm.load(
             LoadOp::U64,
@@ -235,7 +238,7 @@ impl<M: Masm> Compiler<'_, M> {
     fn table_size(&mut self, index: u32, next: Next) {
         let ty = self.env.info.tables[index as usize].ty;
         let dst = self.result_gpr(next, &[]);
-        let def = Self::context_mem(self.env.info.offsets.tables + index * 8);
+        let def = context_field::<M>(self.env.info.offsets.tables + index * 8);
         self.masm.load(LoadOp::U64, dst, def);
         self.masm
             .load(LoadOp::U64, dst, Mem::at(dst, table::offset::length as i32));
@@ -251,28 +254,15 @@ impl<M: Masm> Compiler<'_, M> {
         let dst = self.result_gpr(next, &[]);
         match info.defined_func(func) {
             None => {
-                let mem = Self::context_mem(info.offsets.imported_funcs + func * 8);
+                let mem = context_field::<M>(info.offsets.imported_funcs + func * 8);
                 self.masm.load(LoadOp::U64, dst, mem);
             }
             Some(_) => {
                 let slot = info.func_ref_slots[func as usize];
                 let offset = info.offsets.func_refs + slot * func_ref::SIZE;
-                self.masm.address(dst, Self::context_mem(offset));
+                self.masm.address(dst, context_field::<M>(offset));
             }
         }
         self.push(ty, Loc::Gpr(dst));
     }
-}
-
-/// The memory that an access names.
-pub(super) fn memory_index(memarg: &MemArg) -> u32 {
-    match memarg.target {
-        MemArgTarget::Memory(index) => index,
-        other => unreachable!("validation rejects {other:?}"),
-    }
-}
-
-/// The type of sizes and indices.
-pub(super) fn index_type(is_64: bool) -> ValType {
-    if is_64 { ValType::I64 } else { ValType::I32 }
 }

@@ -8,132 +8,34 @@
 //!
 //! What an instruction set does in one or two instructions is emitted inline; everything else
 //! calls a helper of the runtime through the context, with its operands in canonical slots
-//! ([`helpers`]).
-//!
-//! Frame, downwards from the frame pointer: context, saved registers, locals and operand slots
-//! (slot *k* at `frame - base - 8 (k + 1)`), outgoing arguments.
+//! ([`helpers`](crate::contract::helpers)). Slots of a [`Frame`] are the locals', then the operands'.
 
 mod control;
+mod detours;
 mod fill;
 mod fuel;
-pub mod helpers;
-mod limits;
+mod helpers;
 mod memory;
 mod numeric;
-mod scan;
-mod scope;
-mod stress;
 mod tail;
-pub(crate) mod truncate;
+mod truncate;
 mod values;
 mod vector;
 mod visit;
 
-pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
-pub use scan::{Scanner, Usage, Usages};
-pub use scope::{InlinedCall, Scope};
-pub use stress::Stress;
-
-pub(crate) use values::{part_of, width_of};
-
-use crate::abi::{Abi, Place};
+use crate::abi::{Abi, Place, part_of, width_of};
+use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES, Scope, Site, Stress};
+use crate::frame::{self, Frame, Prologue};
 use crate::interruption::Watch;
-use crate::masm::{Charge, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{Charge, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::moves::{self, Moves};
-use crate::prologue::Prologue;
+use crate::runtime;
+use crate::truncate::Slow;
 use control::ControlFrame;
-use core::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use values::{Home, LocalState, Marks, Pending, Registers, Value};
-use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader, WasmFeatures};
-use zwasm_core::module::ModuleInfo;
-use zwasm_core::{FuncType, TrapCode, ValType, vmctx};
-
-/// What the compiler needs to know of the module and the runtime.
-#[derive(Clone, Copy, Debug)]
-pub struct Env<'m> {
-    /// The decoded module.
-    pub info: &'m ModuleInfo,
-    /// Its bytes, up to the bodies of its functions at least.
-    pub bytes: &'m [u8],
-    /// The features that its bodies were validated with.
-    pub features: WasmFeatures,
-    /// Its types by type index.
-    pub types: &'m [Arc<FuncType>],
-    /// Converts a value type of a body to a canonical one.
-    pub val_type: fn(wasmparser::ValType, &ModuleInfo) -> ValType,
-    /// Whether memories are reserved with guard regions, so that 32-bit accesses need no check.
-    pub guarded: bool,
-    /// How many bytes of code a function may have, at most [`MAX_CODE_BYTES`].
-    pub max_code_bytes: u32,
-    /// What validation found in the body.
-    pub usage: Usage<'m>,
-    /// Whether code charges for its operators.
-    pub consume_fuel: bool,
-    /// Detours, for tests.
-    pub stress: Stress,
-    /// Whether to record where the code of each operator begins, for people to look at.
-    pub record_operators: bool,
-    /// Is other than zero once compilation is to end with [`CompileError::Interrupted`].
-    pub interrupt: Option<&'m AtomicU64>,
-}
-
-/// An instruction that may fault, or that a call returns to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Site {
-    /// Offset in the code, in bytes.
-    pub offset: u32,
-    /// Why it faults; `None` for return addresses.
-    pub trap: Option<TrapCode>,
-    /// Offset of the operator in the module, in bytes.
-    pub module_offset: u32,
-    /// Whose operator it is.
-    pub scope: Scope,
-}
-
-/// The handlers of a `try_table`, in code offsets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CatchRange {
-    /// First byte covered.
-    pub start: u32,
-    /// First byte behind.
-    pub end: u32,
-    /// In order of precedence.
-    pub clauses: Vec<CatchClause>,
-}
-
-/// One handler of a `try_table`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CatchClause {
-    /// The tag index, or any.
-    pub tag: Option<u32>,
-    /// Whether the exception itself follows the payload.
-    pub with_ref: bool,
-    /// Where execution goes on.
-    pub target: u32,
-    /// Where the payload begins: distance below the frame pointer, of its first slot.
-    pub payload_below_frame: u32,
-}
-
-/// The code of a function and its side tables.
-#[derive(Debug, Default)]
-pub struct Compiled {
-    /// Position-independent machine code.
-    pub code: Vec<u8>,
-    /// Ascending by offset.
-    pub sites: Vec<Site>,
-    /// Innermost first.
-    pub catches: Vec<CatchRange>,
-    /// Distance from the frame pointer down to the stack pointer.
-    pub frame_bytes: u32,
-    /// Bytes of code before the frame is in place and the parameters are where they stay.
-    pub prologue_bytes: u32,
-    /// Offsets of the operators' code and of the operators in the module, when asked for. The code
-    /// of an inlined callee is its call's.
-    pub operators: Vec<(u32, u32)>,
-    /// The calls that code of their callees replaces, by the number of its scope.
-    pub inlined: Vec<InlinedCall>,
-}
+use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
+use zwasm_core::{FuncType, TrapCode, ValType};
 
 /// Why reading a body cannot fail.
 const VALIDATED: &str = "the body was validated when the module was loaded";
@@ -189,6 +91,7 @@ struct Compiler<'m, M: Masm> {
     max_slot: u32,
     outgoing_bytes: u32,
     saved: Vec<Gpr>,
+    frame: Frame,
     /// Until the size of the frame is known.
     prologue: Option<Prologue<M::Label>>,
     prologue_bytes: u32,
@@ -203,8 +106,7 @@ struct Compiler<'m, M: Masm> {
     /// The ways of helpers that failed to the end of the activation, with their operators' offsets
     /// in the module.
     raise_exits: Vec<(M::Label, u32)>,
-    slow_truncations: Vec<truncate::Slow<M::Label>>,
-    /// Tail calls that need a frame, with their operators' offsets in the module.
+    slow_truncations: Vec<Slow<M::Label>>,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
     clauses: Vec<control::PendingClause>,
@@ -239,6 +141,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             next_slot: slots,
             max_slot: slots,
             outgoing_bytes: 0,
+            frame: Frame::new(M::FILE, saved.len(), env.stress.frame_padding_bytes),
             saved,
             prologue: None,
             prologue_bytes: 0,
@@ -352,30 +255,13 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     // --- frame ---
 
-    /// Bytes between the frame pointer and slot 0's upper end.
-    fn slots_base(&self) -> u32 {
-        8 + 8 * self.saved.len() as u32 + self.env.stress.frame_padding_bytes
-    }
-
     /// The memory of a value's lowest byte, whose first slot is `slot`.
     fn slot_mem(&self, slot: u32, ty: ValType) -> Mem {
-        let below = self.slots_base() + 8 * (slot + ty.slots());
-        Mem::at(M::FILE.frame, -(below as i32))
-    }
-
-    fn context_mem(offset: u32) -> Mem {
-        Mem::at(M::FILE.context, offset as i32)
-    }
-
-    fn saved_mem(index: usize) -> Mem {
-        Mem::at(M::FILE.frame, -(16 + 8 * index as i32))
+        self.frame.slot(slot, ty.slots())
     }
 
     fn prologue(&mut self) {
-        self.prologue = Some(Prologue::begin(&mut self.masm));
-        for (i, &register) in self.saved.clone().iter().enumerate() {
-            self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
-        }
+        self.prologue = Some(Prologue::begin(&mut self.masm, self.frame, &self.saved));
         self.receive_parameters();
         self.prologue_bytes = self.masm.offset();
     }
@@ -392,7 +278,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
                 (Place::Fpr(src), Home::Fpr(dst)) => fprs.push((dst, src)),
                 (Place::Gpr(src), _) => self.store_gpr(src, self.slot_mem(slot, ty)),
                 (Place::Fpr(src), _) => {
-                    let part = values::part_of(ty);
+                    let part = part_of(ty);
                     let mem = self.slot_mem(slot, ty);
                     self.masm.float_store(part, src, mem);
                 }
@@ -404,7 +290,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             masm.mov(Width::W64, dst, src)
         });
         moves::parallel(fprs, M::FILE.float_scratch, |dst, src| {
-            masm.float_mov(crate::masm::FloatPart::V128, dst, src);
+            masm.float_mov(FloatPart::V128, dst, src);
         });
         for (i, place) in params.iter().enumerate() {
             if let Place::Stack(at) = *place {
@@ -416,10 +302,10 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     fn load_stack_parameter(&mut self, index: usize, at: u32) {
         let LocalState { ty, home, slot, .. } = self.locals[index];
-        let source = Mem::at(M::FILE.frame, 16 + at as i32);
+        let source = self.frame.stack_area(at);
         match home {
             Home::Gpr(dst) => self.load_gpr(dst, ty, source),
-            Home::Fpr(dst) => self.masm.float_load(values::part_of(ty), dst, source),
+            Home::Fpr(dst) => self.masm.float_load(part_of(ty), dst, source),
             Home::Slot => {
                 let target = self.slot_mem(slot, ty);
                 self.copy_memory(ty, source, target);
@@ -453,10 +339,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
     fn copy_memory(&mut self, ty: ValType, from: Mem, to: Mem) {
         if ty == ValType::V128 {
             let scratch = M::FILE.float_scratch;
-            self.masm
-                .float_load(crate::masm::FloatPart::V128, scratch, from);
-            self.masm
-                .float_store(crate::masm::FloatPart::V128, scratch, to);
+            self.masm.float_load(FloatPart::V128, scratch, from);
+            self.masm.float_store(FloatPart::V128, scratch, to);
         } else {
             let scratch = M::FILE.scratch[0];
             self.load_gpr(scratch, ty, from);
@@ -465,7 +349,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     fn load_gpr(&mut self, dst: Gpr, ty: ValType, mem: Mem) {
-        let op = if values::width_of(ty) == Width::W32 {
+        let op = if width_of(ty) == Width::W32 {
             LoadOp::U32
         } else {
             LoadOp::U64
@@ -479,14 +363,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
     }
 
     fn epilogue(&mut self) {
-        self.restore_saved();
+        frame::restore_saved(&mut self.masm, self.frame, &self.saved);
         self.masm.leave();
-    }
-
-    fn restore_saved(&mut self) {
-        for (i, &register) in self.saved.clone().iter().enumerate() {
-            self.masm.load(LoadOp::U64, register, Self::saved_mem(i));
-        }
     }
 
     // --- traps ---
@@ -550,8 +428,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.trap(exit.code);
         }
         self.emit_raise_exits();
-        let frame = self.slots_base() + 8 * self.max_slot + self.outgoing_bytes;
-        let frame_bytes = frame.next_multiple_of(16);
+        let frame_bytes = self.frame.bytes(self.max_slot, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);
         self.sites.sort_by_key(|site| site.offset);
@@ -566,7 +443,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         })
     }
 
-    /// A label whose code ends the activation with the status in the result register.
+    /// A label whose code ends the activation with the outcome in the result register.
     fn raise_label(&mut self) -> M::Label {
         let label = self.masm.label();
         self.raise_exits.push((label, self.module_offset));
@@ -586,17 +463,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.jump(raise);
         }
         self.masm.bind(raise);
-        self.store_place();
-        self.load_helpers(M::FILE.scratch[1]);
-        self.masm
-            .jump_to(Mem::at(M::FILE.scratch[1], helpers::RAISE as i32 * 8));
-    }
-
-    /// Tells the runtime where the activation stands, for backtraces and unwinding. Keeps the
-    /// result register.
-    fn record_place(&mut self) {
-        self.place_here();
-        self.store_place();
+        self.record_place();
+        runtime::raise(&mut self.masm);
     }
 
     /// Puts a code address that belongs to the current operator into the callee register.
@@ -610,20 +478,30 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.masm.here(M::FILE.callee);
     }
 
-    fn store_place(&mut self) {
-        let state = M::FILE.scratch[1];
-        let limits = Self::context_mem(vmctx::context::offset::limits);
-        self.masm.load(LoadOp::U64, state, limits);
-        let field = |offset: u32| Mem::at(state, offset as i32);
-        let frame = field(vmctx::limits::offset::trap_fp);
-        self.masm.store(StoreOp::B8, M::FILE.frame, frame);
-        let pc = field(vmctx::limits::offset::trap_pc);
-        self.masm.store(StoreOp::B8, M::FILE.callee, pc);
+    /// Tells the runtime the place in the callee register, for backtraces and unwinding. Keeps the
+    /// result register.
+    fn record_place(&mut self) {
+        runtime::record_frame(&mut self.masm);
+        runtime::record_address(&mut self.masm);
     }
 
-    fn load_helpers(&mut self, dst: Gpr) {
-        let mem = Self::context_mem(vmctx::context::offset::helpers);
-        self.masm.load(LoadOp::U64, dst, mem);
+    // --- limits ---
+
+    /// Whether the code has as many bytes as it may have.
+    fn is_too_large(&self) -> bool {
+        let code = u64::from(self.masm.offset()) + self.slow_truncation_bytes();
+        code > u64::from(self.env.code_limit())
+    }
+
+    /// Looks at the sizes after an operator.
+    fn check_size(&self) -> Result<(), CompileError> {
+        if self.is_too_large() {
+            return Err(CompileError::CodeTooLarge(self.env.code_limit()));
+        }
+        if self.max_slot > MAX_FRAME_BYTES / 8 {
+            return Err(CompileError::FrameTooLarge(MAX_FRAME_BYTES));
+        }
+        Ok(())
     }
 }
 

@@ -3,9 +3,9 @@
 //! Ownership: a temporary register belongs to exactly one value of the stack, or to the operator
 //! being compiled (a [`Held`] one). Registers of locals are nobody's temporaries.
 
-use super::scan::Usage;
-use super::{Compiler, Next, Stress, immediate};
-use crate::abi::is_float;
+use super::{Compiler, Next, immediate};
+use crate::abi::{is_float, part_of, width_of};
+use crate::contract::{Stress, Usage};
 use crate::masm::{
     Cond, FloatCond, FloatPart, FloatWidth, Fpr, Gpr, LoadOp, Masm, Operand, StoreOp, Width,
 };
@@ -237,23 +237,6 @@ pub(super) fn volatile_locals<M: Masm>(locals: &[LocalState]) -> Vec<u32> {
 
 fn set(numbers: impl Iterator<Item = u8>) -> u32 {
     numbers.fold(0, |set, number| set | 1 << number)
-}
-
-/// The width of an integer or reference type.
-pub(crate) fn width_of(ty: ValType) -> Width {
-    match ty {
-        ValType::I32 => Width::W32,
-        _ => Width::W64,
-    }
-}
-
-/// How much of a float register a type takes.
-pub(crate) fn part_of(ty: ValType) -> FloatPart {
-    match ty {
-        ValType::F32 => FloatPart::F32,
-        ValType::F64 => FloatPart::F64,
-        _ => FloatPart::V128,
-    }
 }
 
 impl<M: Masm> Compiler<'_, M> {

@@ -7,7 +7,7 @@
 //! Width invariant: a value of type [`Ty::I32`] has a clear upper half wherever it is held, so
 //! that `i64.extend_i32_u` and addresses cost nothing.
 
-use crate::baseline::{InlinedCall, Scope};
+use crate::contract::{InlinedCall, Scope};
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, FromInt, IntUnary,
     LoadOp, MulHigh, StoreOp, ToInt, Width,

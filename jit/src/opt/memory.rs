@@ -1,7 +1,7 @@
 //! Which classes of memory a node may write.
 
 use super::ir::{Alias, Callee, Effect, Function, Value};
-use crate::baseline::helpers::Helper;
+use crate::contract::helpers::Helper;
 
 /// The classes that change while a function runs.
 pub(super) const CLASSES: [Alias; 4] = [Alias::Length, Alias::Table, Alias::Global, Alias::Heap];

@@ -1,8 +1,8 @@
 //! The optimizing compiler: SSA form, a list of passes, register allocation, code.
 //!
 //! [`compile`] reads as the list. What the intermediate form has no words for yet (fuel,
-//! processors without vectors, functions beyond a limit) is left to the baseline compiler, whose
-//! frames and calling convention are the same.
+//! processors without vectors, functions beyond a limit) it declines; the baseline compiler, whose
+//! frames and calling convention are the same, can take its place.
 
 mod alloc;
 mod ancestors;
@@ -40,7 +40,7 @@ mod verify;
 mod ways;
 
 use crate::abi::Abi;
-use crate::baseline::{self, CompileError, Compiled, Env};
+use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};
 use crate::interruption::Watch;
 use crate::masm::Masm;
 use build::Unsupported;
@@ -50,13 +50,14 @@ use ir::{Function, Node, Op};
 use legalise::Target;
 use wasmparser::FunctionBody;
 
-/// Registers of each class with [`Stress::few_registers`](crate::baseline::Stress).
+/// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).
 const FEW_REGISTERS: usize = 5;
 
 /// Compiles a function; adds to `times` what the passes took.
 ///
 /// # Errors
-/// When it is beyond a limit; the error names it. When it was interrupted.
+/// [`CompileError::Declined`], for a function that this compiler has no words for or that is beyond a
+/// limit, and [`CompileError::Interrupted`].
 pub fn compile<M: Masm>(
     env: Env<'_>,
     features: M::Features,
@@ -73,16 +74,10 @@ pub fn compile<M: Masm>(
         Unsupported::Interrupted => Err(reason),
         Unsupported::TooComplex | Unsupported::Operator => attempt(false),
     });
-    match optimised {
-        Ok(compiled) => Ok(compiled),
-        Err(Unsupported::Interrupted) => Err(CompileError::Interrupted),
-        Err(Unsupported::TooComplex | Unsupported::Operator) => {
-            if let Some(times) = times {
-                times.left_to_baseline += 1;
-            }
-            baseline::compile::<M>(env, features, func, body)
-        }
-    }
+    optimised.map_err(|reason| match reason {
+        Unsupported::Interrupted => CompileError::Interrupted,
+        Unsupported::TooComplex | Unsupported::Operator => CompileError::Declined,
+    })
 }
 
 fn optimise<M: Masm>(
@@ -211,9 +206,8 @@ fn optimise<M: Masm>(
         .or_else(|| attempt(M::with_far_branches(features)))
         .ok_or(Unsupported::TooComplex)?;
     clock.lap("emission", &function);
-    // The baseline compiler says what is too large.
-    let fits = compiled.code.len() <= env.max_code_bytes.min(baseline::MAX_CODE_BYTES) as usize
-        && compiled.frame_bytes <= baseline::MAX_FRAME_BYTES;
+    let fits =
+        compiled.code.len() <= env.code_limit() as usize && compiled.frame_bytes <= MAX_FRAME_BYTES;
     fits.then_some(compiled).ok_or(Unsupported::TooComplex)
 }
 

@@ -7,8 +7,8 @@ use core::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::TrapCode;
-use zwasm_jit::baseline::CompileError;
-use zwasm_jit::baseline::{self, Compiled, Env};
+use zwasm_jit::baseline;
+use zwasm_jit::contract::{CompileError, Compiled, Env};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
 #[cfg(zwasm_native)]
@@ -230,10 +230,22 @@ pub(crate) fn compile<M: Masm>(
         record_operators,
         interrupt,
     };
+    let baseline = || baseline::compile::<M>(env, cpu, func_index, &body);
     let compiled = match module.engine.tier() {
         #[cfg(zwasm_native)]
-        Tier::Opt => opt::compile::<M>(env, cpu, func_index, &body, times),
-        _ => baseline::compile::<M>(env, cpu, func_index, &body),
+        Tier::Opt => {
+            let mut times = times;
+            match opt::compile::<M>(env, cpu, func_index, &body, times.as_deref_mut()) {
+                Err(CompileError::Declined) => {
+                    if let Some(times) = times {
+                        times.left_to_baseline += 1;
+                    }
+                    baseline()
+                }
+                other => other,
+            }
+        }
+        _ => baseline(),
     };
     compiled.map_err(|reason| {
         if reason == CompileError::Interrupted {

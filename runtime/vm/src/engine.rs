@@ -9,7 +9,7 @@ use crate::types::TypeRegistry;
 use core::fmt;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
-use zwasm_jit::baseline::{MAX_CODE_BYTES, Stress};
+use zwasm_jit::contract::{MAX_CODE_BYTES, Stress};
 
 /// How functions are executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

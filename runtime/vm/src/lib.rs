@@ -21,6 +21,7 @@
 //! exports [`Func`]s, [`Memory`]s, [`Table`]s and [`Global`]s. Guest faults come back as an
 //! [`Error`] that holds a [`Trap`] with a wasm backtrace.
 
+mod activation;
 mod atomic;
 mod backtrace;
 mod compiler;
@@ -46,6 +47,7 @@ mod types;
 mod val;
 mod vmctx;
 
+pub use activation::limits::InterruptHandle;
 pub use backtrace::{Frame, WasmBacktrace};
 pub use compiler::{Compilation, Isa, MachineCode};
 pub use engine::{Config, Engine, Profiler, Tier};
@@ -58,7 +60,7 @@ pub use linker::Linker;
 pub use memory::Memory;
 pub use module::{ExportType, ImportType, Module, ModuleStats};
 pub use resource::{Limits, ResourceLimiter};
-pub use store::{AsContext, AsContextMut, InterruptHandle, Store, StoreContext, StoreContextMut};
+pub use store::{AsContext, AsContextMut, Store, StoreContext, StoreContextMut};
 pub use table::Table;
 pub use tag::Tag;
 pub use val::{ExnRef, ExternRef, Ref, Val};
@@ -67,7 +69,7 @@ pub use zwasm_core::{
     TrapCode, ValType,
 };
 #[doc(hidden)]
-pub use zwasm_jit::baseline::Stress;
+pub use zwasm_jit::contract::Stress;
 #[cfg(feature = "lab")]
 #[doc(hidden)]
 pub use zwasm_jit::opt::lab;

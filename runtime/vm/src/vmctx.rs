@@ -2,11 +2,11 @@
 //!
 //! The layout test at the end is what keeps the two in step; machine code only knows the offsets.
 
+use crate::activation::limits::StoreLimits;
 use crate::func::HostFunc;
 use crate::instance::InstanceData;
 use crate::interp::code::FuncEntry;
 use crate::memory::MemoryInst;
-use crate::store::limits::StoreLimits;
 use crate::table::TableInst;
 use crate::tag::TagInst;
 use core::ptr::NonNull;

@@ -1,7 +1,7 @@
 //! Calls: of functions, through tables and references, and of the runtime.
 
 use super::{Builder, Unsupported};
-use crate::baseline::helpers;
+use crate::contract::helpers;
 use crate::masm::{Cond, LoadOp, Width};
 use crate::opt::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
 use std::sync::Arc;

@@ -15,7 +15,7 @@
 //! start: functions that call each other like this become loops.
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
-use crate::baseline::{Env, InlinedCall, Scope};
+use crate::contract::{Env, InlinedCall, Scope};
 use crate::opt::ir::{BlockId, Edge, Exit, Origin};
 use scan::NO_CONSTRUCT;
 use wasmparser::{BinaryReader, FunctionBody};

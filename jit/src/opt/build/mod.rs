@@ -14,7 +14,7 @@ mod numeric;
 mod scan;
 
 use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values};
-use crate::baseline::Env;
+use crate::contract::Env;
 use crate::interruption::Watch;
 use crate::masm::{Cond, Width};
 use crate::opt::params;

@@ -2,14 +2,15 @@
 
 use super::{Cold, Emitter};
 use crate::abi::{Abi, Place, Places};
-use crate::baseline::helpers::{self, Helper, WIDE_OPERANDS};
-use crate::calls;
+use crate::calls::{self, TailCall};
+use crate::contract::helpers::{self, Helper, WIDE_OPERANDS};
 use crate::masm::{Cond, FloatPart, LoadOp, Masm, Mem, Operand, RegisterFile, StoreOp, Width};
 use crate::opt::alloc::{Allocation, Home};
 use crate::opt::ir::{Block, CallSite, Callee, Function, Op, Ty, Value, Values};
 use crate::opt::moves::{self, Move, Source, Target};
+use crate::runtime;
 use zwasm_core::ValType;
-use zwasm_core::vmctx::{context, func_ref, limits};
+use zwasm_core::vmctx::func_ref;
 
 /// Slots that the operands of a [`Op::Clear`] take.
 const CLEAR_SLOTS: u32 = 3;
@@ -265,53 +266,28 @@ impl<M: Masm> Emitter<'_, M> {
 
     /// Calls a helper whose operands are in the slots below `slot`, and goes on if it did its work.
     fn enter_helper(&mut self, slot: u32, entry: u32, immediates: [u64; 2]) {
-        let file = M::FILE;
-        let [context, pointer, immediate0, immediate1] = file.arguments[..4] else {
-            unreachable!("C passes four arguments in registers everywhere")
-        };
-        let below = self.slots_base() + 8 * slot;
-        let top = Mem::at(file.frame, -(below as i32));
-        self.masm.address(pointer, top);
-        self.masm.mov(Width::W64, context, file.context);
-        self.masm.imm(immediate0, immediates[0]);
-        self.masm.imm(immediate1, immediates[1]);
-        self.masm.load(
-            LoadOp::U64,
-            file.callee,
-            Self::context_mem(context::offset::helpers),
-        );
-        self.masm.call(Mem::at(file.callee, entry as i32 * 8));
+        let operands = self.frame.below(slot);
+        runtime::call_helper(&mut self.masm, entry, operands, immediates);
         self.site(self.masm.offset(), None);
         let start = self.masm.label();
         let origin = self.origin;
         self.cold.push(Cold::Raise { start, origin });
         self.masm
-            .branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), start);
+            .branch_if(Cond::Ne, Width::W32, M::FILE.result, Operand::Imm(0), start);
     }
 
     /// Tells the runtime where the activation stands. Keeps the result register.
     fn record_place(&mut self) {
-        let state = M::FILE.scratch[1];
-        let limits_at = Self::context_mem(context::offset::limits);
-        self.masm.load(LoadOp::U64, state, limits_at);
-        let field = |offset: u32| Mem::at(state, offset as i32);
-        self.masm
-            .store(StoreOp::B8, M::FILE.frame, field(limits::offset::trap_fp));
-        let pc = M::FILE.callee;
+        runtime::record_frame(&mut self.masm);
         self.site(self.masm.offset(), None);
-        self.masm.here(pc);
-        self.masm
-            .store(StoreOp::B8, pc, field(limits::offset::trap_pc));
+        self.masm.here(M::FILE.callee);
+        runtime::record_address(&mut self.masm);
     }
 
-    /// Ends the activation with the status in the result register.
+    /// Ends the activation with the outcome in the result register.
     pub(super) fn raise(&mut self) {
         self.record_place();
-        let scratch = M::FILE.scratch[1];
-        let helpers_at = Self::context_mem(context::offset::helpers);
-        self.masm.load(LoadOp::U64, scratch, helpers_at);
-        self.masm
-            .jump_to(Mem::at(scratch, helpers::RAISE as i32 * 8));
+        runtime::raise(&mut self.masm);
     }
 
     // --- tail calls ---
@@ -320,20 +296,11 @@ impl<M: Masm> Emitter<'_, M> {
         let function = self.function;
         let site = &function.calls[call as usize];
         let abi = Abi::of_types(&site.params, &site.results, M::FILE);
-        let (own, wanted) = (self.abi.stack_bytes, abi.stack_bytes);
-        if own == wanted {
-            self.pass_call(site, &abi, Mem::at(M::FILE.frame, 16));
-            let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
-            self.restore_saved();
-            self.masm.leave_to(entry);
-        } else {
-            let needed = calls::replacement_bytes(own, wanted);
-            self.outgoing_bytes = self.outgoing_bytes.max(needed);
-            self.pass_call(site, &abi, Mem::at(M::FILE.stack, 0));
-            let entry = calls::enter_callee(&mut self.masm, convention(site.callee));
-            self.restore_saved();
-            calls::replace_frame(&mut self.masm, own, wanted, entry);
-        }
+        let tail = TailCall::new(&self.abi, &abi);
+        self.outgoing_bytes = self.outgoing_bytes.max(tail.outgoing_bytes());
+        self.pass_call(site, &abi, tail.area::<M>());
+        let (saved, callee) = (&self.allocation.saved, convention(site.callee));
+        tail.go(&mut self.masm, self.frame, saved, callee);
     }
 }
 

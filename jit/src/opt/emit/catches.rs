@@ -5,7 +5,7 @@
 //! the frame's only; those that callers want back, the function has saved.
 
 use super::Emitter;
-use crate::baseline::{CatchClause, CatchRange};
+use crate::contract::{CatchClause, CatchRange};
 use crate::masm::Masm;
 use crate::opt::ir::{BlockId, Value};
 
@@ -37,7 +37,7 @@ impl<M: Masm> Emitter<'_, M> {
     /// The table, once all blocks have their places.
     pub(super) fn catches(&self) -> Vec<CatchRange> {
         let function = self.function;
-        let payload_below_frame = self.slots_base() + 8 * self.allocation.slot_count;
+        let payload_below_frame = self.frame.distance(self.allocation.slot_count);
         let clause = |to: BlockId| {
             let pad = function[to].pad.expect("only pads are behind the first");
             CatchClause {

@@ -3,9 +3,8 @@
 //! Blocks are emitted in the order of [`layout`]. A conditional way whose target wants moves goes through a
 //! piece of code behind the function, so that the other way pays nothing.
 //!
-//! Frame, downwards from the frame pointer: context, saved registers, spill slots, operands of
-//! helpers, spare places for cycles of moves, outgoing arguments. It is what the baseline compiler
-//! makes, so that frames of both are walked alike.
+//! Slots of a [`Frame`] are those of spilled values, then operands of helpers, then spare places for
+//! cycles of moves.
 
 mod calls;
 mod catches;
@@ -17,10 +16,10 @@ use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
-use crate::baseline::truncate::Slow;
-use crate::baseline::{Compiled, Site};
+use crate::contract::{Compiled, Site};
+use crate::frame::{self, Frame, Prologue};
 use crate::masm::{AluOp, Cond, FloatSource, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
-use crate::prologue::Prologue;
+use crate::truncate::Slow;
 use catches::Covered;
 use zwasm_core::{FuncType, TrapCode};
 
@@ -66,6 +65,7 @@ pub(super) struct Emitter<'f, M: Masm> {
     allocation: &'f Allocation,
     masm: M,
     abi: Abi,
+    frame: Frame,
     own: u32,
     /// Where the function begins.
     entry: M::Label,
@@ -120,6 +120,7 @@ pub(super) fn emit<M: Masm>(
         allocation,
         masm,
         abi: Abi::of(signature, M::FILE),
+        frame: Frame::new(M::FILE, allocation.saved.len(), 0),
         labels,
         landings: Vec::new(),
         positions: Vec::new(),
@@ -164,10 +165,8 @@ impl<'f, M: Masm> Emitter<'f, M> {
             self.block(block, coded.get(i + 1).copied());
         }
         self.finish_cold(prologue.overflow());
-        let frame = self.slots_base()
-            + 8 * (self.allocation.slot_count + self.helper_slots + 2 * self.spares)
-            + self.outgoing_bytes;
-        let frame_bytes = frame.next_multiple_of(16);
+        let slots = self.allocation.slot_count + self.helper_slots + 2 * self.spares;
+        let frame_bytes = self.frame.bytes(slots, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
         self.sites.sort_by_key(|site| site.offset);
         let catches = self.catches();
@@ -184,36 +183,20 @@ impl<'f, M: Masm> Emitter<'f, M> {
 
     // --- frame ---
 
-    fn slots_base(&self) -> u32 {
-        8 + 8 * self.allocation.saved.len() as u32
-    }
-
     /// The memory of frame slot `slot`, of a value of this type; its low half is lowest.
     fn slot_mem(&self, slot: u32, ty: Ty) -> Mem {
-        let below = self.slots_base() + 8 * (slot + ty.slots());
-        Mem::at(M::FILE.frame, -(below as i32))
-    }
-
-    fn saved_mem(index: usize) -> Mem {
-        Mem::at(M::FILE.frame, -(16 + 8 * index as i32))
-    }
-
-    fn context_mem(offset: u32) -> Mem {
-        Mem::at(M::FILE.context, offset as i32)
+        self.frame.slot(slot, ty.slots())
     }
 
     fn prologue(&mut self) -> Prologue<M::Label> {
         self.masm.bind(self.entry);
-        let prologue = Prologue::begin(&mut self.masm);
-        for (i, &register) in self.allocation.saved.iter().enumerate() {
-            self.masm.store(StoreOp::B8, register, Self::saved_mem(i));
-        }
+        let prologue = Prologue::begin(&mut self.masm, self.frame, &self.allocation.saved);
         let params = &self.function.blocks[0].params;
         for (&param, place) in params.iter().zip(self.abi.params.clone()) {
             let from = match place {
                 Place::Gpr(gpr) => Source::Gpr(gpr),
                 Place::Fpr(fpr) => Source::Fpr(fpr),
-                Place::Stack(at) => Source::Memory(Mem::at(M::FILE.frame, 16 + at as i32)),
+                Place::Stack(at) => Source::Memory(self.frame.stack_area(at)),
             };
             let one = self.param_move(param, from);
             one.into_iter().for_each(|one| self.moves.push(one));
@@ -224,14 +207,8 @@ impl<'f, M: Masm> Emitter<'f, M> {
     }
 
     fn epilogue(&mut self) {
-        self.restore_saved();
+        frame::restore_saved(&mut self.masm, self.frame, &self.allocation.saved);
         self.masm.leave();
-    }
-
-    fn restore_saved(&mut self) {
-        for (i, &register) in self.allocation.saved.iter().enumerate() {
-            self.masm.load(LoadOp::U64, register, Self::saved_mem(i));
-        }
     }
 
     // --- places ---
@@ -356,11 +333,10 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn emit_moves(&mut self) {
         let mut spares = 0;
         let first = self.allocation.slot_count + self.helper_slots;
-        let base = self.slots_base();
+        let frame = self.frame;
         self.moves.emit(&mut self.masm, |index| {
             spares = spares.max(index + 1);
-            let below = base + 8 * (first + 2 * index + 2);
-            Mem::at(M::FILE.frame, -(below as i32))
+            frame.slot(first + 2 * index, 2)
         });
         self.spares = self.spares.max(spares);
     }
@@ -602,7 +578,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
 
     fn return_(&mut self, values: &[Value]) {
         let places = self.abi.results.clone();
-        self.pass(values, &places, Mem::at(M::FILE.frame, 16));
+        self.pass(values, &places, self.frame.stack_area(0));
         self.epilogue();
     }
 

@@ -1,11 +1,11 @@
 //! One node: one operation of the macro-assembler, or a few.
 
 use super::{Cold, Emitter};
-use crate::baseline::truncate::Slow;
 use crate::masm::{Cond, FloatWidth, Gpr, Masm, Mem, Operand, ToInt, Width};
 use crate::opt::alloc::Home;
 use crate::opt::ir::{Alias, Op, Ty, Value};
 use crate::opt::moves::{self, Move, Source, Target};
+use crate::truncate::Slow;
 use zwasm_core::TrapCode;
 
 impl<M: Masm> Emitter<'_, M> {

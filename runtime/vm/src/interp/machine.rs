@@ -14,40 +14,18 @@
 //!
 //! A 32-bit value occupies the low half of its slot; the upper half is undefined.
 
-use crate::store::limits::StoreLimits;
+use crate::activation::limits::{Registers, StoreLimits};
 use crate::vmctx::VmContext;
 use zwasm_core::num::V128;
-use zwasm_core::{TrapCode, ValType};
-
-/// What a handler returns once the run is over (or, with loop dispatch, after every instruction).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(transparent)]
-pub(crate) struct Outcome(pub(crate) u32);
-
-impl Outcome {
-    /// The outermost function returned.
-    pub(crate) const DONE: Outcome = Outcome(0);
-    /// A host function failed; the store holds its error.
-    pub(crate) const HOST_ERROR: Outcome = Outcome(0x100);
-    /// An exception left the outermost frame; the store holds it.
-    pub(crate) const EXCEPTION: Outcome = Outcome(0x101);
-    /// A host function panicked; the store holds the panic.
-    pub(crate) const HOST_PANIC: Outcome = Outcome(0x103);
-    /// Loop dispatch only: go on with the registers saved in the store.
-    #[cfg(any(debug_assertions, not(zwasm_tail_dispatch)))]
-    pub(crate) const CONTINUE: Outcome = Outcome(0x102);
-
-    pub(crate) const fn trap(code: TrapCode) -> Outcome {
-        Outcome(code as u32)
-    }
-}
+use zwasm_core::{Outcome, TrapCode, ValType};
 
 /// Instruction pointer.
 pub(crate) type Ip = *const u32;
 /// Frame base.
 pub(crate) type Fp = *mut u64;
 
-/// The signature of every handler. The order is that of the C ABI's argument registers.
+/// The signature of every handler. The order is that of the C ABI's argument registers. It returns once
+/// the run is over, or, with loop dispatch, after every instruction.
 pub(crate) type Handler = unsafe extern "C" fn(
     ip: Ip,
     fp: Fp,
@@ -58,34 +36,6 @@ pub(crate) type Handler = unsafe extern "C" fn(
     acc32: f32,
     acc64: f64,
 ) -> Outcome;
-
-/// The machine's registers, for loop dispatch and for entering the interpreter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Registers {
-    pub(crate) ip: Ip,
-    pub(crate) fp: Fp,
-    pub(crate) cx: *mut VmContext,
-    pub(crate) mem: *mut u8,
-    pub(crate) mem_len: usize,
-    pub(crate) acc: u64,
-    pub(crate) acc32: f32,
-    pub(crate) acc64: f64,
-}
-
-impl Default for Registers {
-    fn default() -> Registers {
-        Registers {
-            ip: core::ptr::null(),
-            fp: core::ptr::null_mut(),
-            cx: core::ptr::null_mut(),
-            mem: core::ptr::null_mut(),
-            mem_len: 0,
-            acc: 0,
-            acc32: 0.0,
-            acc64: 0.0,
-        }
-    }
-}
 
 /// Words that a handler address takes.
 pub(crate) const HANDLER_WORDS: usize = 2;
@@ -170,7 +120,7 @@ macro_rules! dispatch {
         (*(*cx).limits)
             .registers
             .get()
-            .write($crate::interp::machine::Registers {
+            .write($crate::activation::limits::Registers {
                 ip: $ip,
                 fp: $fp,
                 cx,
@@ -180,7 +130,7 @@ macro_rules! dispatch {
                 acc32: $a32,
                 acc64: $a64,
             });
-        return $crate::interp::machine::Outcome::CONTINUE;
+        return zwasm_core::Outcome::CONTINUE;
     }};
 }
 pub(crate) use dispatch;
@@ -199,7 +149,7 @@ macro_rules! handler {
             $acc: u64,
             $a32: f32,
             $a64: f64,
-        ) -> $crate::interp::machine::Outcome {
+        ) -> zwasm_core::Outcome {
             #[allow(unused_unsafe, reason = "some handlers need none")]
             // SAFETY: handlers are reached through code that the translator emitted for a
             // validated function, so operands are in bounds of the frame and of the code.

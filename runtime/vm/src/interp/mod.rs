@@ -12,34 +12,25 @@ pub(crate) mod machine;
 pub(crate) mod translate;
 pub(crate) mod unwind;
 
+use crate::activation::Conclusion;
+use crate::activation::limits::Registers;
 use crate::error::{Error, Result};
 use crate::store::StoreOpaque;
 use crate::sys::stack;
-use crate::vmctx::{FuncRef, VmContext};
-use core::sync::atomic::Ordering;
+use crate::vmctx::FuncRef;
 use handlers::bulk::memory0_len;
 use handlers::call::ReturnStub;
-use machine::{Ip, Outcome, Registers};
 use zwasm_core::TrapCode;
 
 /// Where a call from the host returns to.
 pub(crate) static RETURN_TO_HOST: ReturnStub = ReturnStub::new(handlers::control::exit);
 
-/// A caller to go back to after a call into another instance.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Switch {
-    /// The return address.
-    pub(crate) ret: Ip,
-    /// The caller's context.
-    pub(crate) cx: *mut VmContext,
-}
-
 /// Calls a wasm function with raw arguments in `slots`, where the results end up.
 pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
     store.ensure_value_stack()?;
     // A leaf function does not look for interruptions itself: the host's calls must be enough.
-    if store.limits.interrupt.load(Ordering::Relaxed) != 0 {
-        store.limits.interrupt.store(0, Ordering::Relaxed);
+    if store.limits.is_interrupted() {
+        store.limits.clear_interrupt();
         return Err(Error::from(TrapCode::Interrupted));
     }
     let base = store.limits.stack_top.get();
@@ -50,7 +41,7 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     let is_first_here = store.begin_activation(stack::frame_address())?;
     let fp = base as *mut u64;
     let cx = func.context;
-    let switches = store.switches.len();
+    let switches = store.activations.switches.len();
     let store_pointer = core::ptr::from_mut(store);
     // SAFETY: the value stack has room for the arguments; the function belongs to this store, so
     // its context, entry and code are live; the callee checks the stack for its own frame. While
@@ -72,42 +63,14 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     };
     // SAFETY: as above; the run is over.
     let store = unsafe { &mut *store_pointer };
-    let result = match outcome {
-        Outcome::DONE => Ok(Ok(())),
-        Outcome::HOST_PANIC => Err(store
-            .pending_panic
-            .take()
-            .expect("set by whoever ended the run")),
-        failure => Ok(Err(describe(store, failure))),
-    };
-    store.switches.truncate(switches);
+    let conclusion = Conclusion::of(store, outcome, |store| {
+        // SAFETY: the run ended just now, so its frames are still in place.
+        unsafe { unwind::backtrace(store) }
+    });
+    store.activations.switches.truncate(switches);
     store.limits.stack_top.set(base);
     if is_first_here {
         store.activations.end();
     }
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// The error behind an outcome, with a backtrace.
-fn describe(store: &mut StoreOpaque, outcome: Outcome) -> Error {
-    // SAFETY: the run ended just now, so its frames are still in place.
-    let backtrace = unsafe { unwind::backtrace(store) };
-    match outcome {
-        Outcome::HOST_ERROR | Outcome::EXCEPTION => {
-            let mut error = store
-                .pending_error
-                .take()
-                .expect("set by whoever ended the run");
-            error.set_backtrace(backtrace);
-            error
-        }
-        Outcome(number) => {
-            let code = u8::try_from(number).ok().and_then(TrapCode::from_number);
-            let code = code.expect("every other outcome is a trap");
-            if code == TrapCode::Interrupted {
-                store.limits.interrupt.store(0, Ordering::Relaxed);
-            }
-            Error::trap(code, backtrace)
-        }
-    }
+    conclusion.give()
 }

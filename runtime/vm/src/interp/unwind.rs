@@ -42,7 +42,7 @@ impl Walker<'_> {
             }
             if ret == SWITCH_BACK.ip() {
                 self.switches -= 1;
-                let switch = &self.store.switches[self.switches];
+                let switch = &self.store.activations.switches[self.switches];
                 ret = switch.ret;
                 self.cx = switch.cx;
                 if is_return_to_host(ret) {
@@ -68,7 +68,7 @@ pub(crate) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
         ip: limits.trap_pc.get() as Ip,
         fp: limits.trap_fp.get() as Fp,
         cx: limits.trap_context.get() as *mut VmContext,
-        switches: store.switches.len(),
+        switches: store.activations.switches.len(),
     };
     let mut trace = WasmBacktrace::default();
     while let Some(code) = walker.code() {
@@ -129,7 +129,7 @@ pub(crate) unsafe fn unwind(
         ip,
         fp,
         cx,
-        switches: store.switches.len(),
+        switches: store.activations.switches.len(),
     };
     let mut is_left = thrower == Thrower::Left;
     let found = loop {
@@ -178,7 +178,7 @@ pub(crate) unsafe fn unwind(
     let switches = walker.switches;
     match found {
         Some((ip, fp, cx)) => {
-            store.switches.truncate(switches);
+            store.activations.switches.truncate(switches);
             Unwound::Caught { ip, fp, cx }
         }
         None => Unwound::Uncaught,

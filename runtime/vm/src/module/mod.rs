@@ -9,12 +9,12 @@ mod validate;
 pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
 
+use crate::activation::limits::InterruptHandle;
 use crate::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::extern_::ExternType;
 use crate::interp::code::ModuleCode;
-use crate::store::InterruptHandle;
 use crate::types::HeldTypes;
 use bytes::ModuleBytes;
 use names::FunctionNames;

@@ -8,7 +8,7 @@ use wasmparser::{
     FuncValidatorAllocations, FunctionBody, ValType, ValidatorResources, VisitOperator,
     VisitSimdOperator, WasmFeatures,
 };
-use zwasm_jit::baseline::{Scanner, Usage, Usages};
+use zwasm_jit::contract::{Scanner, Usage, Usages};
 
 /// Below this many bytes of code, one thread validates faster than two start.
 const PARALLEL_THRESHOLD_BYTES: usize = 128 << 10;

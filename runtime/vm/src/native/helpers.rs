@@ -1,9 +1,9 @@
 //! The helper table: what machine code calls for operators that it does not do inline.
 //!
-//! The calling convention is described in `zwasm_jit::baseline::helpers`. Numeric helpers are one
+//! The calling convention is described in `zwasm_jit::contract::helpers`. Numeric helpers are one
 //! generic function per shape over the interpreter's operators, so the tiers cannot disagree.
 
-use super::{STATUS_HOST_PANIC, unwind};
+use super::unwind;
 use crate::atomic;
 use crate::instance::{InstanceData, checked_range};
 use crate::interp::handlers::bulk::{Turns, fill, fill_turns, in_chunks};
@@ -13,13 +13,10 @@ use crate::store::StoreOpaque;
 use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
-use zwasm_core::{FuncType, TrapCode};
-use zwasm_jit::baseline::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper, numeric_groups};
+use zwasm_core::{FuncType, Outcome, TrapCode};
+use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper, numeric_groups};
 
-type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> u64;
-
-/// Success.
-const OK: u64 = 0;
+type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
 /// The table: the given first entries, then one per helper, then one per numeric operator.
 pub(super) fn table(first: [usize; 4]) -> Box<[usize]> {
@@ -98,18 +95,23 @@ unsafe fn write<T: Slot>(operands: *mut u64, taken: usize, value: T) {
     }
 }
 
-/// The status of a bulk operation that says whether it came to its end.
-fn status_of_chunks(done: bool) -> u64 {
+/// The outcome of a bulk operation that says whether it came to its end.
+fn outcome_of_chunks(done: bool) -> Outcome {
     if done {
-        OK
+        Outcome::DONE
     } else {
-        TrapCode::Interrupted as u64
+        Outcome::trap(TrapCode::Interrupted)
     }
 }
 
 // --- numeric operators ---
 
-unsafe extern "C" fn unary<O: Unary>(_: *mut VmContext, operands: *mut u64, _: u64, _: u64) -> u64
+unsafe extern "C" fn unary<O: Unary>(
+    _: *mut VmContext,
+    operands: *mut u64,
+    _: u64,
+    _: u64,
+) -> Outcome
 where
     O::In: Slot,
     O::Out: Slot,
@@ -119,14 +121,19 @@ where
         match O::eval(read(operands, 0)) {
             Ok(value) => {
                 write::<O::Out>(operands, <O::In as Slot>::SLOTS, value);
-                OK
+                Outcome::DONE
             }
-            Err(code) => code as u64,
+            Err(code) => Outcome::trap(code),
         }
     }
 }
 
-unsafe extern "C" fn binary<O: Binary>(_: *mut VmContext, operands: *mut u64, _: u64, _: u64) -> u64
+unsafe extern "C" fn binary<O: Binary>(
+    _: *mut VmContext,
+    operands: *mut u64,
+    _: u64,
+    _: u64,
+) -> Outcome
 where
     O::L: Slot,
     O::R: Slot,
@@ -140,9 +147,9 @@ where
             Ok(value) => {
                 let taken = <O::L as Slot>::SLOTS + <O::R as Slot>::SLOTS;
                 write::<O::Out>(operands, taken, value);
-                OK
+                Outcome::DONE
             }
-            Err(code) => code as u64,
+            Err(code) => Outcome::trap(code),
         }
     }
 }
@@ -152,13 +159,13 @@ unsafe extern "C" fn ternary<O: Ternary>(
     operands: *mut u64,
     _: u64,
     _: u64,
-) -> u64 {
+) -> Outcome {
     // SAFETY: the compiler puts three vectors there.
     unsafe {
         let value = O::eval(read(operands, 4), read(operands, 2), read(operands, 0));
         write(operands, 6, value);
     }
-    OK
+    Outcome::DONE
 }
 
 unsafe extern "C" fn extract_lane<O: ExtractLane>(
@@ -166,13 +173,13 @@ unsafe extern "C" fn extract_lane<O: ExtractLane>(
     operands: *mut u64,
     lane: u64,
     _: u64,
-) -> u64
+) -> Outcome
 where
     O::Out: Slot,
 {
     // SAFETY: the compiler puts a vector there.
     unsafe { write::<O::Out>(operands, 2, O::eval(read(operands, 0), lane as u8)) };
-    OK
+    Outcome::DONE
 }
 
 unsafe extern "C" fn replace_lane<O: ReplaceLane>(
@@ -180,7 +187,7 @@ unsafe extern "C" fn replace_lane<O: ReplaceLane>(
     operands: *mut u64,
     lane: u64,
     _: u64,
-) -> u64
+) -> Outcome
 where
     O::In: Slot,
 {
@@ -192,10 +199,15 @@ where
             O::eval(read(operands, 1), lane as u8, read(operands, 0)),
         )
     };
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn shuffle(_: *mut VmContext, operands: *mut u64, low: u64, high: u64) -> u64 {
+unsafe extern "C" fn shuffle(
+    _: *mut VmContext,
+    operands: *mut u64,
+    low: u64,
+    high: u64,
+) -> Outcome {
     let lanes = (u128::from(low) | u128::from(high) << 64).to_le_bytes();
     // SAFETY: the compiler puts two vectors there.
     unsafe {
@@ -205,7 +217,7 @@ unsafe extern "C" fn shuffle(_: *mut VmContext, operands: *mut u64, low: u64, hi
             num::i8x16_shuffle(read(operands, 2), read(operands, 0), lanes),
         )
     };
-    OK
+    Outcome::DONE
 }
 
 /// Writes the halves of a 128-bit result: the low one is the first result, hence higher.
@@ -222,21 +234,21 @@ unsafe fn write_wide(operands: *mut u64, taken: usize, (low, high): (i64, i64)) 
 
 macro_rules! wide_helper {
     ($name:ident, 4) => {{
-        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> Outcome {
             // SAFETY: the compiler puts four operands there.
             unsafe {
                 let value = num::$name(read(p, 3), read(p, 2), read(p, 1), read(p, 0));
                 write_wide(p, 4, value);
             }
-            OK
+            Outcome::DONE
         }
         helper as Call
     }};
     ($name:ident, 2) => {{
-        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+        unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> Outcome {
             // SAFETY: the compiler puts two operands there.
             unsafe { write_wide(p, 2, num::$name(read(p, 1), read(p, 0))) };
-            OK
+            Outcome::DONE
         }
         helper as Call
     }};
@@ -246,10 +258,10 @@ macro_rules! wide_helper {
 macro_rules! load_rows {
     ($($name:ident $func:ident ($raw:ty) -> V128;)*) => {
         vec![$((stringify!($name), {
-            unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+            unsafe extern "C" fn helper(_: *mut VmContext, p: *mut u64, _: u64, _: u64) -> Outcome {
                 // SAFETY: the compiler puts what it loaded there.
                 unsafe { write(p, 1, num::$func(read::<$raw>(p, 0))) };
-                OK
+                Outcome::DONE
             }
             helper as Call
         }),)*]
@@ -328,12 +340,12 @@ unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut StoreOpaque {
 ///
 /// # Safety
 /// As for [`instance`].
-unsafe fn on_the_way_out(cx: *mut VmContext) -> u64 {
+unsafe fn on_the_way_out(cx: *mut VmContext) -> Outcome {
     // SAFETY: the limits live as long as the store.
     if unsafe { &*(*cx).limits }.is_interrupted() {
-        return TrapCode::Interrupted as u64;
+        return Outcome::trap(TrapCode::Interrupted);
     }
-    OK
+    Outcome::DONE
 }
 
 /// An index operand of a memory or table.
@@ -352,7 +364,7 @@ fn size_or_minus_one(size: Option<u64>, is_64: bool) -> u64 {
     if is_64 { size } else { u64::from(size as u32) }
 }
 
-unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
+unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let memory = instance(cx).memories[memory as usize];
@@ -360,15 +372,15 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
         let delta = index(p, 0, is_64);
         let Some(old) = store(cx).without_unwinding(|store| store.grow_memory(memory, delta))
         else {
-            return u64::from(STATUS_HOST_PANIC);
+            return Outcome::HOST_PANIC;
         };
         *p = size_or_minus_one(old, is_64);
     }
-    OK
+    Outcome::DONE
 }
 
 /// A memory's definition, and whether its indices have 64 bits, from an immediate that is
-/// [`zwasm_jit::baseline::helpers`]' word for it.
+/// [`zwasm_jit::contract::helpers`]' word for it.
 ///
 /// # Safety
 /// The immediate is what the compiler passes for a memory of the module of `cx`.
@@ -378,19 +390,19 @@ unsafe fn memory_of(cx: *mut VmContext, word: u64) -> (*const MemoryDef, bool) {
     (def, word & 1 != 0)
 }
 
-unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> u64 {
+unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let (memory, is_64) = memory_of(cx, memory);
         let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
         let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
-            return TrapCode::MemoryOutOfBounds as u64;
+            return Outcome::trap(TrapCode::MemoryOutOfBounds);
         };
-        status_of_chunks(fill(cx, memory, range, *p.add(1) as u8))
+        outcome_of_chunks(fill(cx, memory, range, *p.add(1) as u8))
     }
 }
 
-unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape: u64) -> u64 {
+unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape: u64) -> Outcome {
     let is_wide = shape & FILL_WIDE_ADDRESS != 0;
     // SAFETY: the running code's own context and operands; a module with such loops has a memory.
     unsafe {
@@ -404,14 +416,14 @@ unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape:
             count: index(p, 1, shape & FILL_WIDE_TURNS != 0),
         };
         let Some(done) = fill_turns(cx, &turns) else {
-            return TrapCode::Interrupted as u64;
+            return Outcome::trap(TrapCode::Interrupted);
         };
         core::slice::from_raw_parts_mut(p, 3).fill(done);
-        OK
+        Outcome::DONE
     }
 }
 
-unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
+unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let ((to, to_64), (from, from_64)) = (memory_of(cx, dst), memory_of(cx, src));
@@ -419,11 +431,11 @@ unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src:
         let target = checked_range(index(p, 2, to_64), count, (*to).length_bytes as u64);
         let source = checked_range(index(p, 1, from_64), count, (*from).length_bytes as u64);
         let (Some(target), Some(source)) = (target, source) else {
-            return TrapCode::MemoryOutOfBounds as u64;
+            return Outcome::trap(TrapCode::MemoryOutOfBounds);
         };
         let from = (*from).base.add(source.start);
         let to = (*to).base.add(target.start);
-        status_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
+        outcome_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
             core::ptr::copy(from.add(at), to.add(at), n);
         }))
     }
@@ -434,19 +446,19 @@ unsafe extern "C" fn memory_init(
     p: *mut u64,
     segment: u64,
     memory: u64,
-) -> u64 {
+) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let (memory, is_64) = memory_of(cx, memory);
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
         match instance(cx).memory_init(segment as u32, memory, dst, src, count) {
             Ok(()) => on_the_way_out(cx),
-            Err(code) => code as u64,
+            Err(code) => Outcome::trap(code),
         }
     }
 }
 
-unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u64) -> u64 {
+unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u64) -> Outcome {
     // SAFETY: the running code's own context and operands; the number and the memory are of its module.
     unsafe {
         let (number, memory) = (op as u32 as usize, (op >> 32) as u32);
@@ -461,26 +473,26 @@ unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u6
                 if op.result().is_some() {
                     *p.add(above) = result;
                 }
-                OK
+                Outcome::DONE
             }
-            Err(code) => code as u64,
+            Err(code) => Outcome::trap(code),
         }
     }
 }
 
-unsafe extern "C" fn data_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> u64 {
+unsafe extern "C" fn data_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context.
     unsafe { instance(cx) }.drop_data(segment as u32);
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn elem_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> u64 {
+unsafe extern "C" fn elem_drop(cx: *mut VmContext, _: *mut u64, segment: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context.
     unsafe { instance(cx) }.dropped_elements[segment as usize] = true;
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn table_get(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+unsafe extern "C" fn table_get(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let table = instance(cx).tables[table as usize].as_ref();
@@ -489,14 +501,14 @@ unsafe extern "C" fn table_get(cx: *mut VmContext, p: *mut u64, table: u64, _: u
             .ok()
             .and_then(|at| table.elements().get(at));
         let Some(&element) = element else {
-            return TrapCode::TableOutOfBounds as u64;
+            return Outcome::trap(TrapCode::TableOutOfBounds);
         };
         *p = element;
     }
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn table_set(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+unsafe extern "C" fn table_set(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let table = instance(cx).tables[table as usize].as_mut();
@@ -505,14 +517,14 @@ unsafe extern "C" fn table_set(cx: *mut VmContext, p: *mut u64, table: u64, _: u
             .ok()
             .and_then(|at| table.elements_mut().get_mut(at));
         let Some(element) = element else {
-            return TrapCode::TableOutOfBounds as u64;
+            return Outcome::trap(TrapCode::TableOutOfBounds);
         };
         *element = *p;
     }
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn table_grow(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+unsafe extern "C" fn table_grow(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let table = instance(cx).tables[table as usize];
@@ -520,28 +532,28 @@ unsafe extern "C" fn table_grow(cx: *mut VmContext, p: *mut u64, table: u64, _: 
         let (delta, value) = (index(p, 0, is_64), *p.add(1));
         let old = store(cx).without_unwinding(|store| store.grow_table(table, delta, value));
         let Some(old) = old else {
-            return u64::from(STATUS_HOST_PANIC);
+            return Outcome::HOST_PANIC;
         };
         *p.add(1) = size_or_minus_one(old, is_64);
     }
-    OK
+    Outcome::DONE
 }
 
-unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> u64 {
+unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let table = instance(cx).tables[table as usize].as_mut();
         let is_64 = table.ty.table64;
         let range = checked_range(index(p, 2, is_64), index(p, 0, is_64), table.len());
         let Some(range) = range else {
-            return TrapCode::TableOutOfBounds as u64;
+            return Outcome::trap(TrapCode::TableOutOfBounds);
         };
         table.elements_mut()[range].fill(*p.add(1));
         on_the_way_out(cx)
     }
 }
 
-unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> u64 {
+unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: u64) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let tables = &instance(cx).tables;
@@ -552,7 +564,7 @@ unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: 
         let target = checked_range(index(p, 2, to_64), count, to.len());
         let source = checked_range(index(p, 1, from_64), count, from.len());
         let (Some(target), Some(source)) = (target, source) else {
-            return TrapCode::TableOutOfBounds as u64;
+            return Outcome::trap(TrapCode::TableOutOfBounds);
         };
         let from = from.def.base.add(source.start);
         core::ptr::copy(from, to.def.base.add(target.start), target.len());
@@ -560,7 +572,12 @@ unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: 
     }
 }
 
-unsafe extern "C" fn table_init(cx: *mut VmContext, p: *mut u64, segment: u64, table: u64) -> u64 {
+unsafe extern "C" fn table_init(
+    cx: *mut VmContext,
+    p: *mut u64,
+    segment: u64,
+    table: u64,
+) -> Outcome {
     // SAFETY: the running code's own context and operands.
     unsafe {
         let instance = instance(cx);
@@ -568,14 +585,14 @@ unsafe extern "C" fn table_init(cx: *mut VmContext, p: *mut u64, segment: u64, t
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
         match instance.table_init(segment as u32, table as u32, dst, src, count) {
             Ok(()) => on_the_way_out(cx),
-            Err(code) => code as u64,
+            Err(code) => Outcome::trap(code),
         }
     }
 }
 
 // --- exceptions ---
 
-unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64) -> u64 {
+unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64) -> Outcome {
     // SAFETY: the running code's own context and operands; it has recorded its place.
     unsafe {
         let instance = instance(cx);
@@ -591,19 +608,19 @@ unsafe extern "C" fn throw(cx: *mut VmContext, p: *mut u64, tag: u64, slots: u64
         let tag = instance.tags[tag as usize];
         let store = store(cx);
         match store.without_unwinding(|store| store.new_exception(tag, payload.into())) {
-            Some(Ok(exn)) => u64::from(unwind::raise_exception(store, exn)),
-            Some(Err(code)) => code as u64,
-            None => u64::from(STATUS_HOST_PANIC),
+            Some(Ok(exn)) => unwind::raise_exception(store, exn),
+            Some(Err(code)) => Outcome::trap(code),
+            None => Outcome::HOST_PANIC,
         }
     }
 }
 
-unsafe extern "C" fn throw_ref(cx: *mut VmContext, p: *mut u64, _: u64, _: u64) -> u64 {
+unsafe extern "C" fn throw_ref(cx: *mut VmContext, p: *mut u64, _: u64, _: u64) -> Outcome {
     // SAFETY: the running code's own context and operand; it has recorded its place.
     unsafe {
         if *p == 0 {
-            return TrapCode::NullExceptionReference as u64;
+            return Outcome::trap(TrapCode::NullExceptionReference);
         }
-        u64::from(unwind::raise_exception(store(cx), *p))
+        unwind::raise_exception(store(cx), *p)
     }
 }

@@ -7,7 +7,7 @@
 //! signal again every millisecond until the run has ended or has noticed.
 
 use super::{registers, registry, thread};
-use crate::store::limits::StoreLimits;
+use crate::activation::limits::StoreLimits;
 use crate::sys::fork;
 use crate::vmctx::VmContext;
 use core::cell::Cell;
@@ -16,8 +16,8 @@ use core::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-use zwasm_core::TrapCode;
-use zwasm_jit::baseline::helpers::RAISE;
+use zwasm_core::{Outcome, TrapCode};
+use zwasm_jit::contract::helpers::RAISE;
 
 /// Ignored by default, and sent by the kernel for urgent data on sockets only.
 pub(super) const SIGNAL: i32 = libc::SIGURG;
@@ -133,7 +133,7 @@ pub(super) fn divert(machine: &mut libc::ucontext_t) -> bool {
         *(*cx).helpers.cast::<usize>().add(RAISE as usize)
     };
     registers::align_stack(machine);
-    registers::go_to(machine, raise, TrapCode::Interrupted as u64);
+    registers::go_to(machine, raise, Outcome::trap(TrapCode::Interrupted));
     true
 }
 

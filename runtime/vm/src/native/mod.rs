@@ -4,6 +4,7 @@
 //! from the host. A function is compiled on its first call, by [`compile_entry`], which the first
 //! code of every entry leads to.
 
+mod frame;
 mod helpers;
 pub(crate) mod interrupt;
 mod memory;
@@ -17,23 +18,25 @@ mod stub_cache;
 mod thread;
 mod unwind;
 
+use crate::activation::Conclusion;
+use crate::activation::limits::NativeRun;
 use crate::engine::Config;
 use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::interp::code::FuncEntry;
 use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
-use crate::store::limits::NativeRun;
 use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
+use frame::Frame;
 use memory::CodeMemory;
 use profile::Profile;
 use registry::NativeCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use stub_cache::Stubs;
-use zwasm_core::{FuncType, TrapCode};
-use zwasm_jit::baseline::Compiled;
+use zwasm_core::{FuncType, Outcome, TrapCode};
+use zwasm_jit::contract::Compiled;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::stubs;
 
@@ -41,13 +44,6 @@ use zwasm_jit::stubs;
 pub(crate) type Isa = zwasm_jit::isa::x86_64::X64Masm;
 #[cfg(target_arch = "aarch64")]
 pub(crate) type Isa = zwasm_jit::isa::aarch64::A64Masm;
-
-/// A host function returned an error; the store holds it.
-const STATUS_HOST_ERROR: u32 = 0x100;
-/// An exception left the activation; the store holds it.
-const STATUS_EXCEPTION: u32 = 0x101;
-/// A host function panicked; the store holds the panic.
-const STATUS_HOST_PANIC: u32 = 0x102;
 
 /// What an engine needs to run native code.
 #[derive(Debug)]
@@ -68,7 +64,7 @@ unsafe impl Send for NativeEngine {}
 // SAFETY: as above; everything that changes is behind a lock.
 unsafe impl Sync for NativeEngine {}
 
-type EntryStub = unsafe extern "C" fn(*mut VmContext, *const FuncEntry, *mut u64) -> u32;
+type EntryStub = unsafe extern "C" fn(*mut VmContext, *const FuncEntry, *mut u64) -> Outcome;
 
 /// Where calls of a host function go: the shape of a [`FuncEntry`] with the function behind it.
 #[repr(C)]
@@ -232,25 +228,18 @@ pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -
     // SAFETY: the stub was made for the function's signature, whose slots the caller brings; the
     // function belongs to this store, so its context and code are live. While code runs it reaches
     // the store through the same pointer.
-    let status = unsafe {
+    let outcome = unsafe {
         let stub = core::mem::transmute::<usize, EntryStub>(stub);
         stub(func.context, func.entry, slots.as_mut_ptr())
     };
     // SAFETY: the run is over.
     let store = unsafe { &mut *store_pointer };
     store.limits.entry_frame.set(entry_frame);
-    let result = match status {
-        0 => Ok(Ok(())),
-        STATUS_HOST_PANIC => Err(store
-            .pending_panic
-            .take()
-            .expect("set by whoever ended the run")),
-        failure => Ok(Err(describe(store, failure))),
-    };
+    let conclusion = Conclusion::of(store, outcome, |store| store.activations.take_trace());
     if is_first_here {
         end(store, outer);
     }
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    conclusion.give()
 }
 
 /// Ends a run on this thread's stack.
@@ -259,32 +248,12 @@ fn end(store: &mut StoreOpaque, outer: NativeRun) {
     store.limits.end_native(outer);
 }
 
-/// The error behind a status, with a backtrace.
-fn describe(store: &mut StoreOpaque, status: u32) -> Error {
-    let trace = store.native_trace.take().unwrap_or_default();
-    if status == STATUS_HOST_ERROR || status == STATUS_EXCEPTION {
-        let mut error = store
-            .pending_error
-            .take()
-            .expect("set by whoever ended the run");
-        error.set_backtrace(trace);
-        return error;
-    }
-    let code = u8::try_from(status).ok().and_then(TrapCode::from_number);
-    let code = code.expect("every other status is a trap");
-    if code == TrapCode::Interrupted {
-        store.limits.clear_interrupt();
-    }
-    Error::trap(code, trace)
-}
-
-/// The runtime's compiler, as the compile stub calls it with its frame. Returns 0, or the status
-/// that ends the activation.
+/// The runtime's compiler, as the compile stub calls it with its frame.
 unsafe extern "C" fn compile_entry(
     cx: *mut VmContext,
     entry: *const FuncEntry,
-    frame: *const u64,
-) -> u32 {
+    frame: Frame,
+) -> Outcome {
     // SAFETY: the instance is live, and the entry lies in its module's array; the frame is in
     // place, and no borrow of the store is held across the call.
     unsafe {
@@ -295,36 +264,35 @@ unsafe extern "C" fn compile_entry(
         let interrupt = &(*(*cx).limits).interrupt;
         let compile = || module.code.compile_native(module, defined, Some(interrupt));
         let Err(error) = stack::with_room_for_compiler(compile) else {
-            return 0;
+            return Outcome::DONE;
         };
         let store = &mut *(*instance).store;
-        // The place is the caller's: behind the return address, in the frame it saved.
-        store.limits.trap_pc.set(*frame.add(1) - 1);
-        store.limits.trap_fp.set(*frame);
-        store.native_trace = Some(unwind::backtrace(store));
+        frame.record_call(&store.limits);
+        let trace = unwind::backtrace(store);
+        store.activations.set_trace(trace);
         if error.trap_code() == Some(TrapCode::Interrupted) {
-            return TrapCode::Interrupted as u32;
+            return Outcome::trap(TrapCode::Interrupted);
         }
-        store.pending_error = Some(error);
-        STATUS_HOST_ERROR
+        store.activations.fail(error)
     }
 }
 
 /// Takes the backtrace of a trap while the frames are in place, as the `raise` stub asks.
 ///
 /// A frame that does not fit because of an interruption is one: the handle moves the limit.
-unsafe extern "C" fn take_trace(cx: *mut VmContext, status: u32) -> u32 {
-    if u8::try_from(status).is_err() {
-        return status;
-    }
+unsafe extern "C" fn take_trace(cx: *mut VmContext, outcome: Outcome) -> Outcome {
+    let Some(code) = outcome.trap_code() else {
+        return outcome;
+    };
     // SAFETY: the context is of a live instance, and the frames of its activation are in place.
     let store = unsafe { &mut *(*(*cx).instance).store };
     // SAFETY: as above.
-    store.native_trace = Some(unsafe { unwind::backtrace(store) });
-    if status == TrapCode::StackOverflow as u32 && store.limits.stack_limit_moved() {
-        return TrapCode::Interrupted as u32;
+    let trace = unsafe { unwind::backtrace(store) };
+    store.activations.set_trace(trace);
+    if code == TrapCode::StackOverflow && store.limits.stack_limit_moved() {
+        return Outcome::trap(TrapCode::Interrupted);
     }
-    status
+    outcome
 }
 
 /// The runtime's way to host functions, as host stubs call it with their caller's context.
@@ -332,8 +300,8 @@ unsafe extern "C" fn host_call(
     cx: *mut VmContext,
     slots: *mut u64,
     entry: *const HostEntry,
-    frame: *const u64,
-) -> u32 {
+    frame: Frame,
+) -> Outcome {
     // SAFETY: the stub passes its caller's context, as many slots as the signature needs, its own
     // entry and its frame; no borrow of the store is held across the call.
     unsafe {
@@ -354,18 +322,15 @@ unsafe extern "C" fn host_call(
         (*store).activations.set_bottom(outer_bottom);
         let limits = &(*store).limits;
         if matches!(result, Ok(Ok(()))) && !limits.is_interrupted() {
-            return 0;
+            return Outcome::DONE;
         }
-        // The place is the wasm caller's: behind the return address, in the frame it saved.
-        limits.trap_pc.set(*frame.add(1) - 1);
-        limits.trap_fp.set(*frame);
+        frame.record_call(limits);
         let error = match result {
             // A guest that does little but call the host is hardly ever seen in its own code.
-            Ok(Ok(())) => return TrapCode::Interrupted as u32,
+            Ok(Ok(())) => return Outcome::trap(TrapCode::Interrupted),
             Ok(Err(error)) => error,
             Err(panic) => {
-                (*store).pending_panic = Some(panic);
-                return STATUS_HOST_PANIC;
+                return (*store).activations.panicked(panic);
             }
         };
         // An exception of another store is an error like any other.
@@ -375,8 +340,7 @@ unsafe extern "C" fn host_call(
             return unwind::raise_exception(&mut *store, *exn);
         }
         let trace = unwind::backtrace(&*store);
-        (*store).native_trace = Some(trace);
-        (*store).pending_error = Some(error);
-        STATUS_HOST_ERROR
+        (*store).activations.set_trace(trace);
+        (*store).activations.fail(error)
     }
 }

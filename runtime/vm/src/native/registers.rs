@@ -1,6 +1,7 @@
 //! The registers that matter, in the kernel's record of an interrupted thread.
 
 use libc::ucontext_t;
+use zwasm_core::Outcome;
 
 /// What the runtime reads and changes.
 #[derive(Clone, Copy)]
@@ -79,10 +80,10 @@ pub(super) fn context(machine: &mut ucontext_t) -> u64 {
     *register(machine, Register::Context)
 }
 
-/// Goes on at `pc` with `result` in the result register.
-pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, result: u64) {
+/// Goes on at `pc` with `outcome` in the result register.
+pub(super) fn go_to(machine: &mut ucontext_t, pc: usize, outcome: Outcome) {
     *register(machine, Register::Pc) = pc as u64;
-    *register(machine, Register::Result) = result;
+    *register(machine, Register::Result) = outcome.number().into();
 }
 
 /// Gives up a frame in which nothing is stored yet, and which may not fit.

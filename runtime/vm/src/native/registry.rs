@@ -8,7 +8,7 @@ use crate::module::ModuleInner;
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use zwasm_core::TrapCode;
-use zwasm_jit::baseline::{CatchRange, InlinedCall, Scope, Site};
+use zwasm_jit::contract::{CatchRange, InlinedCall, Scope, Site};
 
 /// The code of one function.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use core::cell::UnsafeCell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
 use std::sync::Once;
-use zwasm_core::TrapCode;
-use zwasm_jit::baseline::helpers::RAISE;
+use zwasm_core::{Outcome, TrapCode};
+use zwasm_jit::contract::helpers::RAISE;
 
 const SIGNALS: [i32; 6] = [
     libc::SIGSEGV,
@@ -123,7 +123,7 @@ fn divert(fault: Fault, machine: &mut libc::ucontext_t) -> bool {
         // The stack pointer may be below the limit, by less than a page.
         registers::drop_frame(machine);
     }
-    registers::go_to(machine, raise, trap as u64);
+    registers::go_to(machine, raise, Outcome::trap(trap));
     true
 }
 

@@ -1,23 +1,21 @@
 //! Walking native frames: backtraces, and the search for exception handlers.
 //!
-//! Frames are linked by their frame pointers; the return address lies above the saved one, the
-//! context 8 bytes below. The walk ends at the first return address that is no function's: the
-//! entry stub's.
+//! Frames are linked by their frame pointers ([`Frame`]). The walk ends at the first return address
+//! that is no function's: the entry stub's.
 
-use super::STATUS_EXCEPTION;
+use super::frame::Frame;
 use super::registry::{self, NativeCode};
-use crate::backtrace::{Frame, WasmBacktrace};
+use crate::backtrace::{self, WasmBacktrace};
 use crate::error::Error;
 use crate::store::StoreOpaque;
-use crate::vmctx::VmContext;
 use std::sync::Arc;
-use zwasm_core::FuncType;
-use zwasm_jit::baseline::helpers::STATUS_RESUME;
+use zwasm_core::{FuncType, Outcome};
 
 /// The frames from where the store's limits say, innermost first.
 struct Frames {
+    /// An address in the next frame's function.
     pc: usize,
-    fp: *const u64,
+    frame: Frame,
 }
 
 impl Frames {
@@ -26,24 +24,20 @@ impl Frames {
     unsafe fn of(store: &StoreOpaque) -> Frames {
         Frames {
             pc: store.limits.trap_pc.get() as usize,
-            fp: store.limits.trap_fp.get() as *const u64,
+            frame: Frame::at(store.limits.trap_fp.get()),
         }
     }
 }
 
 impl Iterator for Frames {
-    /// An address in the function, its code and its frame pointer.
-    type Item = (usize, Arc<NativeCode>, *const u64);
+    /// An address in the function, its code and its frame.
+    type Item = (usize, Arc<NativeCode>, Frame);
 
     fn next(&mut self) -> Option<Self::Item> {
         let code = registry::find(self.pc)?;
-        let item = (self.pc, code, self.fp);
-        // SAFETY: a live frame holds its caller's frame pointer and the return address.
-        unsafe {
-            // The call before the return address.
-            self.pc = *self.fp.add(1) as usize - 1;
-            self.fp = *self.fp as *const u64;
-        }
+        let item = (self.pc, code, self.frame);
+        // SAFETY: the frames are in place.
+        (self.pc, self.frame) = unsafe { (self.frame.call_address(), self.frame.caller()) };
         Some(item)
     }
 }
@@ -63,7 +57,7 @@ pub(super) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
             }
             // SAFETY: the frame keeps its module alive.
             let module = unsafe { &*code.module };
-            trace.push(Frame {
+            trace.push(backtrace::Frame {
                 func_index,
                 name: module.func_name(func_index),
                 module_offset,
@@ -73,18 +67,19 @@ pub(super) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
     trace
 }
 
-/// Finds the handler of an exception, from the recorded place on. Returns the status that makes
+/// Finds the handler of an exception, from the recorded place on. Returns the outcome that makes
 /// the caller's code go there, or out of the activation.
 ///
 /// # Safety
 /// The recorded frames are in place.
-pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
+pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> Outcome {
     let exception = store.exceptions.get(exn);
     // SAFETY: forwarded.
-    for (pc, code, fp) in unsafe { Frames::of(store) } {
+    for (pc, code, frame) in unsafe { Frames::of(store) } {
+        let fp = frame.pointer().cast::<u64>();
         let offset = code.offset(pc);
-        // SAFETY: every frame keeps its context below the frame pointer, and it is live.
-        let instance = unsafe { &*(*(*fp.sub(1) as *const VmContext)).instance };
+        // SAFETY: the frame is in place, and its instance is live.
+        let instance = unsafe { &*(*frame.context()).instance };
         let clause = code
             .catches
             .iter()
@@ -124,12 +119,12 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> u32 {
         limits
             .resume_stack
             .set(fp as u64 - u64::from(code.frame_bytes));
-        return STATUS_RESUME as u32;
+        return Outcome::RESUME;
     }
     let hold = exception.hold();
     // SAFETY: forwarded.
     let trace = unsafe { backtrace(store) };
-    store.native_trace = Some(trace);
-    store.pending_error = Some(Error::exception(exn, store.id(), hold));
-    STATUS_EXCEPTION
+    store.activations.set_trace(trace);
+    let error = Error::exception(exn, store.id(), hold);
+    store.activations.leave_by_exception(error)
 }

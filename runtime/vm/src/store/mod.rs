@@ -1,14 +1,13 @@
 //! The store: owner of everything that instances share, and of the embedder's data.
 
-mod activation;
 pub(crate) mod context;
 pub(crate) mod exn;
 pub(crate) mod handle;
-pub(crate) mod limits;
 
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
-pub use limits::InterruptHandle;
 
+use crate::activation::Activations;
+use crate::activation::limits::{InterruptHandle, StoreLimits};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::func::{Func, HostFunc};
@@ -17,17 +16,14 @@ use crate::instance::InstanceData;
 use crate::memory::{Memory, MemoryInst, bytes_of};
 use crate::module::Image;
 use crate::resource::ResourceLimiter;
-use crate::sys::mmap::Reservation;
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
 use crate::types::HeldTypes;
 use crate::vmctx::FuncRef;
-use activation::Activations;
 use core::any::Any;
 use core::ptr::NonNull;
 use exn::{Exception, Exceptions};
 use handle::{Arena, StoreId, Stored};
-use limits::StoreLimits;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType, TrapCode};
@@ -106,7 +102,6 @@ pub(crate) struct StoreOpaque {
     /// Those of what the host made: functions and modules hold their own.
     pub(crate) types: HeldTypes,
     pub(crate) limits: Arc<StoreLimits>,
-    pub(crate) value_stack: Option<Reservation>,
     instances: Arena<InstanceData>,
     memories: Arena<MemoryInst>,
     tables: Arena<TableInst>,
@@ -118,17 +113,8 @@ pub(crate) struct StoreOpaque {
     pub(crate) exceptions: Exceptions,
     /// What memories and tables take.
     held_bytes: usize,
-    /// The error of a host function on its way out through the guest.
-    pub(crate) pending_error: Option<Error>,
-    /// The panic of a host function on its way out through the guest.
-    pub(crate) pending_panic: Option<Box<dyn Any + Send>>,
-    /// Callers to go back to after a call into another instance.
-    pub(crate) switches: Vec<crate::interp::Switch>,
     pub(crate) activations: Activations,
     limiter: Option<LimiterCall>,
-    /// The backtrace of the native activation that just ended.
-    #[cfg(zwasm_native)]
-    pub(crate) native_trace: Option<crate::WasmBacktrace>,
     /// The way in for the signature called last, by its number; 0 before the first call.
     #[cfg(zwasm_native)]
     pub(crate) entry_stub: (SigId, usize),
@@ -146,7 +132,6 @@ impl<T: 'static> Store<T> {
             engine: engine.clone(),
             types: HeldTypes::new(engine),
             limits: Arc::new(StoreLimits::default()),
-            value_stack: None,
             instances: Arena::new(),
             memories: Arena::new(),
             tables: Arena::new(),
@@ -157,13 +142,8 @@ impl<T: 'static> Store<T> {
             externs: Vec::new(),
             exceptions: Exceptions::default(),
             held_bytes: 0,
-            pending_error: None,
-            pending_panic: None,
-            switches: Vec::new(),
             activations: Activations::default(),
             limiter: None,
-            #[cfg(zwasm_native)]
-            native_trace: None,
             #[cfg(zwasm_native)]
             entry_stub: (SigId::new(0, 0), 0),
             #[cfg(zwasm_native)]
@@ -348,7 +328,7 @@ impl StoreOpaque {
         match catch_unwind(AssertUnwindSafe(|| ask(self))) {
             Ok(answer) => Some(answer),
             Err(panic) => {
-                self.pending_panic = Some(panic);
+                self.activations.panicked(panic);
                 None
             }
         }
@@ -359,23 +339,10 @@ impl StoreOpaque {
         self.activations.begin(self.engine.config(), here)
     }
 
-    /// Makes sure the value stack exists and returns its first slot.
+    /// Makes sure the interpreter's stack exists.
     pub(crate) fn ensure_value_stack(&mut self) -> Result<()> {
-        if self.value_stack.is_none() {
-            let bytes = self
-                .engine
-                .config()
-                .max_wasm_stack_bytes
-                .next_multiple_of(16);
-            let out_of_memory = |_| Error::resource("the host has no memory for the value stack");
-            let mut stack = Reservation::new(bytes).map_err(out_of_memory)?;
-            stack.make_accessible(0, bytes).map_err(out_of_memory)?;
-            let base = stack.base() as u64;
-            self.limits.stack_limit.set(base + bytes as u64);
-            self.limits.stack_top.set(base);
-            self.value_stack = Some(stack);
-        }
-        Ok(())
+        let config = self.engine.config();
+        self.activations.ensure_value_stack(config, &self.limits)
     }
 
     /// Whether another instance may be made.
@@ -566,19 +533,7 @@ impl StoreOpaque {
     /// Every word of the store that may be a reference to an exception.
     fn exception_roots(&self) -> Vec<u64> {
         let mut roots: Vec<u64> = Vec::new();
-        if let Some(stack) = &self.value_stack {
-            // The extent of the running frame is not known here: the whole stack counts.
-            let base = stack.base().cast::<u64>().cast_const();
-            // SAFETY: the stack is accessible over its whole length, and only this thread writes
-            // it.
-            roots.extend_from_slice(unsafe {
-                core::slice::from_raw_parts(base, stack.length_bytes() / 8)
-            });
-        }
-        #[cfg(zwasm_native)]
-        if self.engine.native().is_some() {
-            self.activations.for_each_word(|word| roots.push(word));
-        }
+        self.activations.for_each_word(|word| roots.push(word));
         // SAFETY: globals and tables live as long as the store, those of no instance, too.
         unsafe {
             let globals = self.globals.iter();

@@ -4,15 +4,13 @@
 //! index occupies the low half of its slot.
 
 use crate::instance::checked_range;
-use crate::interp::machine::{
-    HANDLER_WORDS, Ip, Outcome, dispatch, handler, slot, trap_at, word64,
-};
+use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at, word64};
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::vmctx::{MemoryDef, TableDef, VmContext};
 use core::ops::Range;
 use core::ptr::NonNull;
-use zwasm_core::TrapCode;
+use zwasm_core::{Outcome, TrapCode};
 
 const H: usize = HANDLER_WORDS;
 

@@ -9,21 +9,23 @@
 //! returns through [`SWITCH_BACK`]; calls within an instance pay nothing for that.
 
 use super::bulk::memory0_len;
+use crate::activation::Switch;
+use crate::activation::limits::{Registers, StoreLimits};
 use crate::error::Error;
 use crate::func::HostCall;
+use crate::interp::RETURN_TO_HOST;
 use crate::interp::code::FuncEntry;
 use crate::interp::machine::{
-    Fp, HANDLER_WORDS, Handler, Ip, Outcome, Registers, dispatch, handler, record_pc, slot, trap_at,
+    Fp, HANDLER_WORDS, Handler, Ip, dispatch, handler, record_pc, slot, trap_at,
 };
 use crate::interp::unwind::{self, Thrower, Unwound};
-use crate::interp::{RETURN_TO_HOST, Switch};
-use crate::store::{StoreOpaque, limits::StoreLimits};
+use crate::store::StoreOpaque;
 use crate::table::TableInst;
 use crate::tag::TagInst;
 use crate::vmctx::{FuncRef, VmContext};
 use core::ptr::NonNull;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use zwasm_core::TrapCode;
+use zwasm_core::{Outcome, TrapCode};
 
 const H: usize = HANDLER_WORDS;
 
@@ -58,7 +60,7 @@ handler! {
     /// Goes back to the calling instance.
     fn switch_back(_ip, fp, cx, _mem, _len, acc, a32, a64) {
         let store = &mut *(*(*cx).instance).store;
-        let Switch { ret, cx } = store.switches.pop().expect("pushed by the call");
+        let Switch { ret, cx } = store.activations.switches.pop().expect("pushed by the call");
         let fp = fp.byte_sub(*ret.sub(1) as usize);
         dispatch!(ret, fp, cx, (*cx).memory0_base, memory0_len(cx), acc, a32, a64)
     }
@@ -162,7 +164,7 @@ unsafe fn call_elsewhere(
     unsafe {
         if (*func).host.is_null() {
             let store = &mut *(*(*cx).instance).store;
-            store.switches.push(Switch { ret, cx });
+            store.activations.switches.push(Switch { ret, cx });
             let cx = (*func).context;
             let acc = SWITCH_BACK.ip() as u64;
             return resume((*(*func).entry).code(), callee_fp, cx, acc, 0.0, 0.0);
@@ -225,8 +227,7 @@ unsafe fn call_host(
             Ok(Ok(())) => return Ok(()),
             Ok(Err(error)) => error,
             Err(panic) => {
-                (*store).pending_panic = Some(panic);
-                return Err(Err(Outcome::HOST_PANIC));
+                return Err(Err((*store).activations.panicked(panic)));
             }
         };
         // An exception of another store is an error like any other.
@@ -235,8 +236,7 @@ unsafe fn call_host(
         {
             return Err(raise(&mut *store, *exn, thrower, ip, fp, cx));
         }
-        (*store).pending_error = Some(error);
-        Err(Err(Outcome::HOST_ERROR))
+        Err(Err((*store).activations.fail(error)))
     }
 }
 
@@ -260,8 +260,8 @@ unsafe fn raise(
             Unwound::Caught { ip, fp, cx } => resume(ip, fp, cx, 0, 0.0, 0.0),
             Unwound::Uncaught => {
                 let hold = store.exceptions.get(exn).hold();
-                store.pending_error = Some(Error::exception(exn, store.id(), hold));
-                Err(Outcome::EXCEPTION)
+                let error = Error::exception(exn, store.id(), hold);
+                Err(store.activations.leave_by_exception(error))
             }
         }
     }
@@ -362,7 +362,7 @@ macro_rules! return_call_func_ref {
             core::ptr::copy(args, $fp, count);
             if ret as Ip != SWITCH_BACK.ip() {
                 let store = &mut *(*(*$cx).instance).store;
-                store.switches.push(Switch {
+                store.activations.switches.push(Switch {
                     ret: ret as Ip,
                     cx: $cx,
                 });

@@ -1,12 +1,11 @@
 //! Branches, returns, function entry, fuel and traps.
 
 use crate::interp::machine::{
-    A, HANDLER_WORDS, Handler, I, Ip, Outcome, S, SlotValue, Source, dispatch, handler, slot,
-    trap_at,
+    A, HANDLER_WORDS, Handler, I, Ip, S, SlotValue, Source, dispatch, handler, slot, trap_at,
 };
 use crate::interp::translate::operand::Form;
 use core::sync::atomic::Ordering;
-use zwasm_core::TrapCode;
+use zwasm_core::{Outcome, TrapCode};
 
 const H: usize = HANDLER_WORDS;
 

@@ -3,8 +3,6 @@
 //! A body is at most a few megabytes, but one operator may stand for thousands of moves: a call or
 //! a branch with a thousand values. What such a body costs is bounded here, by errors.
 
-use super::Compiler;
-use crate::masm::Masm;
 use core::fmt;
 
 /// The most code that a function may have, in bytes: with what follows the operators, traps and
@@ -24,6 +22,9 @@ pub enum CompileError {
     FrameTooLarge(u32),
     /// Somebody wanted compilation to end: [`Env::interrupt`](super::Env::interrupt).
     Interrupted,
+    /// The optimizing compiler does not take it on: it has no words for what the function needs, or
+    /// the function is beyond a limit of its own. The baseline compiler may make its code.
+    Declined,
 }
 
 impl fmt::Display for CompileError {
@@ -39,28 +40,9 @@ impl fmt::Display for CompileError {
                 write!(f, "its stack frame would exceed the limit of {bytes} bytes")
             }
             CompileError::Interrupted => f.write_str("compilation was interrupted"),
+            CompileError::Declined => f.write_str("the optimizing compiler does not take it on"),
         }
     }
 }
 
 impl core::error::Error for CompileError {}
-
-impl<M: Masm> Compiler<'_, M> {
-    /// Whether the code has as many bytes as it may have.
-    pub(super) fn is_too_large(&self) -> bool {
-        let code = u64::from(self.masm.offset()) + self.slow_truncation_bytes();
-        code > u64::from(self.env.max_code_bytes.min(MAX_CODE_BYTES))
-    }
-
-    /// Looks at the sizes after an operator.
-    pub(super) fn check_size(&self) -> Result<(), CompileError> {
-        if self.is_too_large() {
-            let limit = self.env.max_code_bytes.min(MAX_CODE_BYTES);
-            return Err(CompileError::CodeTooLarge(limit));
-        }
-        if self.max_slot > MAX_FRAME_BYTES / 8 {
-            return Err(CompileError::FrameTooLarge(MAX_FRAME_BYTES));
-        }
-        Ok(())
-    }
-}

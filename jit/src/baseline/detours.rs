@@ -1,28 +1,9 @@
-//! Detours that make rare paths of the compiler common. The code does the same, more slowly; tests
-//! and fuzzing run everything with them, too.
+//! The detours of [`Stress`](crate::contract::Stress) that are taken between operators.
 
 use super::Compiler;
 use super::values::Loc;
 use crate::abi::is_float;
 use crate::masm::{FloatPart, Masm};
-
-/// Which detours the compiler takes. None by default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Stress {
-    /// Every value goes to its canonical slot after each operator, and locals live in slots.
-    pub spill: bool,
-    /// Operators get the fewest temporaries that they can do with.
-    pub few_registers: bool,
-    /// Every constant and local is copied to a register of its own, no operand is immediate, no
-    /// comparison waits for its branch, no result goes straight to a local.
-    pub no_fold: bool,
-    /// Bytes, a multiple of 8, that lie unused in every frame: slots are far from the frame pointer.
-    pub frame_padding_bytes: u32,
-    /// Branches of the longest reach, as in functions of more than a megabyte.
-    pub far_branches: bool,
-    /// Callees stand in place of calls wherever that is possible, within generous bounds.
-    pub inline: bool,
-}
 
 impl<M: Masm> Compiler<'_, M> {
     /// What the detours do after an operator.

@@ -4,7 +4,35 @@ use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
 
-use crate::interp::machine::Registers;
+use crate::vmctx::VmContext;
+
+/// The registers of the interpreter's machine, between two handlers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registers {
+    pub(crate) ip: *const u32,
+    pub(crate) fp: *mut u64,
+    pub(crate) cx: *mut VmContext,
+    pub(crate) mem: *mut u8,
+    pub(crate) mem_len: usize,
+    pub(crate) acc: u64,
+    pub(crate) acc32: f32,
+    pub(crate) acc64: f64,
+}
+
+impl Default for Registers {
+    fn default() -> Registers {
+        Registers {
+            ip: core::ptr::null(),
+            fp: core::ptr::null_mut(),
+            cx: core::ptr::null_mut(),
+            mem: core::ptr::null_mut(),
+            mem_len: 0,
+            acc: 0,
+            acc32: 0.0,
+            acc64: 0.0,
+        }
+    }
+}
 
 /// State shared between a store, its running code and its [`InterruptHandle`]s.
 ///
@@ -43,7 +71,6 @@ unsafe impl Send for StoreLimits {}
 unsafe impl Sync for StoreLimits {}
 
 /// Where native code runs, and how far down it may go: nowhere, by default.
-#[cfg(zwasm_native)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NativeRun {
     guest_limit: u64,
@@ -55,7 +82,6 @@ const MOVED: u64 = u64::MAX;
 
 impl StoreLimits {
     /// An interruption that came between two runs, or comes now, is taken: it stops this run.
-    #[cfg(zwasm_native)]
     pub(crate) fn begin_native(&self, stack_limit: u64, thread: i32) -> bool {
         self.native_guest_limit
             .store(stack_limit, Ordering::Relaxed);
@@ -68,7 +94,6 @@ impl StoreLimits {
     }
 
     /// What [`StoreLimits::begin_native`] has set, for [`StoreLimits::end_native`].
-    #[cfg(zwasm_native)]
     pub(crate) fn native_run(&self) -> NativeRun {
         NativeRun {
             guest_limit: self.native_guest_limit.load(Ordering::Relaxed),
@@ -77,7 +102,6 @@ impl StoreLimits {
     }
 
     /// Goes back to the run around the one that has ended, or to none.
-    #[cfg(zwasm_native)]
     pub(crate) fn end_native(&self, outer: NativeRun) {
         self.native_guest_limit
             .store(outer.guest_limit, Ordering::Relaxed);
@@ -93,7 +117,6 @@ impl StoreLimits {
     }
 
     /// Whether a frame does not fit because of an interruption.
-    #[cfg(zwasm_native)]
     pub(crate) fn stack_limit_moved(&self) -> bool {
         self.native_stack_limit.load(Ordering::Acquire) == MOVED
     }
@@ -132,7 +155,6 @@ impl InterruptHandle {
             .native_stack_limit
             .store(MOVED, Ordering::Release);
         self.limits.interrupt.swap(1, Ordering::AcqRel);
-        #[cfg(zwasm_native)]
         crate::native::interrupt::stop(&self.limits);
     }
 

@@ -56,6 +56,6 @@ mod tests {
     #[test]
     fn a_site_is_small() {
         // There is one per call and access.
-        assert_eq!(size_of::<super::super::Site>(), 12);
+        assert_eq!(size_of::<crate::contract::Site>(), 12);
     }
 }

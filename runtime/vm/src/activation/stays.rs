@@ -34,17 +34,17 @@ struct Stay {
 
 /// The stays of a store, innermost last.
 #[derive(Debug, Default)]
-pub(crate) struct Activations {
+pub(super) struct Stays {
     stays: Vec<Stay>,
 }
 
-impl Activations {
+impl Stays {
     /// Begins a call from the host, by a function that has a frame at `here`: all frames of the guest
-    /// lie below. Returns whether a stay begins with it, which [`Activations::end`] is to end.
+    /// lie below. Returns whether a stay begins with it, which [`Stays::end`] is to end.
     ///
     /// # Errors
     /// [`TrapCode::StackOverflow`], when too little of the stack is left.
-    pub(crate) fn begin(&mut self, config: &Config, here: usize) -> Result<bool, TrapCode> {
+    pub(super) fn begin(&mut self, config: &Config, here: usize) -> Result<bool, TrapCode> {
         let thread = stack::current_thread();
         if let Some(stay) = self.stays.last()
             && stay.thread == thread
@@ -73,20 +73,18 @@ impl Activations {
     }
 
     /// Ends the innermost stay.
-    pub(crate) fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         self.stays.pop();
     }
 
     /// The lowest address that frames of machine code may reach; `None` outside of any call.
-    #[cfg(zwasm_native)]
-    pub(crate) fn guest_limit(&self) -> Option<usize> {
+    pub(super) fn guest_limit(&self) -> Option<usize> {
         self.stays.last().map(|stay| stay.guest_limit)
     }
 
     /// Says below which address nothing of the guest lies, as long as a host function runs that it
     /// called. Returns what to say when that has ended.
-    #[cfg(zwasm_native)]
-    pub(crate) fn set_bottom(&mut self, address: usize) -> usize {
+    pub(super) fn set_bottom(&mut self, address: usize) -> usize {
         match self.stays.last_mut() {
             Some(stay) => core::mem::replace(&mut stay.bottom, address),
             None => address,
@@ -95,8 +93,7 @@ impl Activations {
 
     /// Visits every word that machine code may have on stacks and in registers; on this thread, whose
     /// stay is innermost, from here on.
-    #[cfg(zwasm_native)]
-    pub(crate) fn for_each_word(&self, mut visit: impl FnMut(u64)) {
+    pub(super) fn for_each_word(&self, mut visit: impl FnMut(u64)) {
         let Some((innermost, waiting)) = self.stays.split_last() else {
             return;
         };
