@@ -10,7 +10,7 @@ use crate::store::handle::{StoreId, Stored};
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
-use crate::vmctx::{FuncRef, MemoryDef, VmContext, VmContextBox};
+use crate::vmctx::{FuncRef, MemoryDef, VmContext, VmContextBox, checked_range};
 use core::ptr::NonNull;
 use zwasm_core::module::{
     ConstExpr, ConstOp, ElementItems, ExternIndex, ModuleInfo, NO_FUNC_REF, SegmentMode,
@@ -252,7 +252,7 @@ impl InstanceData {
         let range = checked_range(src, len, available).ok_or(TrapCode::TableOutOfBounds)?;
         // SAFETY: the table lives in this instance's store, which is running this instruction.
         let table = unsafe { self.tables[table as usize].as_mut() };
-        let target = checked_range(dst, len, table.len()).ok_or(TrapCode::TableOutOfBounds)?;
+        let target = table.def.range(dst, len)?;
         let elements = &mut table.elements_mut()[target];
         match items {
             ElementItems::Funcs(funcs) => {
@@ -293,8 +293,7 @@ impl InstanceData {
         let (bytes, memory) = unsafe { (self.data[segment as usize].as_ref(), &*memory) };
         let source =
             checked_range(src, len, bytes.len() as u64).ok_or(TrapCode::MemoryOutOfBounds)?;
-        let target = checked_range(dst, len, memory.length_bytes as u64)
-            .ok_or(TrapCode::MemoryOutOfBounds)?;
+        let target = memory.range(dst, len)?;
         // SAFETY: both ranges were checked, and a module's bytes are no memory's.
         unsafe {
             core::ptr::copy_nonoverlapping(
@@ -305,19 +304,6 @@ impl InstanceData {
         }
         Ok(())
     }
-}
-
-/// `start..start + len`, when it lies within `available`.
-pub(crate) fn checked_range(
-    start: u64,
-    len: u64,
-    available: u64,
-) -> Option<core::ops::Range<usize>> {
-    let end = start.checked_add(len)?;
-    if end > available {
-        return None;
-    }
-    Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
 fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> Result<Instance> {

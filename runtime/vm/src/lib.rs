@@ -22,7 +22,6 @@
 //! [`Error`] that holds a [`Trap`] with a wasm backtrace.
 
 mod activation;
-mod atomic;
 mod backtrace;
 mod compiler;
 mod engine;
@@ -37,6 +36,7 @@ mod memory;
 mod module;
 #[cfg(zwasm_native)]
 mod native;
+mod operations;
 mod parallel;
 mod resource;
 mod store;

@@ -9,9 +9,10 @@ use crate::interp::code::FuncEntry;
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::tag::TagInst;
+use core::ops::Range;
 use core::ptr::NonNull;
 use std::alloc::Layout;
-use zwasm_core::SigId;
+use zwasm_core::{SigId, TrapCode};
 use zwasm_core::vmctx::VmOffsets;
 
 /// The header of an instance's context; arrays follow it, see [`VmOffsets`].
@@ -34,12 +35,42 @@ pub(crate) struct MemoryDef {
     pub(crate) length_bytes: usize,
 }
 
+impl MemoryDef {
+    /// A range of it, in bytes.
+    ///
+    /// # Errors
+    /// [`TrapCode::MemoryOutOfBounds`].
+    pub(crate) fn range(&self, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
+        let length = self.length_bytes as u64;
+        checked_range(start, count, length).ok_or(TrapCode::MemoryOutOfBounds)
+    }
+}
+
 /// A table as running code sees it.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct TableDef {
     pub(crate) base: *mut u64,
     pub(crate) length: u64,
+}
+
+impl TableDef {
+    /// A range of its elements.
+    ///
+    /// # Errors
+    /// [`TrapCode::TableOutOfBounds`].
+    pub(crate) fn range(&self, start: u64, count: u64) -> Result<Range<usize>, TrapCode> {
+        checked_range(start, count, self.length).ok_or(TrapCode::TableOutOfBounds)
+    }
+}
+
+/// `start..start + count`, when it lies within `available`.
+pub(crate) fn checked_range(start: u64, count: u64, available: u64) -> Option<Range<usize>> {
+    let end = start.checked_add(count)?;
+    if end > available {
+        return None;
+    }
+    Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
 /// What a `funcref` value points to.

@@ -1,14 +1,12 @@
 //! The helper table: what machine code calls for operators that it does not do inline.
 //!
 //! The calling convention is described in `zwasm_jit::contract::helpers`. Numeric helpers are one
-//! generic function per shape over the interpreter's operators, so the tiers cannot disagree.
+//! generic function per shape over the operators that the interpreter has, so the tiers cannot disagree.
 
 use super::unwind;
-use crate::atomic;
-use crate::instance::{InstanceData, checked_range};
-use crate::interp::handlers::bulk::{Turns, fill, fill_turns, in_chunks};
-use crate::interp::handlers::ops::{self, Binary, Unary};
-use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
+use crate::instance::InstanceData;
+use crate::operations::numeric::{self, Binary, ExtractLane, ReplaceLane, Ternary, Unary};
+use crate::operations::{self, bulk};
 use crate::store::StoreOpaque;
 use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
@@ -95,13 +93,9 @@ unsafe fn write<T: Slot>(operands: *mut u64, taken: usize, value: T) {
     }
 }
 
-/// The outcome of a bulk operation that says whether it came to its end.
-fn outcome_of_chunks(done: bool) -> Outcome {
-    if done {
-        Outcome::DONE
-    } else {
-        Outcome::trap(TrapCode::Interrupted)
-    }
+/// The outcome of an operation.
+fn outcome(done: Result<(), TrapCode>) -> Outcome {
+    done.err().map_or(Outcome::DONE, Outcome::trap)
 }
 
 // --- numeric operators ---
@@ -271,24 +265,24 @@ macro_rules! load_rows {
 /// Every numeric helper with the operator's name, in the order of the compiler's groups.
 fn numeric_helpers() -> Vec<(&'static str, Call)> {
     macro_rules! rows {
-        ($shape:ident, $module:ident: $($name:ident $func:ident $args:tt -> $out:ty;)*) => {
-            vec![$((stringify!($name), $shape::<$module::$name> as Call),)*]
+        ($shape:ident: $($name:ident $func:ident $args:tt -> $out:ty;)*) => {
+            vec![$((stringify!($name), $shape::<numeric::$name> as Call),)*]
         };
     }
     macro_rules! unary_rows {
-        ($($rows:tt)*) => { rows! { unary, ops: $($rows)* } };
+        ($($rows:tt)*) => { rows! { unary: $($rows)* } };
     }
     macro_rules! binary_rows {
-        ($($rows:tt)*) => { rows! { binary, ops: $($rows)* } };
+        ($($rows:tt)*) => { rows! { binary: $($rows)* } };
     }
     macro_rules! ternary_rows {
-        ($($rows:tt)*) => { rows! { ternary, simd: $($rows)* } };
+        ($($rows:tt)*) => { rows! { ternary: $($rows)* } };
     }
     macro_rules! extract_rows {
-        ($($rows:tt)*) => { rows! { extract_lane, simd: $($rows)* } };
+        ($($rows:tt)*) => { rows! { extract_lane: $($rows)* } };
     }
     macro_rules! replace_rows {
-        ($($rows:tt)*) => { rows! { replace_lane, simd: $($rows)* } };
+        ($($rows:tt)*) => { rows! { replace_lane: $($rows)* } };
     }
     [
         zwasm_core::for_each_unary!(unary_rows),
@@ -335,17 +329,18 @@ unsafe fn store<'a>(cx: *mut VmContext) -> &'a mut StoreOpaque {
     unsafe { &mut *(*(*cx).instance).store }
 }
 
-/// Success, unless somebody wants the guest to stop: a loop around a helper that takes long is
-/// hardly ever seen in its own code.
+/// The outcome of an operation that does not look for interruptions: one that was done is interrupted
+/// now. A loop around a helper that takes long is hardly ever seen in its own code.
 ///
 /// # Safety
 /// As for [`instance`].
-unsafe fn on_the_way_out(cx: *mut VmContext) -> Outcome {
+unsafe fn on_the_way_out(cx: *mut VmContext, done: Result<(), TrapCode>) -> Outcome {
     // SAFETY: the limits live as long as the store.
-    if unsafe { &*(*cx).limits }.is_interrupted() {
-        return Outcome::trap(TrapCode::Interrupted);
+    let is_interrupted = || unsafe { &*(*cx).limits }.is_interrupted();
+    match done {
+        Ok(()) if is_interrupted() => Outcome::trap(TrapCode::Interrupted),
+        done => outcome(done),
     }
-    Outcome::DONE
 }
 
 /// An index operand of a memory or table.
@@ -395,10 +390,7 @@ unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _
     unsafe {
         let (memory, is_64) = memory_of(cx, memory);
         let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
-        let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
-            return Outcome::trap(TrapCode::MemoryOutOfBounds);
-        };
-        outcome_of_chunks(fill(cx, memory, range, *p.add(1) as u8))
+        outcome(bulk::memory_fill(cx, memory, start, *p.add(1) as u8, count))
     }
 }
 
@@ -406,7 +398,7 @@ unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape:
     let is_wide = shape & FILL_WIDE_ADDRESS != 0;
     // SAFETY: the running code's own context and operands; a module with such loops has a memory.
     unsafe {
-        let turns = Turns {
+        let turns = bulk::Turns {
             pointer: index(p, 2, is_wide),
             low,
             is_wide,
@@ -415,11 +407,8 @@ unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape:
             value: *p,
             count: index(p, 1, shape & FILL_WIDE_TURNS != 0),
         };
-        let Some(done) = fill_turns(cx, &turns) else {
-            return Outcome::trap(TrapCode::Interrupted);
-        };
-        core::slice::from_raw_parts_mut(p, 3).fill(done);
-        Outcome::DONE
+        let done = bulk::fill_turns(cx, &turns);
+        outcome(done.map(|done| core::slice::from_raw_parts_mut(p, 3).fill(done)))
     }
 }
 
@@ -428,16 +417,8 @@ unsafe extern "C" fn memory_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src:
     unsafe {
         let ((to, to_64), (from, from_64)) = (memory_of(cx, dst), memory_of(cx, src));
         let count = index(p, 0, to_64 && from_64);
-        let target = checked_range(index(p, 2, to_64), count, (*to).length_bytes as u64);
-        let source = checked_range(index(p, 1, from_64), count, (*from).length_bytes as u64);
-        let (Some(target), Some(source)) = (target, source) else {
-            return Outcome::trap(TrapCode::MemoryOutOfBounds);
-        };
-        let from = (*from).base.add(source.start);
-        let to = (*to).base.add(target.start);
-        outcome_of_chunks(in_chunks(cx, target.len(), to > from, |at, n| {
-            core::ptr::copy(from.add(at), to.add(at), n);
-        }))
+        let (dst, src) = (index(p, 2, to_64), index(p, 1, from_64));
+        outcome(bulk::memory_copy(cx, (to, dst), (from, src), count))
     }
 }
 
@@ -451,10 +432,8 @@ unsafe extern "C" fn memory_init(
     unsafe {
         let (memory, is_64) = memory_of(cx, memory);
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
-        match instance(cx).memory_init(segment as u32, memory, dst, src, count) {
-            Ok(()) => on_the_way_out(cx),
-            Err(code) => Outcome::trap(code),
-        }
+        let done = instance(cx).memory_init(segment as u32, memory, dst, src, count);
+        on_the_way_out(cx, done)
     }
 }
 
@@ -468,7 +447,7 @@ unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u6
         let at = index(p, above, memory & 1 != 0);
         let operand = |i: usize| if i < above { *p.add(above - 1 - i) } else { 0 };
         let def = &*VmContext::memory(cx, memory & !1);
-        match atomic::perform(def, op, at, offset, [operand(0), operand(1)]) {
+        match operations::atomic::perform(def, op, at, offset, [operand(0), operand(1)]) {
             Ok(result) => {
                 if op.result().is_some() {
                     *p.add(above) = result;
@@ -544,12 +523,8 @@ unsafe extern "C" fn table_fill(cx: *mut VmContext, p: *mut u64, table: u64, _: 
     unsafe {
         let table = instance(cx).tables[table as usize].as_mut();
         let is_64 = table.ty.table64;
-        let range = checked_range(index(p, 2, is_64), index(p, 0, is_64), table.len());
-        let Some(range) = range else {
-            return Outcome::trap(TrapCode::TableOutOfBounds);
-        };
-        table.elements_mut()[range].fill(*p.add(1));
-        on_the_way_out(cx)
+        let (start, count) = (index(p, 2, is_64), index(p, 0, is_64));
+        on_the_way_out(cx, bulk::table_fill(table, start, *p.add(1), count))
     }
 }
 
@@ -561,14 +536,9 @@ unsafe extern "C" fn table_copy(cx: *mut VmContext, p: *mut u64, dst: u64, src: 
         let from = tables[src as usize].as_ref();
         let (to_64, from_64) = (to.ty.table64, from.ty.table64);
         let count = index(p, 0, to_64 && from_64);
-        let target = checked_range(index(p, 2, to_64), count, to.len());
-        let source = checked_range(index(p, 1, from_64), count, from.len());
-        let (Some(target), Some(source)) = (target, source) else {
-            return Outcome::trap(TrapCode::TableOutOfBounds);
-        };
-        let from = from.def.base.add(source.start);
-        core::ptr::copy(from, to.def.base.add(target.start), target.len());
-        on_the_way_out(cx)
+        let (dst, src) = (index(p, 2, to_64), index(p, 1, from_64));
+        let (to, from) = (&raw const to.def, &raw const from.def);
+        on_the_way_out(cx, bulk::table_copy((to, dst), (from, src), count))
     }
 }
 
@@ -583,10 +553,8 @@ unsafe extern "C" fn table_init(
         let instance = instance(cx);
         let is_64 = instance.tables[table as usize].as_ref().ty.table64;
         let (dst, src, count) = (index(p, 2, is_64), index(p, 1, false), index(p, 0, false));
-        match instance.table_init(segment as u32, table as u32, dst, src, count) {
-            Ok(()) => on_the_way_out(cx),
-            Err(code) => Outcome::trap(code),
-        }
+        let done = instance.table_init(segment as u32, table as u32, dst, src, count);
+        on_the_way_out(cx, done)
     }
 }
 

@@ -3,19 +3,15 @@
 //! All operands are slots. Index operands come with the address width where it varies; a 32-bit
 //! index occupies the low half of its slot.
 
-use crate::instance::checked_range;
 use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at, word64};
 use crate::memory::MemoryInst;
+use crate::operations::bulk::{self, Turns};
 use crate::table::TableInst;
-use crate::vmctx::{MemoryDef, TableDef, VmContext};
-use core::ops::Range;
+use crate::vmctx::{TableDef, VmContext};
 use core::ptr::NonNull;
 use zwasm_core::{Outcome, TrapCode};
 
 const H: usize = HANDLER_WORDS;
-
-/// Bulk operations look for interruptions after this many bytes.
-const CHUNK_BYTES: usize = 16 << 20;
 
 /// The index in the slot of the word at `ip + at`.
 ///
@@ -124,109 +120,6 @@ out_of_line! {
     }
 }
 
-/// Runs `step(start, length)` over a range in pieces, and returns false when interrupted.
-///
-/// # Safety
-/// `cx` is live.
-#[inline]
-pub(crate) unsafe fn in_chunks(
-    cx: *mut VmContext,
-    total: usize,
-    from_end: bool,
-    mut step: impl FnMut(usize, usize),
-) -> bool {
-    if total <= CHUNK_BYTES {
-        step(0, total);
-        // SAFETY: the context's limits live as long as the store.
-        return !unsafe { (*(*cx).limits).is_interrupted() };
-    }
-    let mut done = 0;
-    while done < total {
-        let length = CHUNK_BYTES.min(total - done);
-        step(
-            if from_end {
-                total - done - length
-            } else {
-                done
-            },
-            length,
-        );
-        done += length;
-        // SAFETY: the context's limits live as long as the store.
-        if unsafe { (*(*cx).limits).is_interrupted() } {
-            return false;
-        }
-    }
-    true
-}
-
-/// Fills part of a memory with a byte, and returns false when interrupted.
-///
-/// # Safety
-/// `cx` is live, and the range lies in that memory of its instance.
-pub(crate) unsafe fn fill(
-    cx: *mut VmContext,
-    memory: *const MemoryDef,
-    range: Range<usize>,
-    value: u8,
-) -> bool {
-    // SAFETY: forwarded; a memory's definition is the first field of its record.
-    unsafe {
-        in_chunks(cx, range.len(), false, |at, n| {
-            let start = range.start + at;
-            MemoryInst::fill(memory.cast(), start..start + n, value);
-        })
-    }
-}
-
-/// Turns of a loop that fills memory 0 upwards.
-pub(crate) struct Turns {
-    /// The address, and how far behind it the first byte is.
-    pub(crate) pointer: u64,
-    pub(crate) low: u64,
-    /// Whether the address has 64 bits.
-    pub(crate) is_wide: bool,
-    /// Bytes of a turn, and of a store.
-    pub(crate) stride: u32,
-    pub(crate) width: u64,
-    /// What each store stores.
-    pub(crate) value: u64,
-    pub(crate) count: u64,
-}
-
-/// Does turns of a loop at once and says how many: none of those beyond the memory's end or that of
-/// the address space, nor any where what is stored is not one byte repeated. `None` when interrupted.
-///
-/// # Safety
-/// `cx` is live, and of an instance with a memory.
-pub(crate) unsafe fn fill_turns(cx: *mut VmContext, turns: &Turns) -> Option<u64> {
-    let bytes = turns.value.to_le_bytes();
-    let stored = &bytes[..turns.width as usize];
-    if stored.iter().any(|&byte| byte != stored[0]) {
-        return Some(0);
-    }
-    let stride = u64::from(turns.stride);
-    // SAFETY: forwarded; the range of the turns that are done is in the memory.
-    unsafe {
-        let memory = (*cx).memory0;
-        let Some(start) = turns.pointer.checked_add(turns.low) else {
-            return Some(0);
-        };
-        let room = ((*memory).length_bytes as u64).saturating_sub(start);
-        let before_wrap = match turns.is_wide {
-            true => u64::MAX,
-            false => u64::from(u32::MAX) - turns.pointer,
-        };
-        let done = turns.count.min(room / stride).min(before_wrap / stride);
-        if done == 0 {
-            return Some(0);
-        }
-        let start = start as usize;
-        let range = start..start + (done * stride) as usize;
-        fill(cx, memory, range, stored[0]).then_some(done)
-    }
-}
-
 /// In the first operand of [`fill_loop`]: the address has 64 bits.
 pub(crate) const FILL_WIDE_ADDRESS: u32 = 1;
 /// The counter has 64 bits.
@@ -284,9 +177,7 @@ out_of_line! {
             // The last turn is the loop's.
             count: (distance - 1) >> *ip.add(H + 7),
         };
-        let Some(done) = fill_turns(cx, &turns) else {
-            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
-        };
+        let done = bulk::fill_turns(cx, &turns).map_err(|code| trap_at(ip, fp, cx, code))?;
         for at in (0..*ip.add(H + 15) as usize).map(|step| H + 16 + 3 * step) {
             // Of an integer of 32 bits, the upper half of its slot does not count.
             let local = slot::<u64>(ip, at, fp);
@@ -303,13 +194,8 @@ out_of_line! {
         let memory = VmContext::memory(cx, *ip.add(H + 3));
         let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
         let value = *slot::<u64>(ip, H + 1, fp) as u8;
-        let Some(range) = checked_range(start, count, (*memory).length_bytes as u64) else {
-            return Err(trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds));
-        };
-        if !fill(cx, memory, range, value) {
-            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
-        }
-        Ok(())
+        let done = bulk::memory_fill(cx, memory, start, value, count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 
@@ -317,23 +203,12 @@ out_of_line! {
     /// `memory.copy`; operands: dst, src, length, dst memory, src memory, dst is64, src is64.
     fn memory_copy(ip, fp, cx) -> next(7) {
         let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
-        let to: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 3));
-        let from: &MemoryDef = &*VmContext::memory(cx, *ip.add(H + 4));
+        let to = VmContext::memory(cx, *ip.add(H + 3)).cast_const();
+        let from = VmContext::memory(cx, *ip.add(H + 4)).cast_const();
         let count = index(ip, H + 2, fp, dst_64 && src_64);
-        let target = checked_range(index(ip, H, fp, dst_64), count, to.length_bytes as u64);
-        let source = checked_range(index(ip, H + 1, fp, src_64), count, from.length_bytes as u64);
-        let (Some(target), Some(source)) = (target, source) else {
-            return Err(trap_at(ip, fp, cx, TrapCode::MemoryOutOfBounds));
-        };
-        let (to, from) = (to.base.add(target.start), from.base.add(source.start));
-        // In pieces, the direction matters when the ranges overlap.
-        let done = in_chunks(cx, target.len(), to > from, |at, n| {
-            core::ptr::copy(from.add(at), to.add(at), n);
-        });
-        if !done {
-            return Err(trap_at(ip, fp, cx, TrapCode::Interrupted));
-        }
-        Ok(())
+        let (dst, src) = (index(ip, H, fp, dst_64), index(ip, H + 1, fp, src_64));
+        let done = bulk::memory_copy(cx, (to, dst), (from, src), count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 
@@ -344,10 +219,8 @@ out_of_line! {
         let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
         let instance = &*(*cx).instance;
         let memory = VmContext::memory(cx, *ip.add(H + 4));
-        if let Err(code) = instance.memory_init(*ip.add(H + 3), memory, dst, src, count) {
-            return Err(trap_at(ip, fp, cx, code));
-        }
-        Ok(())
+        let done = instance.memory_init(*ip.add(H + 3), memory, dst, src, count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 
@@ -436,11 +309,8 @@ out_of_line! {
         let is_64 = *ip.add(H + 4) != 0;
         let table = table(ip, H + 3, cx);
         let (start, count) = (index(ip, H, fp, is_64), index(ip, H + 2, fp, is_64));
-        let Some(range) = checked_range(start, count, table.len()) else {
-            return Err(trap_at(ip, fp, cx, TrapCode::TableOutOfBounds));
-        };
-        table.elements_mut()[range].fill(*slot::<u64>(ip, H + 1, fp));
-        Ok(())
+        let done = bulk::table_fill(table, start, *slot::<u64>(ip, H + 1, fp), count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 
@@ -449,15 +319,11 @@ out_of_line! {
     fn table_copy(ip, fp, cx) -> next(7) {
         let (dst_64, src_64) = (*ip.add(H + 5) != 0, *ip.add(H + 6) != 0);
         let count = index(ip, H + 2, fp, dst_64 && src_64);
-        let (to_base, to_len) = { let t = &table(ip, H + 3, cx).def; (t.base, t.length) };
-        let (from_base, from_len) = { let t = &table(ip, H + 4, cx).def; (t.base, t.length) };
-        let target = checked_range(index(ip, H, fp, dst_64), count, to_len);
-        let source = checked_range(index(ip, H + 1, fp, src_64), count, from_len);
-        let (Some(target), Some(source)) = (target, source) else {
-            return Err(trap_at(ip, fp, cx, TrapCode::TableOutOfBounds));
-        };
-        core::ptr::copy(from_base.add(source.start), to_base.add(target.start), target.len());
-        Ok(())
+        let to: *const TableDef = &raw const table(ip, H + 3, cx).def;
+        let from: *const TableDef = &raw const table(ip, H + 4, cx).def;
+        let (dst, src) = (index(ip, H, fp, dst_64), index(ip, H + 1, fp, src_64));
+        let done = bulk::table_copy((to, dst), (from, src), count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 
@@ -467,10 +333,8 @@ out_of_line! {
         let dst = index(ip, H, fp, *ip.add(H + 5) != 0);
         let (src, count) = (index(ip, H + 1, fp, false), index(ip, H + 2, fp, false));
         let instance = &mut *(*cx).instance;
-        if let Err(code) = instance.table_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count) {
-            return Err(trap_at(ip, fp, cx, code));
-        }
-        Ok(())
+        let done = instance.table_init(*ip.add(H + 3), *ip.add(H + 4), dst, src, count);
+        done.map_err(|code| trap_at(ip, fp, cx, code))
     }
 }
 

@@ -158,7 +158,7 @@ unsafe fn perform_atomic(ip: Ip, fp: *mut u64, cx: *mut VmContext) -> Result<u64
             u64::from(index as u32)
         };
         let operands = [H + 6, H + 7].map(|at| *slot::<u64>(ip, at, fp));
-        crate::atomic::perform(def, op, index, offset, operands)
+        crate::operations::atomic::perform(def, op, index, offset, operands)
     }
 }
 

@@ -6,39 +6,11 @@ use super::ops::DestForms;
 use crate::interp::machine::{
     A, Dest, HANDLER_WORDS, S, SlotValue, dispatch, handler, slot, trap_at,
 };
+use crate::operations::numeric::{ExtractLane, LoadLane, ReplaceLane, StoreLane, Ternary};
 use zwasm_core::TrapCode;
 use zwasm_core::num::{self, V128};
 
 const H: usize = HANDLER_WORDS;
-
-/// `V128, V128, V128 -> V128`.
-pub(crate) trait Ternary {
-    fn eval(a: V128, b: V128, c: V128) -> V128;
-}
-
-/// `V128, lane -> scalar`.
-pub(crate) trait ExtractLane {
-    type Out: SlotValue;
-    fn eval(a: V128, lane: u8) -> Self::Out;
-}
-
-/// `V128, lane, scalar -> V128`.
-pub(crate) trait ReplaceLane {
-    type In: SlotValue;
-    fn eval(a: V128, lane: u8, value: Self::In) -> V128;
-}
-
-/// A lane loaded into a vector.
-pub(crate) trait LoadLane {
-    type Raw: Copy;
-    fn eval(a: V128, lane: u8, raw: Self::Raw) -> V128;
-}
-
-/// A lane stored from a vector.
-pub(crate) trait StoreLane {
-    type Raw: Copy;
-    fn eval(a: V128, lane: u8) -> Self::Raw;
-}
 
 handler! {
     /// `dst = op(a, b, c)`; operands: a, b, c, dst.
@@ -52,7 +24,7 @@ handler! {
 
 handler! {
     /// `dst = a[lane]`; operands: a, lane, dst.
-    fn extract_lane<{O: ExtractLane, D: Dest}>(ip, fp, cx, mem, len, acc, a32, a64) {
+    fn extract_lane<{O: ExtractLane<Out: SlotValue>, D: Dest}>(ip, fp, cx, mem, len, acc, a32, a64) {
         let a = slot::<V128>(ip, H, fp).read_unaligned();
         let value = O::eval(a, *ip.add(H + 1) as u8);
         D::write(ip, H + 2, fp, value);
@@ -109,74 +81,8 @@ handler! {
     }
 }
 
-macro_rules! ternary_ops {
-    ($($name:ident $func:ident (V128, V128, V128) -> V128;)*) => {$(
-        pub(crate) struct $name;
-        impl Ternary for $name {
-            #[inline(always)]
-            fn eval(a: V128, b: V128, c: V128) -> V128 {
-                num::$func(a, b, c)
-            }
-        }
-    )*};
-}
-macro_rules! extract_lane_ops {
-    ($($name:ident $func:ident (V128, u8) -> $out:ty;)*) => {$(
-        pub(crate) struct $name;
-        impl ExtractLane for $name {
-            type Out = $out;
-            #[inline(always)]
-            fn eval(a: V128, lane: u8) -> $out {
-                num::$func(a, lane)
-            }
-        }
-    )*};
-}
-macro_rules! replace_lane_ops {
-    ($($name:ident $func:ident (V128, u8, $value:ty) -> V128;)*) => {$(
-        pub(crate) struct $name;
-        impl ReplaceLane for $name {
-            type In = $value;
-            #[inline(always)]
-            fn eval(a: V128, lane: u8, value: $value) -> V128 {
-                num::$func(a, lane, value)
-            }
-        }
-    )*};
-}
-macro_rules! load_lane_ops {
-    ($($name:ident $func:ident (V128, u8, $raw:ty) -> V128;)*) => {$(
-        pub(crate) struct $name;
-        impl LoadLane for $name {
-            type Raw = $raw;
-            #[inline(always)]
-            fn eval(a: V128, lane: u8, raw: $raw) -> V128 {
-                num::$func(a, lane, raw)
-            }
-        }
-    )*};
-}
-macro_rules! store_lane_ops {
-    ($($name:ident $func:ident (V128, u8) -> $raw:ty;)*) => {$(
-        pub(crate) struct $name;
-        impl StoreLane for $name {
-            type Raw = $raw;
-            #[inline(always)]
-            fn eval(a: V128, lane: u8) -> $raw {
-                num::$func(a, lane)
-            }
-        }
-    )*};
-}
-
-zwasm_core::for_each_v128_ternary!(ternary_ops);
-zwasm_core::for_each_v128_extract_lane!(extract_lane_ops);
-zwasm_core::for_each_v128_replace_lane!(replace_lane_ops);
-zwasm_core::for_each_v128_load_lane!(load_lane_ops);
-zwasm_core::for_each_v128_store_lane!(store_lane_ops);
-
 /// The handler of an `extract_lane`.
-pub(crate) fn pick_extract_lane<O: ExtractLane>() -> DestForms {
+pub(crate) fn pick_extract_lane<O: ExtractLane<Out: SlotValue>>() -> DestForms {
     DestForms {
         slot: extract_lane::<O, S>,
         acc: extract_lane::<O, A>,

@@ -4,7 +4,8 @@ use super::Translator;
 use super::emit::{Fusible, vector_bits, with_slot_type};
 use super::operand::{Form, Place, Value};
 use crate::interp::handlers::memory::{self, Load, Store};
-use crate::interp::handlers::simd::{self, LoadLane, StoreLane};
+use crate::interp::handlers::simd;
+use crate::operations::numeric::{self, LoadLane, StoreLane};
 use crate::interp::handlers::{bulk, control, variable};
 use crate::interp::machine::{Handler, SlotValue};
 use crate::module::convert_val_type;
@@ -443,14 +444,14 @@ impl Translator<'_> {
                 match op {
                     $(Operator::$load { memarg } => self.load::<memory::$load>(memarg),)*
                     $(Operator::$store { memarg } => self.store::<memory::$store>(memarg),)*
-                    Operator::V128Load8Lane { memarg, lane } => self.load_lane::<simd::V128Load8Lane>(memarg, *lane),
-                    Operator::V128Load16Lane { memarg, lane } => self.load_lane::<simd::V128Load16Lane>(memarg, *lane),
-                    Operator::V128Load32Lane { memarg, lane } => self.load_lane::<simd::V128Load32Lane>(memarg, *lane),
-                    Operator::V128Load64Lane { memarg, lane } => self.load_lane::<simd::V128Load64Lane>(memarg, *lane),
-                    Operator::V128Store8Lane { memarg, lane } => self.store_lane::<simd::V128Store8Lane>(memarg, *lane),
-                    Operator::V128Store16Lane { memarg, lane } => self.store_lane::<simd::V128Store16Lane>(memarg, *lane),
-                    Operator::V128Store32Lane { memarg, lane } => self.store_lane::<simd::V128Store32Lane>(memarg, *lane),
-                    Operator::V128Store64Lane { memarg, lane } => self.store_lane::<simd::V128Store64Lane>(memarg, *lane),
+                    Operator::V128Load8Lane { memarg, lane } => self.load_lane::<numeric::V128Load8Lane>(memarg, *lane),
+                    Operator::V128Load16Lane { memarg, lane } => self.load_lane::<numeric::V128Load16Lane>(memarg, *lane),
+                    Operator::V128Load32Lane { memarg, lane } => self.load_lane::<numeric::V128Load32Lane>(memarg, *lane),
+                    Operator::V128Load64Lane { memarg, lane } => self.load_lane::<numeric::V128Load64Lane>(memarg, *lane),
+                    Operator::V128Store8Lane { memarg, lane } => self.store_lane::<numeric::V128Store8Lane>(memarg, *lane),
+                    Operator::V128Store16Lane { memarg, lane } => self.store_lane::<numeric::V128Store16Lane>(memarg, *lane),
+                    Operator::V128Store32Lane { memarg, lane } => self.store_lane::<numeric::V128Store32Lane>(memarg, *lane),
+                    Operator::V128Store64Lane { memarg, lane } => self.store_lane::<numeric::V128Store64Lane>(memarg, *lane),
                     _ => return false,
                 }
             };

@@ -4,9 +4,10 @@ use super::Translator;
 use super::emit::{Fusible, FusibleCompare, from_bits, to_bits};
 use super::operand::{Place, Value};
 use crate::interp::handlers::ops::{
-    self, Binary, Compare, DestForms, Unary, pick_binary, pick_branch, pick_compare, pick_unary,
+    self, DestForms, pick_binary, pick_branch, pick_compare, pick_unary,
 };
-use crate::interp::handlers::simd::{self, ExtractLane, ReplaceLane, Ternary};
+use crate::interp::handlers::simd;
+use crate::operations::numeric::{self, Binary, Compare, ExtractLane, ReplaceLane, Ternary, Unary};
 use crate::interp::handlers::variable;
 use crate::interp::machine::{A, Handler, S, SlotValue};
 use core::any::TypeId;
@@ -28,7 +29,7 @@ impl Translator<'_> {
             ($method:ident: $($name:ident $func:ident $args:tt -> $out:ty;)*) => {
                 match op {
                     $(Operator::$name => {
-                        self.$method::<ops::$name>();
+                        self.$method::<numeric::$name>();
                         return true;
                     })*
                     _ => {}
@@ -63,7 +64,7 @@ impl Translator<'_> {
             }
             Operator::I64Eqz => {
                 self.push_const(ValType::I64, 0);
-                self.compare::<ops::I64Eq>();
+                self.compare::<numeric::I64Eq>();
                 return true;
             }
             _ => {}
@@ -81,7 +82,7 @@ impl Translator<'_> {
         self.lane_operator(op) || self.wide_operator(op)
     }
 
-    fn unary<O: Unary>(&mut self) {
+    fn unary<O: Unary<In: SlotValue, Out: SlotValue>>(&mut self) {
         let value = self.pop();
         let ty = <O::Out as SlotValue>::TYPE;
         if ty != ValType::V128
@@ -98,7 +99,7 @@ impl Translator<'_> {
         self.define(start, forms, ty);
     }
 
-    fn binary<O: Binary + 'static>(&mut self) {
+    fn binary<O: Binary<L: SlotValue, R: SlotValue, Out: SlotValue> + 'static>(&mut self) {
         let b = self.pop();
         let a = self.pop();
         let ty = <O::Out as SlotValue>::TYPE;
@@ -114,7 +115,7 @@ impl Translator<'_> {
         let start = self.begin_if_trapping(forms.slot, O::MAY_TRAP);
         self.operand_words(a);
         self.operand_words(b);
-        let is_sum = TypeId::of::<O>() == TypeId::of::<ops::I32Add>();
+        let is_sum = TypeId::of::<O>() == TypeId::of::<numeric::I32Add>();
         let fusible = is_sum.then_some(Fusible::Sum {
             a: a.form,
             b: b.form,
@@ -122,7 +123,7 @@ impl Translator<'_> {
         self.define_fusible(start, forms, ty, fusible);
     }
 
-    fn compare<O: Compare>(&mut self) {
+    fn compare<O: Compare<In: SlotValue>>(&mut self) {
         let b = self.pop();
         let a = self.pop();
         if let (Some(x), Some(y)) = (constant(a), constant(b)) {
@@ -153,19 +154,19 @@ impl Translator<'_> {
             return;
         }
         self.push_const(ValType::I32, 0);
-        self.compare::<ops::I32Eq>();
+        self.compare::<numeric::I32Eq>();
     }
 
     // --- vectors: slots only ---
 
-    fn v128_unary<O: Unary>(&mut self) {
+    fn v128_unary<O: Unary<In: SlotValue, Out: SlotValue>>(&mut self) {
         let [a] = self.pop_slots();
         let start = self.begin(ops::unary::<O, S, S>);
         self.slot_word(a);
         self.define_slot_only(start, ValType::V128);
     }
 
-    fn v128_binary<O: Binary>(&mut self) {
+    fn v128_binary<O: Binary<L: SlotValue, R: SlotValue, Out: SlotValue>>(&mut self) {
         let [a, b] = self.pop_slots();
         let start = self.begin(ops::binary::<O, S, S, S>);
         self.slot_word(a);
@@ -173,7 +174,7 @@ impl Translator<'_> {
         self.define_slot_only(start, ValType::V128);
     }
 
-    fn v128_shift<O: Binary>(&mut self) {
+    fn v128_shift<O: Binary<L: SlotValue, R: SlotValue, Out: SlotValue>>(&mut self) {
         let [a, b] = self.pop_slots();
         let start = self.begin(ops::binary::<O, S, S, S>);
         self.slot_word(a);
@@ -181,7 +182,7 @@ impl Translator<'_> {
         self.define_slot_only(start, ValType::V128);
     }
 
-    fn v128_test<O: Unary>(&mut self) {
+    fn v128_test<O: Unary<In: SlotValue, Out: SlotValue>>(&mut self) {
         let [a] = self.pop_slots();
         let forms = DestForms {
             slot: ops::unary::<O, S, S>,
@@ -201,7 +202,7 @@ impl Translator<'_> {
         self.define_slot_only(start, ValType::V128);
     }
 
-    fn extract_lane<O: ExtractLane>(&mut self, lane: u8) {
+    fn extract_lane<O: ExtractLane<Out: SlotValue>>(&mut self, lane: u8) {
         let [a] = self.pop_slots();
         let forms = simd::pick_extract_lane::<O>();
         let start = self.begin(forms.slot);
@@ -210,7 +211,7 @@ impl Translator<'_> {
         self.define(start, forms, <O::Out as SlotValue>::TYPE);
     }
 
-    fn replace_lane<O: ReplaceLane>(&mut self, lane: u8) {
+    fn replace_lane<O: ReplaceLane<In: SlotValue>>(&mut self, lane: u8) {
         let [a, value] = self.pop_slots();
         let start = self.begin(simd::replace_lane::<O>);
         self.slot_word(a);
@@ -224,7 +225,7 @@ impl Translator<'_> {
             ($($name:ident $func:ident $args:tt -> $out:ty;)*) => {
                 match op {
                     $(Operator::$name => {
-                        self.v128_ternary::<simd::$name>();
+                        self.v128_ternary::<numeric::$name>();
                         return true;
                     })*
                     _ => {}
@@ -235,7 +236,7 @@ impl Translator<'_> {
             ($($name:ident $func:ident $args:tt -> $out:ty;)*) => {
                 match op {
                     $(Operator::$name { lane } => {
-                        self.extract_lane::<simd::$name>(*lane);
+                        self.extract_lane::<numeric::$name>(*lane);
                         return true;
                     })*
                     _ => {}
@@ -246,7 +247,7 @@ impl Translator<'_> {
             ($($name:ident $func:ident $args:tt -> $out:ty;)*) => {
                 match op {
                     $(Operator::$name { lane } => {
-                        self.replace_lane::<simd::$name>(*lane);
+                        self.replace_lane::<numeric::$name>(*lane);
                         return true;
                     })*
                     _ => {}
