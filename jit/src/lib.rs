@@ -22,4 +22,3 @@ pub mod opt;
 mod runtime;
 pub mod stubs;
 mod truncate;
-pub mod vector;

@@ -2,8 +2,10 @@
 
 use super::values::Loc;
 use super::{Compiler, Next};
+use crate::masm::vector::{
+    Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary,
+};
 use crate::masm::{FloatWidth, Masm, Width};
-use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
 use wasmparser::{MemArg, Operator};
 use zwasm_core::{TrapCode, ValType};
 

@@ -8,11 +8,13 @@
 //! that `i64.extend_i32_u` and addresses cost nothing.
 
 use crate::contract::{InlinedCall, Scope};
+use crate::masm::vector::{
+    Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary,
+};
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, FromInt, IntUnary,
     LoadOp, MulHigh, StoreOp, ToInt, Width,
 };
-use crate::vector::{Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary};
 use core::hash::{Hash, Hasher};
 use core::mem::discriminant;
 use core::ops::{Index, IndexMut};

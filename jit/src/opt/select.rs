@@ -9,8 +9,8 @@
 //! cannot fault, what only traps.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
+use crate::masm::vector::VecBinary;
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
-use crate::vector::VecBinary;
 use foldhash::{HashMap, HashMapExt};
 
 /// Whether operand 1 of an operation can be an integer in memory.

@@ -326,8 +326,8 @@ fn part_ty(part: FloatPart) -> Ty {
     }
 }
 
-fn lane(lanes: crate::vector::Lanes) -> Ty {
-    if lanes == crate::vector::Lanes::I64x2 {
+fn lane(lanes: crate::masm::vector::Lanes) -> Ty {
+    if lanes == crate::masm::vector::Lanes::I64x2 {
         Ty::I64
     } else {
         Ty::I32

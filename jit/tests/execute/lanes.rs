@@ -1,8 +1,8 @@
 //! Operations that move lanes, in registers and from and to memory.
 
 use zwasm_core::num::{self, V128};
+use zwasm_jit::masm::vector::{Extract, LaneMasm, Lanes, VecLoad};
 use zwasm_jit::masm::{FloatWidth, Mem};
-use zwasm_jit::vector::{Extract, LaneMasm, Lanes, VecLoad};
 
 use super::harness::{Changes, Code, Kept, State, float_operands, operands};
 use super::memory::{addresses, point_to};

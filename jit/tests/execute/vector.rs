@@ -3,8 +3,8 @@
 //! The operations and what they compute come out of one table.
 
 use zwasm_core::num::{self, V128};
+use zwasm_jit::masm::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 use zwasm_jit::masm::{FloatWidth, Fpr, Masm, Operand};
-use zwasm_jit::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, operands};
 

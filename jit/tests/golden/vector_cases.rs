@@ -1,10 +1,10 @@
 //! The listings of vector operations.
 
 use super::cases::{ALIASES, ALIASES_OF_TWO, Cases, float_registers, name, registers};
-use zwasm_jit::masm::{FloatWidth, Masm, Mem, Operand};
-use zwasm_jit::vector::{
+use zwasm_jit::masm::vector::{
     Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary,
 };
+use zwasm_jit::masm::{FloatWidth, Masm, Mem, Operand};
 
 const LANES: [Lanes; 4] = [Lanes::I8x16, Lanes::I16x8, Lanes::I32x4, Lanes::I64x2];
 const FLOATS: [(FloatWidth, u8); 2] = [(FloatWidth::F32, 3), (FloatWidth::F64, 1)];

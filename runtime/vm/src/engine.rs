@@ -1,9 +1,7 @@
 //! The engine: configuration, and what all modules and stores made with it share.
 
+use crate::code::Supply;
 use crate::error::{Error, Result};
-use crate::interp::code::CodeRegistry;
-#[cfg(zwasm_native)]
-use crate::native::NativeEngine;
 use crate::sys::rlimit;
 use crate::types::TypeRegistry;
 use core::fmt;
@@ -12,40 +10,25 @@ use wasmparser::WasmFeatures;
 use zwasm_jit::contract::{MAX_CODE_BYTES, Stress};
 
 /// How functions are executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tier {
     /// The portable interpreter: functions are translated to register bytecode on first call.
-    #[cfg_attr(not(zwasm_native_by_default), default)]
     Interp,
     /// The baseline JIT: functions are compiled to machine code, in one pass, on first call. The
     /// default on Linux.
-    #[cfg(zwasm_native)]
-    #[cfg_attr(zwasm_native_by_default, default)]
     Baseline,
     /// The optimizing JIT: functions are compiled to better machine code, more slowly, on first call
     /// or all at once ([`Module::compile_all`](crate::Module::compile_all)).
-    #[cfg(zwasm_native)]
     Opt,
 }
 
 impl Tier {
-    /// Every tier of this build, from the slowest to the fastest.
-    pub const ALL: &'static [Tier] = &[
-        Tier::Interp,
-        #[cfg(zwasm_native)]
-        Tier::Baseline,
-        #[cfg(zwasm_native)]
-        Tier::Opt,
-    ];
-
     /// Whether the command compiles modules as a whole before they run in this tier.
     #[must_use]
     pub const fn compiles_ahead(self) -> bool {
         match self {
             Tier::Interp => false,
-            #[cfg(zwasm_native)]
             Tier::Baseline => false,
-            #[cfg(zwasm_native)]
             Tier::Opt => true,
         }
     }
@@ -55,9 +38,7 @@ impl Tier {
     pub const fn name(self) -> &'static str {
         match self {
             Tier::Interp => "interp",
-            #[cfg(zwasm_native)]
             Tier::Baseline => "baseline",
-            #[cfg(zwasm_native)]
             Tier::Opt => "opt",
         }
     }
@@ -297,9 +278,7 @@ pub(crate) struct EngineInner {
     pub(crate) config: Config,
     tier: Tier,
     pub(crate) types: TypeRegistry,
-    pub(crate) code: CodeRegistry,
-    #[cfg(zwasm_native)]
-    native: Option<NativeEngine>,
+    supply: Box<dyn Supply>,
 }
 
 impl Default for Engine {
@@ -309,11 +288,11 @@ impl Default for Engine {
 }
 
 impl Engine {
-    /// An engine with this configuration.
-    ///
-    /// # Errors
-    /// When a limit makes no sense.
-    pub fn new(config: &Config) -> Result<Engine> {
+    /// An engine with this configuration, whose code comes from what `supply` gives.
+    pub(crate) fn with_supply(
+        config: &Config,
+        supply: fn(Tier, &Config) -> Result<Box<dyn Supply>>,
+    ) -> Result<Engine> {
         if !(4096..=MAX_WASM_STACK_BYTES).contains(&config.max_wasm_stack_bytes) {
             return Err(Error::usage(
                 "max_wasm_stack must be at least 4096 bytes and at most 4 GiB",
@@ -330,12 +309,7 @@ impl Engine {
             inner: Arc::new(EngineInner {
                 tier,
                 types: TypeRegistry::default(),
-                code: CodeRegistry::default(),
-                #[cfg(zwasm_native)]
-                native: match tier {
-                    Tier::Interp => None,
-                    Tier::Baseline | Tier::Opt => Some(NativeEngine::new(&config)?),
-                },
+                supply: supply(tier, &config)?,
                 config,
             }),
         })
@@ -353,10 +327,9 @@ impl Engine {
         self.inner.tier
     }
 
-    /// What native tiers need; `None` for the interpreter.
-    #[cfg(zwasm_native)]
-    pub(crate) fn native(&self) -> Option<&NativeEngine> {
-        self.inner.native.as_ref()
+    /// Who makes the code of functions.
+    pub(crate) fn supply(&self) -> &dyn Supply {
+        &*self.inner.supply
     }
 
     /// How many function types the engine knows: those that its modules, host functions and stores

@@ -5,10 +5,10 @@
 //! are displayed: see [`Printable`].
 
 use crate::backtrace::WasmBacktrace;
-use crate::store::exn::Hold;
-use crate::store::handle::StoreId;
+use crate::handle::StoreId;
 use core::fmt;
 use std::error::Error as StdError;
+use std::sync::Arc;
 use zwasm_core::{Printable, TrapCode};
 
 /// A `Result` with zwasm's [`Error`].
@@ -75,6 +75,17 @@ impl From<TrapCode> for Error {
     /// A trap raised by a host function.
     fn from(code: TrapCode) -> Error {
         Error::trap(code, WasmBacktrace::default())
+    }
+}
+
+/// Keeps an exception from being collected.
+#[derive(Debug)]
+pub(crate) struct Hold(#[allow(dead_code, reason = "only its being alive counts")] Arc<()>);
+
+impl Hold {
+    /// For as long as this token lives.
+    pub(crate) fn new(token: Arc<()>) -> Hold {
+        Hold(token)
     }
 }
 

@@ -3,10 +3,10 @@
 use crate::func::Func;
 use crate::global::Global;
 use crate::memory::Memory;
+use crate::module::ExternType;
 use crate::store::{AsContext, StoreOpaque};
 use crate::table::Table;
 use crate::tag::Tag;
-use zwasm_core::{FuncType, GlobalType, MemoryType, TableType};
 
 /// A thing that instances import and export.
 #[derive(Clone, Copy, Debug)]
@@ -21,21 +21,6 @@ pub enum Extern {
     Global(Global),
     /// An exception tag.
     Tag(Tag),
-}
-
-/// The type of an [`Extern`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ExternType {
-    /// Of a function.
-    Func(FuncType),
-    /// Of a table.
-    Table(TableType),
-    /// Of a memory.
-    Memory(MemoryType),
-    /// Of a global.
-    Global(GlobalType),
-    /// Of an exception tag.
-    Tag(FuncType),
 }
 
 macro_rules! conversions {

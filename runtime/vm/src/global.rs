@@ -1,7 +1,7 @@
 //! Globals: one 16-byte cell each, in the VM context of the instance that defines it.
 
 use crate::error::{Error, Result};
-use crate::store::handle::Stored;
+use crate::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::val::Val;
 use zwasm_core::{GlobalType, Mutability};

@@ -4,9 +4,9 @@ use crate::error::{Error, Result};
 use crate::extern_::Extern;
 use crate::func::{Func, TypedFunc, WasmParams, WasmResults, invoke};
 use crate::global::{Global, GlobalInst};
+use crate::handle::{StoreId, Stored};
 use crate::memory::{Memory, MemoryInst};
 use crate::module::{Module, ModuleInner};
-use crate::store::handle::{StoreId, Stored};
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::table::{Table, TableInst};
 use crate::tag::{Tag, TagInst};
@@ -37,7 +37,6 @@ pub(crate) struct InstanceData {
 
 impl InstanceData {
     /// Whether an access at this address can be one of a memory of the instance.
-    #[cfg(zwasm_native)]
     pub(crate) fn memory_may_fault_at(&self, address: usize) -> bool {
         let mut memories = self.memories.iter();
         // SAFETY: the instance's memories live as long as it does.
@@ -371,10 +370,7 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
     unsafe {
         (*cx).limits = &raw const *store.limits;
         (*cx).entries = inner.code.entries();
-        #[cfg(zwasm_native)]
-        if let Some(native) = store.engine().native() {
-            (*cx).helpers = native.helpers();
-        }
+        (*cx).helpers = store.runner.helpers(store.engine());
         for (i, func) in imported_funcs.iter().enumerate() {
             *VmContext::at(cx, info.offsets.imported_funcs + i as u32 * 8) = func.as_ptr();
         }

@@ -2,9 +2,10 @@
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::extern_::{Extern, ExternType};
+use crate::extern_::Extern;
 use crate::func::{Caller, Func, HostFunc, IntoFunc};
 use crate::instance::Instance;
+use crate::module::ExternType;
 use crate::module::Module;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::val::Val;

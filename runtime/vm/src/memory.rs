@@ -3,8 +3,8 @@
 //! Invariant: the base never moves, so it is a constant of every instance that uses the memory.
 
 use crate::error::{Error, Result};
+use crate::handle::Stored;
 use crate::module::Image;
-use crate::store::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::sys::mmap::{Reservation, write_zeros};
 use crate::vmctx::MemoryDef;
@@ -154,7 +154,6 @@ impl MemoryInst {
 
     /// Whether an access at this address can be one of this memory, in bounds or not: the address
     /// lies in what is reserved for it.
-    #[cfg(zwasm_native)]
     pub(crate) fn may_fault_at(&self, address: usize) -> bool {
         let base = self.mapping.base().addr();
         address.wrapping_sub(base) < self.mapping.length_bytes()

@@ -1,7 +1,7 @@
 //! Tables: growable arrays of references.
 
 use crate::error::{Error, Result};
-use crate::store::handle::Stored;
+use crate::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::val::Ref;
 use crate::vmctx::TableDef;

@@ -1,7 +1,7 @@
 //! Exception tags and the exceptions that carry them.
 
 use crate::error::Result;
-use crate::store::handle::Stored;
+use crate::handle::Stored;
 use crate::store::{AsContext, AsContextMut};
 use zwasm_core::{FuncType, SigId};
 

@@ -233,10 +233,7 @@ impl Drop for HeldTypes {
             let mut types = registry.write().expect("no panic while locked");
             types.release(self.names.drain(), &mut gone);
         }
-        #[cfg(zwasm_native)]
-        if let Some(native) = self.engine.native() {
-            native.forget(&gone);
-        }
+        self.engine.supply().forget(&gone);
     }
 }
 

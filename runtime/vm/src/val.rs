@@ -5,8 +5,8 @@
 
 use crate::error::{Error, Result};
 use crate::func::Func;
+use crate::handle::Stored;
 use crate::store::StoreOpaque;
-use crate::store::handle::Stored;
 use core::ptr::NonNull;
 use zwasm_core::{HeapType, RefType, ValType};
 
@@ -41,14 +41,14 @@ pub enum Ref {
 /// A host object given to a guest; see [`ExternRef::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExternRef {
-    pub(crate) store: crate::store::handle::StoreId,
+    pub(crate) store: crate::handle::StoreId,
     pub(crate) index: u64,
 }
 
 /// An exception that a guest threw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExnRef {
-    pub(crate) store: crate::store::handle::StoreId,
+    pub(crate) store: crate::handle::StoreId,
     pub(crate) raw: u64,
 }
 

@@ -3,17 +3,17 @@
 //! The layout test at the end is what keeps the two in step; machine code only knows the offsets.
 
 use crate::activation::limits::StoreLimits;
+use crate::code::FuncEntry;
 use crate::func::HostFunc;
 use crate::instance::InstanceData;
-use crate::interp::code::FuncEntry;
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::tag::TagInst;
 use core::ops::Range;
 use core::ptr::NonNull;
 use std::alloc::Layout;
-use zwasm_core::{SigId, TrapCode};
 use zwasm_core::vmctx::VmOffsets;
+use zwasm_core::{SigId, TrapCode};
 
 /// The header of an instance's context; arrays follow it, see [`VmOffsets`].
 #[repr(C)]

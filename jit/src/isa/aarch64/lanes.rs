@@ -3,8 +3,8 @@
 use super::masm::A64Masm;
 use super::regs::{FLOAT_PRIVATE as P, FLOAT_PRIVATE_2 as Q, PRIVATE};
 use super::vector::TBL;
+use crate::masm::vector::{Extract, LaneMasm, Lanes, VecLoad};
 use crate::masm::{FloatPart, FloatWidth, Fpr, Gpr, Masm, Mem, Width};
-use crate::vector::{Extract, LaneMasm, Lanes, VecLoad};
 
 /// Copies a general register to all lanes.
 const DUP_GENERAL: u32 = 0x4e00_0c00;

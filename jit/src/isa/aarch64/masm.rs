@@ -11,12 +11,12 @@ use zwasm_core::fuel::PIECE_UNITS_MAX;
 
 use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
 use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
+use crate::masm::vector::VecBinary;
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
     Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
 };
-use crate::vector::VecBinary;
 
 const NOP: u32 = 0xd503_201f;
 const BR: u32 = 0xd61f_0000;

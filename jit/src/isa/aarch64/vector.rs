@@ -7,8 +7,8 @@
 use super::encode::{LogicalImm, Three};
 use super::masm::A64Masm;
 use super::regs::{FLOAT_PRIVATE as P, FLOAT_PRIVATE_2 as Q, PRIVATE, ZERO};
+use crate::masm::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 use crate::masm::{Cond, FloatPart, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width};
-use crate::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 /// The sizes of lanes as instructions encode them.
 const B: u32 = 0;

@@ -8,8 +8,8 @@ use super::encode::{Op, Rm};
 use super::masm::X64Masm;
 use super::regs::XMM_PRIVATE as P;
 use super::vector::{PMOVSX, PMOVZX, PSHUFB, sse2};
+use crate::masm::vector::{Extract, LaneMasm, Lanes, VecLoad};
 use crate::masm::{FloatPart, FloatWidth, Fpr, Gpr, IntUnary, Masm, Mem, Width};
-use crate::vector::{Extract, LaneMasm, Lanes, VecLoad};
 
 const PSHUFD: Op = sse2(0x70);
 const PSHUFLW: Op = Op::two(0x70).with(0xf2);

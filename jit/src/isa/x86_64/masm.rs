@@ -15,12 +15,12 @@ use super::encode::{Cc, Group, Op, Rm, Unary};
 use super::float::arithmetic;
 use super::regs::{FILE, R11, RAX, RBP, RCX, RDX, RSP};
 use super::vector::instruction;
+use crate::masm::vector::VecBinary;
 use crate::masm::{
     AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
     Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
 };
-use crate::vector::VecBinary;
 
 /// Instructions beyond the baseline that the processor has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

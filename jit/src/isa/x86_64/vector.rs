@@ -14,8 +14,8 @@ use dynasmrt::DynasmApi;
 use super::encode::{Cc, Group, Op, Rm};
 use super::masm::X64Masm;
 use super::regs::{XMM_PRIVATE as P, XMM_PRIVATE_2 as Q};
+use crate::masm::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 use crate::masm::{FloatPart, FloatUnary, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width};
-use crate::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
 
 const F32: FloatWidth = FloatWidth::F32;
 const F64: FloatWidth = FloatWidth::F64;

@@ -7,9 +7,9 @@
 use super::Machine;
 use super::live::has_place;
 use super::loops::{Loop, Loops};
+use crate::masm::vector::VecBinary;
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
-use crate::vector::VecBinary;
 use foldhash::{HashMap, HashMapExt};
 
 /// How far the reloads of a spilled value are taken apart.

@@ -1,9 +1,9 @@
 //! Memories, globals, tables and references: everything that reads or writes an instance.
 
 use super::{Builder, Unsupported};
+use crate::masm::vector::{Lanes, VecLoad};
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
 use crate::opt::ir::{Alias, Op, Ty, Value};
-use crate::vector::{Lanes, VecLoad};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 use zwasm_core::TrapCode;
 use zwasm_core::vmctx::{func_ref, memory, table};

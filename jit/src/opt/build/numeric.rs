@@ -3,11 +3,11 @@
 use super::Builder;
 use crate::masm::FloatWidth::{F32, F64};
 use crate::masm::Width::{W32, W64};
+use crate::masm::vector::{Extract, Lanes, VecBinary, VecShift, VecTernary, VecTest, VecUnary};
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FromInt, IntUnary, MulHigh, ToInt, Width,
 };
 use crate::opt::ir::{Op, Ty};
-use crate::vector::{Extract, Lanes, VecBinary, VecShift, VecTernary, VecTest, VecUnary};
 use wasmparser::Operator;
 
 impl Builder<'_> {

@@ -17,8 +17,8 @@ use super::super::ir::{
 use super::Shape;
 use super::linear::Linear;
 use super::plan::{Clears, Plan, Range, Source, clears};
+use crate::masm::vector::Lanes;
 use crate::masm::{AluOp, Cond, FloatPart, FloatWidth, IntUnary, LoadOp, Width};
-use crate::vector::Lanes;
 use zwasm_core::fill::MIN_CLEARED_BYTES;
 use zwasm_core::vmctx::memory;
 

@@ -1,10 +1,13 @@
 //! The cells of a store that running code polls, and the handle that interrupts it.
 
+use super::Runner;
+use crate::error::{Error, Result};
+use crate::module::Module;
+use crate::vmctx::VmContext;
 use core::cell::{Cell, UnsafeCell};
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
-
-use crate::vmctx::VmContext;
+use zwasm_core::TrapCode;
 
 /// The registers of the interpreter's machine, between two handlers.
 #[derive(Clone, Copy, Debug)]
@@ -141,11 +144,12 @@ impl StoreLimits {
 #[derive(Clone, Debug)]
 pub struct InterruptHandle {
     limits: Arc<StoreLimits>,
+    runner: &'static dyn Runner,
 }
 
 impl InterruptHandle {
-    pub(crate) fn new(limits: Arc<StoreLimits>) -> InterruptHandle {
-        InterruptHandle { limits }
+    pub(crate) fn new(limits: Arc<StoreLimits>, runner: &'static dyn Runner) -> InterruptHandle {
+        InterruptHandle { limits, runner }
     }
 
     /// Asks the guest to stop.
@@ -155,12 +159,7 @@ impl InterruptHandle {
             .native_stack_limit
             .store(MOVED, Ordering::Release);
         self.limits.interrupt.swap(1, Ordering::AcqRel);
-        crate::native::interrupt::stop(&self.limits);
-    }
-
-    /// What is other than zero while an interruption is on its way.
-    pub(crate) fn cell(&self) -> &AtomicU64 {
-        &self.limits.interrupt
+        self.runner.stop(&self.limits);
     }
 
     /// Whether an interruption is on its way that has not been noticed yet.
@@ -172,5 +171,23 @@ impl InterruptHandle {
     /// Takes back an interruption that has not been noticed yet.
     pub fn clear(&self) {
         self.limits.clear_interrupt();
+    }
+}
+
+impl Module {
+    /// As [`Module::compile_all`], until the store of the handle is interrupted. What has been compiled until then stays,
+    /// and the rest can be compiled later.
+    ///
+    /// # Errors
+    /// As [`Module::compile_all`]; the trap [`TrapCode::Interrupted`](crate::TrapCode::Interrupted),
+    /// with which the interruption has been noticed.
+    pub fn compile_all_until(&self, handle: &InterruptHandle) -> Result<()> {
+        let interrupt = &handle.limits.interrupt;
+        let result = self.inner().code.ensure_all(self.inner(), Some(interrupt));
+        let code = result.as_ref().err().and_then(Error::trap_code);
+        if code == Some(TrapCode::Interrupted) {
+            handle.clear();
+        }
+        result
     }
 }

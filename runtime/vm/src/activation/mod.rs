@@ -8,15 +8,48 @@ pub(crate) mod limits;
 mod stays;
 
 use crate::backtrace::WasmBacktrace;
-use crate::engine::Config;
+use crate::code::FuncEntry;
+use crate::engine::{Config, Engine};
 use crate::error::{Error, Result};
+use crate::func::HostFunc;
 use crate::store::StoreOpaque;
 use crate::sys::mmap::Reservation;
-use crate::vmctx::VmContext;
+use crate::vmctx::{FuncRef, VmContext};
 use core::any::Any;
+use core::fmt::Debug;
 use limits::StoreLimits;
 use stays::Stays;
-use zwasm_core::{Outcome, TrapCode};
+use std::sync::Arc;
+use zwasm_core::{FuncType, Outcome, TrapCode};
+
+/// Who runs the functions of a store.
+pub(crate) trait Runner: Debug + Sync {
+    /// Calls a wasm function with raw arguments in `slots`, where the results end up.
+    fn call(&self, store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()>;
+
+    /// What the `helpers` field of contexts points to.
+    fn helpers(&self, engine: &Engine) -> *const u8;
+
+    /// What references to a host function of this type say besides.
+    fn host_reference(
+        &self,
+        engine: &Engine,
+        func: &HostFunc,
+        ty: &FuncType,
+    ) -> Result<HostReference>;
+
+    /// Stops the thread that runs code of the store, which has been told.
+    fn stop(&self, limits: &Arc<StoreLimits>);
+}
+
+/// Where code of a guest enters a host function.
+#[derive(Debug)]
+pub(crate) struct HostReference {
+    pub(crate) entry: *const FuncEntry,
+    pub(crate) context: *mut VmContext,
+    /// What the entry points to.
+    pub(crate) _keep: Option<Box<dyn Any + Send + Sync>>,
+}
 
 /// A caller of the interpreter to go back to after a call into another instance.
 #[derive(Clone, Copy, Debug)]

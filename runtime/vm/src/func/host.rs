@@ -180,7 +180,7 @@ impl<T: 'static> Caller<'_, T> {
     /// memory from the caller.
     #[must_use]
     pub fn interrupt_handle(&self) -> crate::InterruptHandle {
-        crate::InterruptHandle::new(self.store.opaque().limits.clone())
+        self.store.opaque().interrupt_handle()
     }
 
     /// The fuel left; see [`Store::get_fuel`](crate::Store::get_fuel).

@@ -8,7 +8,7 @@ pub(crate) use host::{HostCall, HostFunc};
 pub use typed::{TypedFunc, WasmParams, WasmResults};
 
 use crate::error::{Error, Result};
-use crate::store::handle::Stored;
+use crate::handle::Stored;
 use crate::store::{AsContext, AsContextMut, StoreOpaque};
 use crate::val::Val;
 use crate::vmctx::FuncRef;
@@ -149,11 +149,7 @@ pub(crate) fn invoke(
     // SAFETY: callers pass a function of this store.
     let record = unsafe { func.as_ref() };
     if record.host.is_null() {
-        #[cfg(zwasm_native)]
-        if store.engine().native().is_some() {
-            return crate::native::call(store, record, slots);
-        }
-        crate::interp::call(store, record, slots)
+        store.runner.call(store, record, slots)
     } else {
         // SAFETY: the store keeps its host functions alive.
         let host = unsafe { &*record.host };

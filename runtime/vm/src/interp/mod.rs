@@ -12,21 +12,48 @@ pub(crate) mod machine;
 pub(crate) mod translate;
 pub(crate) mod unwind;
 
-use crate::activation::Conclusion;
-use crate::activation::limits::Registers;
+use crate::activation::limits::{Registers, StoreLimits};
+use crate::activation::{Conclusion, HostReference, Runner};
+use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::func::HostFunc;
 use crate::store::StoreOpaque;
 use crate::sys::stack;
 use crate::vmctx::FuncRef;
 use handlers::bulk::memory0_len;
 use handlers::call::ReturnStub;
-use zwasm_core::TrapCode;
+use std::sync::Arc;
+use zwasm_core::{FuncType, TrapCode};
 
 /// Where a call from the host returns to.
 pub(crate) static RETURN_TO_HOST: ReturnStub = ReturnStub::new(handlers::control::exit);
 
-/// Calls a wasm function with raw arguments in `slots`, where the results end up.
-pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+/// The interpreter, as who runs functions.
+#[derive(Debug)]
+pub(crate) struct Interpreted;
+
+impl Runner for Interpreted {
+    fn call(&self, store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+        call(store, func, slots)
+    }
+
+    fn helpers(&self, _: &Engine) -> *const u8 {
+        core::ptr::null()
+    }
+
+    fn host_reference(&self, _: &Engine, _: &HostFunc, _: &FuncType) -> Result<HostReference> {
+        Ok(HostReference {
+            entry: core::ptr::null(),
+            context: core::ptr::null_mut(),
+            _keep: None,
+        })
+    }
+
+    /// It looks for itself.
+    fn stop(&self, _: &Arc<StoreLimits>) {}
+}
+
+fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
     store.ensure_value_stack()?;
     // A leaf function does not look for interruptions itself: the host's calls must be enough.
     if store.limits.is_interrupted() {

@@ -4,12 +4,13 @@
 //! distance to the caller's frame; where the header lies is known per function, which the code
 //! address finds. Calls that crossed instances are on the store's list of switches.
 
-use super::code::FuncCode;
+use super::code::{self, FuncCode};
 use super::handlers::call::{SWITCH_BACK, is_return_to_host};
 use super::machine::{Fp, Ip};
 use crate::backtrace::{Frame, WasmBacktrace};
 use crate::store::StoreOpaque;
 use crate::vmctx::VmContext;
+use std::sync::Arc;
 
 /// One step of a walk.
 struct Walker<'s> {
@@ -23,10 +24,8 @@ struct Walker<'s> {
 
 impl Walker<'_> {
     /// The function of the current frame.
-    fn code(&self) -> Option<&FuncCode> {
-        let code = self.store.engine().inner().code.find(self.ip)?;
-        // SAFETY: frames keep their instances, hence modules and code, alive in the store.
-        Some(unsafe { &*code })
+    fn code(&self) -> Option<Arc<FuncCode>> {
+        code::find(self.ip)
     }
 
     /// Goes to the caller's frame; false at the host's.

@@ -6,9 +6,9 @@ use super::bytes::ModuleBytes;
 use super::image::Images;
 use super::names::FunctionNames;
 use super::validate::{Body, Found, validate_bodies};
+use crate::code::ModuleCode;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::interp::code::ModuleCode;
 use crate::types::{HeldTypes, SELF_SIG};
 use std::sync::{Arc, OnceLock};
 use wasmparser::{
@@ -41,11 +41,7 @@ const MISSING: &[(WasmFeatures, &str)] = &[
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     match Decoder::new(engine).run(&bytes) {
         Ok((info, types, found, held)) => {
-            let code = ModuleCode::new(info.bodies.len());
-            #[cfg(zwasm_native)]
-            if let Some(native) = engine.native() {
-                code.start_with(native.compile_stub());
-            }
+            let code = ModuleCode::new(info.bodies.len(), engine.supply());
             let images = Images::new(&info, &bytes);
             let bytes = ModuleBytes::new(bytes, &info, images.is_some());
             Ok(ModuleInner {

@@ -9,12 +9,10 @@ mod validate;
 pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
 
-use crate::activation::limits::InterruptHandle;
-use crate::compiler::Compilation;
+use crate::code::ModuleCode;
+use crate::code::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::extern_::ExternType;
-use crate::interp::code::ModuleCode;
 use crate::types::HeldTypes;
 use bytes::ModuleBytes;
 use names::FunctionNames;
@@ -22,7 +20,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use validate::Found;
 use zwasm_core::module::{ExternIndex, ModuleInfo};
-use zwasm_core::{FuncType, TrapCode};
+use zwasm_core::{FuncType, GlobalType, MemoryType, TableType};
 
 /// A validated module; cheap to clone.
 #[derive(Clone, Debug)]
@@ -129,23 +127,7 @@ impl Module {
     /// # Errors
     /// When a function is beyond a limit of the compiler, or there is no memory for its code.
     pub fn compile_all(&self) -> Result<()> {
-        self.inner.code.compile_all(&self.inner, None)
-    }
-
-    /// The same, until the store of the handle is interrupted. What has been compiled until then stays,
-    /// and the rest can be compiled later.
-    ///
-    /// # Errors
-    /// As [`Module::compile_all`]; the trap [`TrapCode::Interrupted`](crate::TrapCode::Interrupted),
-    /// with which the interruption has been noticed.
-    pub fn compile_all_until(&self, handle: &InterruptHandle) -> Result<()> {
-        let interrupt = handle.cell();
-        let result = self.inner.code.compile_all(&self.inner, Some(interrupt));
-        let code = result.as_ref().err().and_then(Error::trap_code);
-        if code == Some(TrapCode::Interrupted) {
-            handle.clear();
-        }
-        result
+        self.inner.code.ensure_all(&self.inner, None)
     }
 
     /// The engine.
@@ -205,7 +187,7 @@ impl Module {
             functions_compiled,
             compiled_body_bytes,
             code_bytes,
-            compile_time: self.inner.code.compile_time(),
+            compile_time: self.inner.code.making_time(),
             data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
         }
     }
@@ -220,6 +202,21 @@ impl Module {
     pub(crate) fn inner(&self) -> &Arc<ModuleInner> {
         &self.inner
     }
+}
+
+/// The type of an [`Extern`](crate::Extern).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExternType {
+    /// Of a function.
+    Func(FuncType),
+    /// Of a table.
+    Table(TableType),
+    /// Of a memory.
+    Memory(MemoryType),
+    /// Of a global.
+    Global(GlobalType),
+    /// Of an exception tag.
+    Tag(FuncType),
 }
 
 /// Sizes of a module and of the code made from it so far.
@@ -277,7 +274,7 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
-        self.code.unregister(&self.engine);
+        self.code.give_up(self.engine.supply());
     }
 }
 

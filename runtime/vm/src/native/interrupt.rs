@@ -6,7 +6,8 @@
 //! Elsewhere, in a helper or a host function, it does nothing, and a thread of ours sends the
 //! signal again every millisecond until the run has ended or has noticed.
 
-use super::{registers, registry, thread};
+use super::code::REGISTRY;
+use super::{registers, thread};
 use crate::activation::limits::StoreLimits;
 use crate::sys::fork;
 use crate::vmctx::VmContext;
@@ -111,7 +112,7 @@ fn signal_again(stores: &Receiver<Weak<StoreLimits>>) {
 /// The handler of [`SIGNAL`]: whether it was meant for the code that the thread is in.
 pub(super) fn divert(machine: &mut libc::ucontext_t) -> bool {
     let pc = registers::pc(machine);
-    let Some(code) = registry::try_find(pc) else {
+    let Some(code) = REGISTRY.try_find(pc) else {
         return false;
     };
     // The prologue looks for itself, and its frame is not in place yet.

@@ -4,40 +4,42 @@
 //! from the host. A function is compiled on its first call, by [`compile_entry`], which the first
 //! code of every entry leads to.
 
+mod code;
 mod frame;
 mod helpers;
-pub(crate) mod interrupt;
+mod interrupt;
 mod memory;
 mod pages;
 mod profile;
 mod registers;
-pub(crate) mod registry;
 mod signal_stack;
 mod signals;
 mod stub_cache;
 mod thread;
 mod unwind;
 
-use crate::activation::Conclusion;
-use crate::activation::limits::NativeRun;
-use crate::engine::Config;
+use crate::activation::limits::{NativeRun, StoreLimits};
+use crate::activation::{Conclusion, HostReference, Runner};
+use crate::code::{Code, Draft, FuncEntry, Supply, compiler};
+use crate::engine::{Config, Engine};
 use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
-use crate::interp::code::FuncEntry;
 use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
 use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
+use code::CompiledFunc;
+use core::any::Any;
+use core::sync::atomic::AtomicU64;
 use frame::Frame;
 use memory::CodeMemory;
 use profile::Profile;
-use registry::NativeCode;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use stub_cache::Stubs;
-use zwasm_core::{FuncType, Outcome, TrapCode};
-use zwasm_jit::contract::Compiled;
+use zwasm_core::{FuncType, Outcome, SigId, TrapCode};
 use zwasm_jit::masm::Masm;
+use zwasm_jit::opt::PassTimes;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
@@ -69,11 +71,16 @@ type EntryStub = unsafe extern "C" fn(*mut VmContext, *const FuncEntry, *mut u64
 /// Where calls of a host function go: the shape of a [`FuncEntry`] with the function behind it.
 #[repr(C)]
 #[derive(Debug)]
-pub(crate) struct HostEntry {
+struct HostEntry {
     code: usize,
-    _first: usize,
+    _own: usize,
     func: *const HostFunc,
 }
+
+// SAFETY: the function is the store's, as the entry is.
+unsafe impl Send for HostEntry {}
+// SAFETY: as above; nothing changes.
+unsafe impl Sync for HostEntry {}
 
 impl NativeEngine {
     pub(crate) fn new(config: &Config) -> Result<NativeEngine> {
@@ -114,28 +121,90 @@ impl NativeEngine {
         })
     }
 
-    /// What a context's `helpers` field points to.
-    pub(crate) fn helpers(&self) -> *const u8 {
-        self.table.as_ptr().cast()
+    /// That of an engine of a native tier.
+    fn of(engine: &Engine) -> &NativeEngine {
+        let supply: &dyn Any = engine.supply();
+        supply.downcast_ref().expect("the engine's tier is native")
+    }
+}
+
+impl Supply for NativeEngine {
+    fn own_word(&self) -> usize {
+        0
     }
 
-    /// The first code of every function.
-    pub(crate) fn compile_stub(&self) -> *const u32 {
+    fn first_code(&self, _: &FuncEntry) -> *const u32 {
         self.compile_stub as *const u32
     }
 
-    /// What the context field of a host function's reference holds.
-    pub(crate) fn host_context(&self) -> *mut VmContext {
-        (&raw const *self.host_context).cast_mut()
+    fn make(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<Box<dyn Draft>> {
+        let records = module.engine.config().record_compilation;
+        let mut passes = records.then(PassTimes::default);
+        let times = passes.as_mut();
+        let features = self.features;
+        let compiled =
+            compiler::compile::<Isa>(module, features, defined, false, times, interrupt)?;
+        Ok(Box::new(CompiledFunc {
+            defined,
+            compiled,
+            passes,
+        }))
     }
 
-    pub(crate) fn host_entry(&self, func: &HostFunc, ty: &FuncType) -> Result<Box<HostEntry>> {
-        let code = self.stub(&self.host_stubs, func.sig, || stubs::host::<Isa>(ty))?;
-        Ok(Box::new(HostEntry {
+    fn give_up(&self, functions: &[Arc<dyn Code>]) {
+        self.unpublish(functions);
+    }
+
+    fn forget(&self, types: &[SigId]) {
+        self.forget_stubs(types);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn x86_64_features(&self) -> zwasm_jit::isa::x86_64::Features {
+        self.features
+    }
+}
+
+/// The native tiers, as who runs functions.
+#[derive(Debug)]
+pub(crate) struct NativeCalls;
+
+impl Runner for NativeCalls {
+    fn call(&self, store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+        call(store, func, slots)
+    }
+
+    fn helpers(&self, engine: &Engine) -> *const u8 {
+        NativeEngine::of(engine).table.as_ptr().cast()
+    }
+
+    fn host_reference(
+        &self,
+        engine: &Engine,
+        func: &HostFunc,
+        ty: &FuncType,
+    ) -> Result<HostReference> {
+        let native = NativeEngine::of(engine);
+        let code = native.stub(&native.host_stubs, func.sig, || stubs::host::<Isa>(ty))?;
+        let entry = Box::new(HostEntry {
             code,
-            _first: 0,
+            _own: 0,
             func: core::ptr::from_ref(func),
-        }))
+        });
+        Ok(HostReference {
+            entry: (&raw const *entry).cast(),
+            context: (&raw const *native.host_context).cast_mut(),
+            _keep: Some(entry),
+        })
+    }
+
+    fn stop(&self, limits: &Arc<StoreLimits>) {
+        interrupt::stop(limits);
     }
 }
 
@@ -170,40 +239,10 @@ fn no_code_memory(error: std::io::Error) -> Error {
     Error::resource(format!("the host has no memory for machine code: {error}"))
 }
 
-/// Makes the code of a function executable and registers it.
-pub(crate) fn publish(
-    module: &ModuleInner,
-    defined: u32,
-    compiled: Compiled,
-) -> Result<Arc<NativeCode>> {
-    let native = module.engine.native().expect("only native tiers compile");
-    let start = native.publish(&compiled.code)? as usize;
-    let code = Arc::new(NativeCode {
-        start,
-        length_bytes: compiled.code.len(),
-        func_index: module.info.imported_funcs + defined,
-        module: core::ptr::from_ref(module),
-        sites: compiled.sites,
-        catches: compiled.catches,
-        inlined: compiled.inlined,
-        frame_bytes: compiled.frame_bytes,
-        prologue_bytes: compiled.prologue_bytes,
-    });
-    registry::register(code.clone());
-    if let Some(profile) = &native.profile {
-        // Names may be missing or the same; the index tells functions apart.
-        let index = format!("wasm function {}", code.func_index);
-        let name = module.func_name(code.func_index);
-        let name = name.map_or(index.clone(), |name| format!("{name} ({index})"));
-        profile.add(start, &compiled.code, &name);
-    }
-    Ok(code)
-}
-
 /// Calls a wasm function with raw arguments in `slots`, where the results end up.
-pub(crate) fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
+fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
     let engine = store.engine();
-    let native = engine.native().expect("only native tiers get here");
+    let native = NativeEngine::of(&engine);
     let (sig, mut stub) = store.entry_stub;
     if sig != func.sig() || stub == 0 {
         stub = native.stub(&native.entry_stubs, func.sig(), || {
@@ -259,12 +298,12 @@ unsafe extern "C" fn compile_entry(
     unsafe {
         let instance = (*cx).instance;
         let module = (*instance).module.inner();
-        let defined = entry.offset_from((*cx).entries);
-        let defined = u32::try_from(defined).expect("the entry lies in the array");
+        let defined = module.code.defined(entry);
         let interrupt = &(*(*cx).limits).interrupt;
-        let compile = || module.code.compile_native(module, defined, Some(interrupt));
-        let Err(error) = stack::with_room_for_compiler(compile) else {
-            return Outcome::DONE;
+        let compile = || module.code.ensure(module, defined, Some(interrupt));
+        let error = match stack::with_room_for_compiler(compile) {
+            Ok(_) => return Outcome::DONE,
+            Err(error) => error,
         };
         let store = &mut *(*instance).store;
         frame.record_call(&store.limits);

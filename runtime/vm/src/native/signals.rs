@@ -6,7 +6,8 @@
 //! activation. Any other fault goes to whoever handled it before, and so does a signal that somebody
 //! has sent.
 
-use super::{interrupt, registers, registry};
+use super::code::REGISTRY;
+use super::{interrupt, registers};
 use crate::vmctx::VmContext;
 use core::cell::UnsafeCell;
 use core::ffi::c_void;
@@ -95,7 +96,7 @@ impl Fault {
 /// Sends a faulting thread to the `raise` stub; false when the fault is not the guest's.
 fn divert(fault: Fault, machine: &mut libc::ucontext_t) -> bool {
     let pc = registers::pc(machine);
-    let Some(code) = registry::find(pc) else {
+    let Some(code) = REGISTRY.find(pc) else {
         return false;
     };
     let Some(trap) = code.trap_at(pc) else {

@@ -1,11 +1,13 @@
 //! Machine code that goes before its engine does: stubs, each for as long as its signature is a type
 //! of the engine, and functions of modules.
 
-use super::registry::{self, NativeCode};
+use super::code::REGISTRY;
 use super::{NativeEngine, no_code_memory};
+use crate::code::Code;
 use crate::error::Result;
+use core::ops::Range;
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use zwasm_core::SigId;
 
 /// Stubs by signature: address and length.
@@ -35,34 +37,35 @@ impl NativeEngine {
     }
 
     /// Frees the stubs of types that are gone.
-    pub(crate) fn forget(&self, types: &[SigId]) {
+    pub(super) fn forget_stubs(&self, types: &[SigId]) {
         for stubs in [&self.entry_stubs, &self.host_stubs] {
             let mut stubs = stubs.lock().expect("no panic while locked");
-            let gone = types.iter().filter_map(|ty| stubs.remove(ty)).collect();
+            let gone = types.iter().filter_map(|ty| stubs.remove(ty));
+            let gone: Vec<Range<usize>> = gone.map(|(at, length)| at..at + length).collect();
             drop(stubs);
             self.free(gone);
         }
     }
 
-    /// Frees the code of a module that is gone: no store has an instance of it, so nothing runs it.
-    pub(crate) fn unpublish(&self, functions: &[std::sync::Arc<NativeCode>]) {
-        functions
+    /// Frees the code of functions that nothing runs.
+    pub(super) fn unpublish(&self, functions: &[Arc<dyn Code>]) {
+        let ranges: Vec<Range<usize>> = functions.iter().map(|code| code.range()).collect();
+        ranges
             .iter()
-            .for_each(|code| registry::unregister(code.start));
+            .for_each(|range| REGISTRY.unregister(range.start));
         // A perf map has no way to say that code is gone.
         if self.profile.is_none() {
-            let ranges = functions.iter().map(|code| (code.start, code.length_bytes));
-            self.free(ranges.collect());
+            self.free(ranges);
         }
     }
 
-    fn free(&self, ranges: Vec<(usize, usize)>) {
+    fn free(&self, ranges: Vec<Range<usize>>) {
         if ranges.is_empty() {
             return;
         }
         let mut memory = self.memory.lock().expect("no panic while locked");
-        for (address, length) in ranges {
-            memory.free(address, length);
+        for range in ranges {
+            memory.free(range.start, range.len());
         }
     }
 }

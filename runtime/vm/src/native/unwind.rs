@@ -3,8 +3,8 @@
 //! Frames are linked by their frame pointers ([`Frame`]). The walk ends at the first return address
 //! that is no function's: the entry stub's.
 
+use super::code::{NativeCode, REGISTRY};
 use super::frame::Frame;
-use super::registry::{self, NativeCode};
 use crate::backtrace::{self, WasmBacktrace};
 use crate::error::Error;
 use crate::store::StoreOpaque;
@@ -34,7 +34,7 @@ impl Iterator for Frames {
     type Item = (usize, Arc<NativeCode>, Frame);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let code = registry::find(self.pc)?;
+        let code = REGISTRY.find(self.pc)?;
         let item = (self.pc, code, self.frame);
         // SAFETY: the frames are in place.
         (self.pc, self.frame) = unsafe { (self.frame.call_address(), self.frame.caller()) };

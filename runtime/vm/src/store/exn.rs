@@ -1,5 +1,6 @@
 //! The exceptions of a store.
 
+use crate::error::Hold;
 use crate::tag::TagInst;
 use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
@@ -16,10 +17,6 @@ pub(crate) struct Exception {
     held: RefCell<Weak<()>>,
 }
 
-/// Keeps an exception from being collected.
-#[derive(Debug)]
-pub(crate) struct Hold(#[allow(dead_code, reason = "only its being alive counts")] Arc<()>);
-
 impl Exception {
     pub(crate) fn new(tag: NonNull<TagInst>, payload: Box<[u64]>) -> Exception {
         Exception {
@@ -33,11 +30,12 @@ impl Exception {
     /// Keeps the exception alive for as long as the result lives.
     pub(crate) fn hold(&self) -> Hold {
         let mut held = self.held.borrow_mut();
-        Hold(held.upgrade().unwrap_or_else(|| {
+        let token = held.upgrade().unwrap_or_else(|| {
             let token = Arc::new(());
             *held = Arc::downgrade(&token);
             token
-        }))
+        });
+        Hold::new(token)
     }
 
     fn belongs_to_host(&self) -> bool {

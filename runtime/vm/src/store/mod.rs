@@ -2,16 +2,16 @@
 
 pub(crate) mod context;
 pub(crate) mod exn;
-pub(crate) mod handle;
 
 pub use context::{AsContext, AsContextMut, StoreContext, StoreContextMut};
 
-use crate::activation::Activations;
 use crate::activation::limits::{InterruptHandle, StoreLimits};
+use crate::activation::{Activations, HostReference, Runner};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::func::{Func, HostFunc};
 use crate::global::{Global, GlobalInst};
+use crate::handle::{Arena, StoreId, Stored};
 use crate::instance::InstanceData;
 use crate::memory::{Memory, MemoryInst, bytes_of};
 use crate::module::Image;
@@ -23,7 +23,6 @@ use crate::vmctx::FuncRef;
 use core::any::Any;
 use core::ptr::NonNull;
 use exn::{Exception, Exceptions};
-use handle::{Arena, StoreId, Stored};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use zwasm_core::{GlobalType, HeapType, MemoryType, SigId, TableType, TrapCode};
@@ -115,18 +114,17 @@ pub(crate) struct StoreOpaque {
     held_bytes: usize,
     pub(crate) activations: Activations,
     limiter: Option<LimiterCall>,
-    /// The way in for the signature called last, by its number; 0 before the first call.
-    #[cfg(zwasm_native)]
+    pub(crate) runner: &'static dyn Runner,
+    /// The way in for the signature called last, by its number; 0 before the first call. Machine code
+    /// only.
     pub(crate) entry_stub: (SigId, usize),
-    /// Where native code enters host functions.
-    #[cfg(zwasm_native)]
-    #[allow(clippy::vec_box, reason = "machine code knows the addresses")]
-    host_entries: Vec<Box<crate::native::HostEntry>>,
+    /// What references to host functions lead to.
+    host_references: Vec<HostReference>,
 }
 
 impl<T: 'static> Store<T> {
-    /// An empty store.
-    pub fn new(engine: &Engine, data: T) -> Store<T> {
+    /// An empty store, whose functions this runs.
+    pub(crate) fn with_runner(engine: &Engine, data: T, runner: &'static dyn Runner) -> Store<T> {
         let opaque = StoreOpaque {
             id: StoreId::next(),
             engine: engine.clone(),
@@ -144,10 +142,9 @@ impl<T: 'static> Store<T> {
             held_bytes: 0,
             activations: Activations::default(),
             limiter: None,
-            #[cfg(zwasm_native)]
+            runner,
             entry_stub: (SigId::new(0, 0), 0),
-            #[cfg(zwasm_native)]
-            host_entries: Vec::new(),
+            host_references: Vec::new(),
         };
         Store {
             inner: Box::new(StoreInner { opaque, data }),
@@ -196,7 +193,7 @@ impl<T: 'static> Store<T> {
     /// A handle that stops this store's guest from another thread.
     #[must_use]
     pub fn interrupt_handle(&self) -> InterruptHandle {
-        InterruptHandle::new(self.inner.opaque.limits.clone())
+        self.inner.opaque.interrupt_handle()
     }
 
     /// Asks `limiter` before anything is made in the store that takes memory, or grows.
@@ -345,6 +342,10 @@ impl StoreOpaque {
         self.activations.ensure_value_stack(config, &self.limits)
     }
 
+    pub(crate) fn interrupt_handle(&self) -> InterruptHandle {
+        InterruptHandle::new(self.limits.clone(), self.runner)
+    }
+
     /// Whether another instance may be made.
     pub(crate) fn check_instances(&mut self) -> Result<()> {
         let count = self.instances.len() + 1;
@@ -475,21 +476,15 @@ impl StoreOpaque {
             Engine::same(func.engine(), &self.engine),
             "a host function was made for another engine than the store's"
         );
-        #[allow(unused_mut, reason = "native tiers fill in where machine code enters")]
-        let mut record = FuncRef {
-            entry: core::ptr::null(),
-            context: core::ptr::null_mut(),
+        let ty = self.engine.inner().types.get(func.sig);
+        let reference = self.runner.host_reference(&self.engine, &func, &ty)?;
+        let record = FuncRef {
+            entry: reference.entry,
+            context: reference.context,
             signature: func.sig.to_bits(),
             host: Arc::as_ptr(&func),
         };
-        #[cfg(zwasm_native)]
-        if let Some(native) = self.engine.native() {
-            let ty = self.engine.inner().types.get(func.sig);
-            let entry = native.host_entry(&func, &ty)?;
-            record.entry = (&raw const *entry).cast();
-            record.context = native.host_context();
-            self.host_entries.push(entry);
-        }
+        self.host_references.push(reference);
         self.host_funcs.push(func);
         let pointer = self.host_refs.alloc(record);
         // SAFETY: the arena lives as long as the store.

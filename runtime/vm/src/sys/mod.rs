@@ -1,6 +1,5 @@
 //! Everything that talks to the operating system.
 
-#[cfg(zwasm_native)]
 pub(crate) mod fork;
 pub(crate) mod mmap;
 pub(crate) mod rlimit;

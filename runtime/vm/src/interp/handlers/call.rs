@@ -11,10 +11,10 @@
 use super::bulk::memory0_len;
 use crate::activation::Switch;
 use crate::activation::limits::{Registers, StoreLimits};
+use crate::code::FuncEntry;
 use crate::error::Error;
 use crate::func::HostCall;
 use crate::interp::RETURN_TO_HOST;
-use crate::interp::code::FuncEntry;
 use crate::interp::machine::{
     Fp, HANDLER_WORDS, Handler, Ip, dispatch, handler, record_pc, slot, trap_at,
 };

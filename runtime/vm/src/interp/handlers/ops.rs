@@ -116,7 +116,10 @@ pub(crate) fn pick_unary<O: Unary<In: SlotValue, Out: SlotValue>>(a: Form) -> De
 }
 
 /// The handler of a scalar binary operator for two operand forms.
-pub(crate) fn pick_binary<O: Binary<L: SlotValue, R: SlotValue, Out: SlotValue>>(a: Form, b: Form) -> DestForms {
+pub(crate) fn pick_binary<O: Binary<L: SlotValue, R: SlotValue, Out: SlotValue>>(
+    a: Form,
+    b: Form,
+) -> DestForms {
     macro_rules! forms {
         ($x:ty, $y:ty) => {
             dest_forms!(binary, [O, $x, $y])
@@ -140,7 +143,12 @@ pub(crate) fn pick_compare<O: Compare<In: SlotValue>>(a: Form, b: Form, neg: boo
 }
 
 /// The handler that branches on a comparison for two operand forms.
-pub(crate) fn pick_branch<O: Compare<In: SlotValue>>(a: Form, b: Form, neg: bool, back: bool) -> Handler {
+pub(crate) fn pick_branch<O: Compare<In: SlotValue>>(
+    a: Form,
+    b: Form,
+    neg: bool,
+    back: bool,
+) -> Handler {
     macro_rules! forms {
         ($x:ty, $y:ty) => {
             match (neg, back) {

@@ -9,8 +9,8 @@
 use super::operand::{Form, Operand, Place, Value};
 use super::{Translator, slot_offset};
 use crate::interp::handlers::ops::{DestForms, pick_unary};
-use crate::operations::numeric::Move;
 use crate::interp::machine::{Class, HANDLER_WORDS, Handler, SlotValue};
+use crate::operations::numeric::Move;
 use zwasm_core::ValType;
 use zwasm_core::num::V128;
 

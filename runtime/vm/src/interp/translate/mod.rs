@@ -15,7 +15,7 @@ mod fill;
 mod numeric;
 pub(crate) mod operand;
 
-use super::code::{CatchClause, CatchRange, FuncCode, func_index};
+use super::code::{CatchClause, CatchRange, FuncCode};
 use super::handlers::control as handlers;
 use crate::module::{ModuleInner, convert_val_type};
 use control::{ControlFrame, PendingClause};
@@ -73,7 +73,7 @@ struct Translator<'m> {
 
 /// Translates a function by its index among the defined ones.
 pub(crate) fn translate(module: &ModuleInner, defined: u32) -> FuncCode {
-    let func = func_index(&module.info, defined);
+    let func = module.info.imported_funcs + defined;
     let range = module.info.bodies[defined as usize].clone();
     let reader = BinaryReader::new_features(
         module.bytes.get(&range),

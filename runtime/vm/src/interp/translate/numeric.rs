@@ -7,9 +7,9 @@ use crate::interp::handlers::ops::{
     self, DestForms, pick_binary, pick_branch, pick_compare, pick_unary,
 };
 use crate::interp::handlers::simd;
-use crate::operations::numeric::{self, Binary, Compare, ExtractLane, ReplaceLane, Ternary, Unary};
 use crate::interp::handlers::variable;
 use crate::interp::machine::{A, Handler, S, SlotValue};
+use crate::operations::numeric::{self, Binary, Compare, ExtractLane, ReplaceLane, Ternary, Unary};
 use core::any::TypeId;
 use wasmparser::Operator;
 use zwasm_core::ValType;

@@ -11,7 +11,6 @@ use zwasm_jit::baseline;
 use zwasm_jit::contract::{CompileError, Compiled, Env};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
-#[cfg(zwasm_native)]
 use zwasm_jit::opt;
 use zwasm_jit::opt::PassTimes;
 
@@ -28,6 +27,13 @@ pub enum Isa {
 impl Isa {
     /// Every one.
     pub const ALL: [Isa; 2] = [Isa::X86_64, Isa::Aarch64];
+
+    /// This machine's, if it is one of them.
+    const HOST: Isa = if cfg!(target_arch = "aarch64") {
+        Isa::Aarch64
+    } else {
+        Isa::X86_64
+    };
 
     /// Its usual name.
     #[must_use]
@@ -92,13 +98,11 @@ impl Module {
     /// When a function is beyond a limit of the compiler.
     pub fn time_passes(&self) -> Result<PassTimes> {
         let mut times = PassTimes::default();
-        #[cfg(zwasm_native)]
-        if let Some(native) = self.inner().engine.native() {
-            let module = self.inner();
+        let module = self.inner();
+        if module.engine.tier() != Tier::Interp {
+            let features = x86_64_features(module);
             for defined in 0..module.info.bodies.len() as u32 {
-                let features = native.features;
-                let times = Some(&mut times);
-                compile::<crate::native::Isa>(module, features, defined, false, times, None)?;
+                compile_for(module, defined, Isa::HOST, features, false, &mut times)?;
             }
         }
         Ok(times)
@@ -114,12 +118,14 @@ impl Module {
     pub fn allocation_problem(&self, defined: u32) -> Result<PassTimes> {
         let mut passes = PassTimes::with_problem();
         let features = x86_64_features(self.inner());
-        let host = if cfg!(target_arch = "aarch64") {
-            Isa::Aarch64
-        } else {
-            Isa::X86_64
-        };
-        compile_for(self.inner(), defined, host, features, &mut passes)?;
+        compile_for(
+            self.inner(),
+            defined,
+            Isa::HOST,
+            features,
+            true,
+            &mut passes,
+        )?;
         Ok(passes)
     }
 
@@ -135,7 +141,7 @@ impl Module {
         }
         let mut passes = PassTimes::default();
         let start = Instant::now();
-        let compiled = compile_for(module, defined, isa, x86_64, &mut passes)?;
+        let compiled = compile_for(module, defined, isa, x86_64, true, &mut passes)?;
         Ok(MachineCode {
             bytes: compiled.code,
             operators: compiled.operators,
@@ -158,7 +164,14 @@ impl Module {
         }
         let pass = pass.replace('-', " ");
         let mut passes = PassTimes::dumping(&pass);
-        compile_for(module, defined, isa, x86_64_features(module), &mut passes)?;
+        compile_for(
+            module,
+            defined,
+            isa,
+            x86_64_features(module),
+            true,
+            &mut passes,
+        )?;
         if passes.dumps.is_empty() {
             let known: Vec<&str> = passes.passes.iter().map(|pass| pass.name).collect();
             return Err(Error::usage(if known.is_empty() {
@@ -172,26 +185,27 @@ impl Module {
 }
 
 /// This machine's, if it has any, else none.
-fn x86_64_features(_module: &ModuleInner) -> isa::x86_64::Features {
-    #[cfg(all(zwasm_native, target_arch = "x86_64"))]
-    if let Some(native) = _module.engine.native() {
-        return native.features;
-    }
-    isa::x86_64::Features::default()
+fn x86_64_features(module: &ModuleInner) -> isa::x86_64::Features {
+    module.engine.supply().x86_64_features()
 }
 
-/// Compiles a function for an instruction set, with the offsets of operators.
+/// Compiles a function for an instruction set, on request with the offsets of operators.
 fn compile_for(
     module: &ModuleInner,
     defined: u32,
     isa: Isa,
     x86_64: isa::x86_64::Features,
+    record_operators: bool,
     passes: &mut PassTimes,
 ) -> Result<Compiled> {
     let passes = Some(passes);
     match isa {
-        Isa::X86_64 => compile::<isa::x86_64::X64Masm>(module, x86_64, defined, true, passes, None),
-        Isa::Aarch64 => compile::<isa::aarch64::A64Masm>(module, (), defined, true, passes, None),
+        Isa::X86_64 => {
+            compile::<isa::x86_64::X64Masm>(module, x86_64, defined, record_operators, passes, None)
+        }
+        Isa::Aarch64 => {
+            compile::<isa::aarch64::A64Masm>(module, (), defined, record_operators, passes, None)
+        }
     }
 }
 
@@ -232,7 +246,6 @@ pub(crate) fn compile<M: Masm>(
     };
     let baseline = || baseline::compile::<M>(env, cpu, func_index, &body);
     let compiled = match module.engine.tier() {
-        #[cfg(zwasm_native)]
         Tier::Opt => {
             let mut times = times;
             match opt::compile::<M>(env, cpu, func_index, &body, times.as_deref_mut()) {

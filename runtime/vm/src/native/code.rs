@@ -1,14 +1,19 @@
-//! From a code address to its function, for signals, backtraces and unwinding.
+//! Machine code of functions, and what is asked of an address in it.
 //!
-//! One registry serves the whole process: a fault arrives with nothing but an address. The lock is
+//! One registry serves the whole process: a fault arrives with nothing but an address. Its lock is
 //! never held by a thread while it runs guest code, so a handler that waits for it waits for
 //! another thread only.
 
+use super::NativeEngine;
+use crate::code::registry::Registry;
+use crate::code::{Code, Draft};
+use crate::error::Result;
 use crate::module::ModuleInner;
-use std::collections::BTreeMap;
-use std::sync::{Arc, RwLock};
+use core::ops::Range;
+use std::sync::Arc;
 use zwasm_core::TrapCode;
-use zwasm_jit::contract::{CatchRange, InlinedCall, Scope, Site};
+use zwasm_jit::contract::{CatchRange, Compiled, InlinedCall, Scope, Site};
+use zwasm_jit::opt::PassTimes;
 
 /// The code of one function.
 #[derive(Debug)]
@@ -90,32 +95,50 @@ impl NativeCode {
     }
 }
 
-static REGISTRY: RwLock<BTreeMap<usize, Arc<NativeCode>>> = RwLock::new(BTreeMap::new());
-
-pub(crate) fn register(code: Arc<NativeCode>) {
-    REGISTRY
-        .write()
-        .expect("no panic while locked")
-        .insert(code.start, code);
+impl Code for NativeCode {
+    fn range(&self) -> Range<usize> {
+        self.start..self.start + self.length_bytes
+    }
 }
 
-pub(crate) fn unregister(start: usize) {
-    REGISTRY
-        .write()
-        .expect("no panic while locked")
-        .remove(&start);
+/// Of all engines.
+pub(super) static REGISTRY: Registry<NativeCode> = Registry::new();
+
+/// A function that was compiled.
+pub(super) struct CompiledFunc {
+    pub(super) defined: u32,
+    pub(super) compiled: Compiled,
+    pub(super) passes: Option<PassTimes>,
 }
 
-pub(crate) fn find(pc: usize) -> Option<Arc<NativeCode>> {
-    find_in(&REGISTRY.read().expect("no panic while locked"), pc)
-}
+impl Draft for CompiledFunc {
+    fn take_passes(&mut self) -> Option<PassTimes> {
+        self.passes.take()
+    }
 
-/// [`find`] for a signal that arrives anywhere: also in a thread that holds the lock.
-pub(crate) fn try_find(pc: usize) -> Option<Arc<NativeCode>> {
-    find_in(&*REGISTRY.try_read().ok()?, pc)
-}
-
-fn find_in(map: &BTreeMap<usize, Arc<NativeCode>>, pc: usize) -> Option<Arc<NativeCode>> {
-    let (_, code) = map.range(..=pc).next_back()?;
-    (pc < code.start + code.length_bytes).then(|| code.clone())
+    fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>> {
+        let compiled = self.compiled;
+        let native = NativeEngine::of(&module.engine);
+        let start = native.publish(&compiled.code)? as usize;
+        let code = Arc::new(NativeCode {
+            start,
+            length_bytes: compiled.code.len(),
+            func_index: module.info.imported_funcs + self.defined,
+            module: core::ptr::from_ref(module),
+            sites: compiled.sites,
+            catches: compiled.catches,
+            inlined: compiled.inlined,
+            frame_bytes: compiled.frame_bytes,
+            prologue_bytes: compiled.prologue_bytes,
+        });
+        REGISTRY.register(code.clone());
+        if let Some(profile) = &native.profile {
+            // Names may be missing or the same; the index tells functions apart.
+            let index = format!("wasm function {}", code.func_index);
+            let name = module.func_name(code.func_index);
+            let name = name.map_or(index.clone(), |name| format!("{name} ({index})"));
+            profile.add(start, &compiled.code, &name);
+        }
+        Ok(code)
+    }
 }

@@ -19,7 +19,9 @@
 //! Code is position-independent, may be followed by constants and is to be placed at a multiple of
 //! 16 bytes.
 
-use crate::vector::{LaneMasm, VecBinary, VectorMasm};
+pub mod vector;
+
+use self::vector::{LaneMasm, VecBinary, VectorMasm};
 use zwasm_core::TrapCode;
 
 /// A general register, by its hardware number.

@@ -1,0 +1,266 @@
+//! The life of a function's code, whatever the tier: an entry that calls go through, code that is made
+//! when it is first called or asked for, and its end with the module.
+//!
+//! What code is, how it is made and where it lies is a [`Supply`]'s: the interpreter's, or that of
+//! machine code. Neither is known here.
+
+pub(crate) mod compiler;
+pub(crate) mod registry;
+
+use crate::error::{Error, Result};
+use crate::module::ModuleInner;
+use crate::parallel;
+use compiler::Compilation;
+use core::any::Any;
+use core::fmt::Debug;
+use core::ops::Range;
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use zwasm_core::{SigId, TrapCode};
+use zwasm_jit::isa;
+use zwasm_jit::opt::PassTimes;
+
+/// Who makes the code of an engine's functions.
+pub(crate) trait Supply: Any + Debug + Send + Sync {
+    /// What [`FuncEntry::own`] is to be.
+    fn own_word(&self) -> usize;
+
+    /// Where calls of a function go that has no code yet.
+    fn first_code(&self, entry: &FuncEntry) -> *const u32;
+
+    /// Makes the code of a function, which nobody can call yet.
+    ///
+    /// # Errors
+    /// When the function is beyond a limit. [`TrapCode::Interrupted`], once `interrupt` is other than
+    /// zero.
+    fn make(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<Box<dyn Draft>>;
+
+    /// Gives up the code of a module that is gone: no store has an instance of it, so nothing runs it.
+    fn give_up(&self, functions: &[Arc<dyn Code>]);
+
+    /// Forgets types that are gone.
+    fn forget(&self, types: &[SigId]) {
+        let _ = types;
+    }
+
+    /// What this machine's processor has, if it is one for x86-64 and code may use it.
+    fn x86_64_features(&self) -> isa::x86_64::Features {
+        isa::x86_64::Features::default()
+    }
+}
+
+/// Code that was made and cannot be called yet.
+pub(crate) trait Draft {
+    /// What the passes of the optimizing compiler took, where the configuration has it recorded.
+    fn take_passes(&mut self) -> Option<PassTimes> {
+        None
+    }
+
+    /// Puts the code where it can be run, and makes it known.
+    ///
+    /// # Errors
+    /// When the host has no memory for it.
+    fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>>;
+}
+
+/// Code of a function that can be run.
+pub(crate) trait Code: Debug + Send + Sync {
+    /// Where it lies. It is entered at its start.
+    fn range(&self) -> Range<usize>;
+}
+
+/// Where calls of a function go.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct FuncEntry {
+    code: AtomicPtr<u32>,
+    /// What the tier keeps beside the code's address.
+    own: usize,
+}
+
+impl FuncEntry {
+    /// The address to enter the function at.
+    #[inline(always)]
+    pub(crate) fn code(&self) -> *const u32 {
+        self.code.load(Ordering::Acquire)
+    }
+
+    /// The address of the word that belongs to the tier.
+    pub(crate) fn own(&self) -> *const usize {
+        &raw const self.own
+    }
+
+    /// The entry whose own word lies there.
+    ///
+    /// # Safety
+    /// The address is that of an entry's own word.
+    pub(crate) unsafe fn of_own(own: *const usize) -> *const FuncEntry {
+        // SAFETY: forwarded.
+        unsafe { own.byte_sub(core::mem::offset_of!(FuncEntry, own)) }.cast()
+    }
+}
+
+/// All code of a module.
+#[derive(Debug)]
+pub(crate) struct ModuleCode {
+    entries: Box<[FuncEntry]>,
+    functions: Mutex<Vec<Arc<dyn Code>>>,
+    code_bytes: AtomicUsize,
+    /// Bytes of the bodies that the code was made from.
+    body_bytes: AtomicUsize,
+    making_ns: AtomicU64,
+    /// What was compiled, where the configuration says so.
+    compilations: Mutex<Vec<Compilation>>,
+}
+
+impl ModuleCode {
+    /// For so many functions, none of which has code.
+    pub(crate) fn new(functions: usize, supply: &dyn Supply) -> ModuleCode {
+        let entry = |_| FuncEntry {
+            code: AtomicPtr::new(core::ptr::null_mut()),
+            own: supply.own_word(),
+        };
+        let entries: Box<[FuncEntry]> = (0..functions).map(entry).collect();
+        for entry in &entries {
+            let first = supply.first_code(entry).cast_mut();
+            entry.code.store(first, Ordering::Relaxed);
+        }
+        ModuleCode {
+            entries,
+            functions: Mutex::default(),
+            code_bytes: AtomicUsize::new(0),
+            body_bytes: AtomicUsize::new(0),
+            making_ns: AtomicU64::new(0),
+            compilations: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn entries(&self) -> *const FuncEntry {
+        self.entries.as_ptr()
+    }
+
+    /// The entry of a function by its index among the defined ones.
+    pub(crate) fn entry(&self, defined: u32) -> *const FuncEntry {
+        &raw const self.entries[defined as usize]
+    }
+
+    /// The index of a function among the defined ones by its entry.
+    ///
+    /// # Safety
+    /// It is one of this module's.
+    pub(crate) unsafe fn defined(&self, entry: *const FuncEntry) -> u32 {
+        // SAFETY: forwarded.
+        let index = unsafe { entry.offset_from(self.entries()) };
+        u32::try_from(index).expect("the entry lies in the array")
+    }
+
+    /// The number of functions with code, the bytes of their bodies and those of their code.
+    pub(crate) fn stats(&self) -> [usize; 3] {
+        let functions = self.functions.lock().expect("no panic while locked").len();
+        let [bodies, code] = [&self.body_bytes, &self.code_bytes];
+        [
+            functions,
+            bodies.load(Ordering::Relaxed),
+            code.load(Ordering::Relaxed),
+        ]
+    }
+
+    /// How functions were compiled, where the configuration has it recorded.
+    pub(crate) fn compilations(&self) -> Vec<Compilation> {
+        let compilations = self.compilations.lock().expect("no panic while locked");
+        compilations.clone()
+    }
+
+    /// Time spent making code.
+    pub(crate) fn making_time(&self) -> Duration {
+        Duration::from_nanos(self.making_ns.load(Ordering::Relaxed))
+    }
+
+    /// Makes the code of a function unless it has some, and returns where to enter it. Once `interrupt`
+    /// is other than zero, that ends with [`TrapCode::Interrupted`], and the function is as it was.
+    pub(crate) fn ensure(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<*const u32> {
+        let entry = &self.entries[defined as usize];
+        let supply = module.engine.supply();
+        let first = supply.first_code(entry);
+        let published = entry.code();
+        if published != first {
+            return Ok(published);
+        }
+        let start = Instant::now();
+        let mut draft = supply.make(module, defined, interrupt)?;
+        let time = start.elapsed();
+        let mut functions = self.functions.lock().expect("no panic while locked");
+        // Another thread may have been faster.
+        if entry.code() == first {
+            let passes = draft.take_passes();
+            let code = draft.publish(module)?;
+            let range = code.range();
+            let body = module.info.bodies[defined as usize].len();
+            self.body_bytes.fetch_add(body, Ordering::Relaxed);
+            self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
+            functions.push(code);
+            entry.code.store(range.start as *mut u32, Ordering::Release);
+            if let Some(passes) = passes {
+                let mut compilations = self.compilations.lock().expect("no panic while locked");
+                compilations.push(Compilation {
+                    function: module.info.imported_funcs + defined,
+                    time,
+                    code_bytes: range.len(),
+                    passes,
+                });
+            }
+        }
+        drop(functions);
+        let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.making_ns.fetch_add(elapsed, Ordering::Relaxed);
+        Ok(entry.code())
+    }
+
+    /// Makes the code of every function, on all cores; of several errors, one is returned. Once
+    /// `interrupt` is other than zero, that is [`TrapCode::Interrupted`].
+    pub(crate) fn ensure_all(
+        &self,
+        module: &ModuleInner,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<()> {
+        let next = AtomicUsize::new(0);
+        let error: Mutex<Option<Error>> = Mutex::new(None);
+        let is_interrupted = || interrupt.is_some_and(|cell| cell.load(Ordering::Relaxed) != 0);
+        let threads = parallel::threads(module.engine.config().validation_threads);
+        parallel::run(threads.min(self.entries.len()).max(1), || {
+            loop {
+                let defined = next.fetch_add(1, Ordering::Relaxed);
+                if defined >= self.entries.len() {
+                    return;
+                }
+                let made = if is_interrupted() {
+                    Err(TrapCode::Interrupted.into())
+                } else {
+                    self.ensure(module, defined as u32, interrupt)
+                };
+                if let Err(e) = made {
+                    *error.lock().expect("no panic while locked") = Some(e);
+                    next.store(self.entries.len(), Ordering::Relaxed);
+                }
+            }
+        });
+        let error = error.into_inner().expect("no panic while locked");
+        error.map_or(Ok(()), Err)
+    }
+
+    /// Gives up all code: the module is gone.
+    pub(crate) fn give_up(&self, supply: &dyn Supply) {
+        supply.give_up(&self.functions.lock().expect("no panic while locked"));
+    }
+}
