@@ -5,10 +5,7 @@ use crate::abi::Abi;
 use crate::frame::{self, CALLER_FRAME, Frame, RETURN_ADDRESS, STACK_AREA};
 use crate::masm::{FloatPart, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
 use crate::runtime::context_field;
-use zwasm_core::vmctx::{context, func_ref};
-
-/// Bytes of one function entry in the runtime's array.
-const ENTRY_BYTES: i32 = 16;
+use zwasm_core::vmctx::{context, func_entry, func_ref};
 
 /// Whom a call goes to.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +27,7 @@ pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
                 target,
                 context_field::<M>(context::offset::entries),
             );
-            let offset = i32::try_from(i64::from(index) * i64::from(ENTRY_BYTES));
+            let offset = i32::try_from(i64::from(index) * i64::from(func_entry::SIZE));
             let offset = offset.expect("fewer than 2^27 functions");
             // The first call of a function finds its entry there.
             masm.address(target, Mem::at(target, offset));
@@ -45,7 +42,12 @@ pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
             masm.load(LoadOp::U64, target, field(func_ref::offset::entry));
         }
     }
-    Mem::at(target, 0)
+    entry_code::<M>()
+}
+
+/// Where the code address lies, of the entry in the callee register.
+pub(crate) fn entry_code<M: Masm>() -> Mem {
+    Mem::at(M::FILE.callee, func_entry::offset::code as i32)
 }
 
 /// Puts the pinned registers back after a call that may have changed them: the frame holds the

@@ -148,7 +148,7 @@ pub fn entry<M: Masm>(ty: &FuncType) -> Vec<u8> {
     for ((ty, slot), &place) in slots(ty.params()).zip(&abi.params) {
         load_place(&mut masm, ty, Mem::at(array, slot * 8), place, area);
     }
-    masm.call(Mem::at(file.callee, 0));
+    masm.call(calls::entry_code::<M>());
     for ((ty, slot), &place) in slots(ty.results()).zip(&abi.results) {
         store_place(&mut masm, ty, place, area, Mem::at(array, slot * 8));
     }
@@ -233,7 +233,7 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     for (i, &register) in file.float_arguments.iter().enumerate() {
         masm.float_load(FloatPart::V128, register, fpr_mem(i));
     }
-    masm.leave_to(Mem::at(file.callee, 0));
+    masm.leave_to(calls::entry_code::<M>());
     masm.bind(raise);
     runtime::raise(&mut masm);
     let size = frame.distance(2 * file.float_arguments.len() as u32);

@@ -15,7 +15,9 @@ fn main() {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
     let os = var("CARGO_CFG_TARGET_OS");
     // The hosts that have a backend.
-    if matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")
+    let is_wanted = std::env::var_os("CARGO_FEATURE_NATIVE").is_some();
+    if is_wanted
+        && matches!(var("CARGO_CFG_TARGET_ARCH").as_str(), "x86_64" | "aarch64")
         && matches!(os.as_str(), "linux" | "macos")
     {
         println!("cargo::rustc-cfg=zwasm_native");

@@ -1,10 +1,12 @@
-//! The arrows between our crates, as `ARCHITECTURE.md` draws them, against `cargo metadata`.
+//! The arrows of `ARCHITECTURE.md`: between our crates against `cargo metadata`, between the rooms of a
+//! crate against what its files import.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
-/// Who may use whom, in code that is shipped. Tests may use `zwasm-workloads` besides.
+/// Who uses whom, in code that is shipped. Tests may use `zwasm-workloads` besides.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("zwasm-core", &[]),
     ("zwasm-terminal", &["zwasm-core"]),
@@ -78,14 +80,198 @@ fn crates_use_only_what_the_architecture_allows() {
     );
     for package in packages {
         let name = package["name"].as_str().expect("a name");
+        let mut used = BTreeSet::new();
         for dependency in package["dependencies"].as_array().expect("dependencies") {
-            let used = dependency["name"].as_str().expect("a name");
-            let is_ours = names.contains(used);
+            let other = dependency["name"].as_str().expect("a name");
             let for_tests = dependency["kind"].as_str() == Some("dev");
-            let fine = !is_ours
-                || allowed[name].contains(used)
-                || (for_tests && used == "zwasm-workloads");
-            assert!(fine, "{name} must not use {used}");
+            if !names.contains(other) {
+                continue;
+            }
+            if !for_tests {
+                used.insert(other);
+            } else if other != "zwasm-workloads" {
+                assert!(allowed[name].contains(other), "{name} must not use {other}");
+            }
+        }
+        assert_eq!(used, allowed[name], "what {name} uses, and what is drawn");
+    }
+}
+
+/// A room: its name, and the modules that are in it where it is not one.
+type Room = (&'static str, &'static [&'static str]);
+
+/// The rooms of a crate, each of which may use those before it.
+const ROOMS: &[(&str, &[Room])] = &[
+    (
+        "runtime/vm/src",
+        &[
+            ("sys", &[]),
+            ("parallel", &[]),
+            ("handle", &[]),
+            ("layout", &[]),
+            ("error", &["error", "backtrace"]),
+            // Shared by threads: what an engine and its modules are, and their code.
+            ("engine", &["engine", "types", "module", "code"]),
+            // What belongs to one thread at a time: a store, and all that it owns or runs.
+            (
+                "store",
+                &[
+                    "store",
+                    "activation",
+                    "vmctx",
+                    "instance",
+                    "func",
+                    "memory",
+                    "table",
+                    "global",
+                    "tag",
+                    "val",
+                    "extern_",
+                    "resource",
+                ],
+            ),
+            ("operations", &[]),
+            ("linker", &[]),
+            ("interp", &[]),
+            ("native", &[]),
+            ("tiers", &[]),
+        ],
+    ),
+    (
+        "jit/src",
+        &[
+            ("interruption", &[]),
+            ("contract", &[]),
+            ("masm", &[]),
+            ("isa", &[]),
+            ("abi", &[]),
+            ("moves", &[]),
+            ("frame", &[]),
+            ("runtime", &[]),
+            ("calls", &[]),
+            ("truncate", &[]),
+            ("stubs", &[]),
+            ("baseline", &[]),
+            ("opt", &[]),
+        ],
+    ),
+];
+
+#[test]
+fn rooms_use_only_those_below() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    for &(directory, rooms) in ROOMS {
+        let directory = root.join(directory);
+        let mut room_of: BTreeMap<&str, usize> = BTreeMap::new();
+        for (position, &(name, modules)) in rooms.iter().enumerate() {
+            let own = [name];
+            let modules = if modules.is_empty() { &own } else { modules };
+            room_of.extend(modules.iter().map(|&module| (module, position)));
+        }
+        let lib = std::fs::read_to_string(directory.join("lib.rs")).expect("lib.rs");
+        let exported = exports(&code_of(&lib));
+        let mut entries: Vec<_> = std::fs::read_dir(&directory)
+            .expect("a directory")
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        entries.sort();
+        for entry in entries {
+            let module = entry.file_stem().and_then(|stem| stem.to_str());
+            let module = module.expect("a name");
+            if module == "lib" {
+                continue;
+            }
+            let room = *room_of.get(module).unwrap_or_else(|| {
+                panic!("{} is in no room: draw it", entry.display());
+            });
+            for_each_file(&entry, &mut |path, text| {
+                for used in imports(&code_of(text)) {
+                    let used = exported.get(&used).unwrap_or(&used);
+                    let Some(&other) = room_of.get(used.as_str()) else {
+                        panic!("{}: what is crate::{used}?", path.display());
+                    };
+                    assert!(
+                        other <= room,
+                        "{} is in {}, below {}, and must not use it (crate::{used})",
+                        path.display(),
+                        rooms[room].0,
+                        rooms[other].0,
+                    );
+                }
+            });
         }
     }
+}
+
+fn for_each_file(path: &Path, visit: &mut dyn FnMut(&Path, &str)) {
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).expect("a directory") {
+            for_each_file(&entry.expect("an entry").path(), visit);
+        }
+    } else if path.extension().is_some_and(|extension| extension == "rs") {
+        visit(path, &std::fs::read_to_string(path).expect("text"));
+    }
+}
+
+/// The text without comments and without the module of tests at its end.
+fn code_of(text: &str) -> String {
+    let code = text.split("\n#[cfg(test)]\nmod tests {").next();
+    let lines = code.expect("at least one piece").lines();
+    lines
+        .map(|line| line.split("//").next().expect("at least one piece"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Identifiers that `text` names one after the other: of `a::b`, the first; of `{a, b::c}`, `a` and
+/// `b`.
+fn first_names(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let Some(list) = text.strip_prefix('{') else {
+        return vec![text.chars().take_while(|&c| is_word(c)).collect()];
+    };
+    let mut names = Vec::new();
+    let (mut depth, mut item) = (0, String::new());
+    for c in list.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(std::mem::take(&mut item)),
+            _ => {}
+        }
+        if depth == 0 && c != ',' && c != '}' {
+            item.push(c);
+        }
+    }
+    names.push(item);
+    let first = |item: &String| item.trim().chars().take_while(|&c| is_word(c)).collect();
+    let names = names.iter().map(first);
+    names.filter(|name: &String| !name.is_empty()).collect()
+}
+
+/// What a file imports from its crate, or names by its path.
+fn imports(code: &str) -> BTreeSet<String> {
+    let paths = code.split("crate::").skip(1);
+    paths.flat_map(first_names).collect()
+}
+
+/// For what `lib.rs` exports, the module that it comes from.
+fn exports(lib: &str) -> BTreeMap<String, String> {
+    let mut exported = BTreeMap::new();
+    for statement in lib.split("pub use ").skip(1) {
+        let statement = statement.split(';').next().expect("at least one piece");
+        let Some((path, names)) = statement.rsplit_once("::") else {
+            continue;
+        };
+        let (path, names) = match statement.split_once("::{") {
+            Some((path, _)) => (path, &statement[path.len() + 2..]),
+            None => (path, names),
+        };
+        let module = path.split("::").next().expect("at least one piece");
+        for name in first_names(names) {
+            exported.insert(name, module.to_owned());
+        }
+    }
+    exported
 }

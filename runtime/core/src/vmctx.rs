@@ -1,114 +1,143 @@
 //! The layout of the VM context: what machine code and interpreter handlers reach from one pointer.
 //!
-//! Every structure is written once, in `vm_struct!`: the list yields the field offsets as typed
-//! constants for the compilers and a description that the runtime's layout test compares with its
-//! `repr(C)` structs. All fields are 8 bytes wide, so the layout is the same on both 64-bit ISAs.
+//! Every structure is written once, in [`vm_layout`](crate::vm_layout). From a row come the offset
+//! that compilers use, here, and the field of the runtime's `repr(C)` structure, which the same list
+//! declares there, and which is checked against the offset when it is compiled. All fields are 8 bytes
+//! wide, so the layout is the same on both 64-bit ISAs.
 //!
 //! An instance's context is one allocation: the fixed [`context`] header, then arrays whose sizes
 //! depend on the module; [`VmOffsets`] computes where each starts.
 //!
 //! Invariant: the base of memory 0 never moves while its instance lives.
 
-/// Declares a structure of 8-byte fields: `offset` constants and the list of names.
-macro_rules! vm_struct {
-    ($(#[$doc:meta])* $module:ident { $($(#[$field_doc:meta])* $field:ident,)* }) => {
-        $(#[$doc])*
+/// The structures that running code shares with the runtime: gives one of them to a macro, as
+/// documented rows of `field: type`. The types are the runtime's.
+#[macro_export]
+macro_rules! vm_layout {
+    // The fixed header of an instance's VM context.
+    (context, $m:ident) => {
+        $m! {
+            context VmContext {
+                /// State of the store.
+                limits: *const StoreLimits,
+                /// Base address of memory 0 (dangling when there is none).
+                memory0_base: *mut u8,
+                /// Memory 0, null when there is none.
+                memory0: *mut MemoryDef,
+                /// The runtime's own record.
+                instance: *mut InstanceData,
+                /// The array of host helpers, for machine code.
+                helpers: *const u8,
+                /// The array of the module's function entries.
+                entries: *const FuncEntry,
+            }
+        }
+    };
+    // State of a store that running code polls, and what it leaves there for the runtime.
+    (limits, $m:ident) => {
+        $m! {
+            limits LimitCells {
+                /// Non-zero when another thread wants the guest to stop.
+                interrupt: AtomicU64,
+                /// Fuel left; traps when negative.
+                fuel: Cell<i64>,
+                /// End of the interpreter's value stack.
+                stack_limit: Cell<u64>,
+                /// Where the last trap happened: interpreter instruction or machine code address.
+                trap_pc: Cell<u64>,
+                /// The frame of the last trap.
+                trap_fp: Cell<u64>,
+                /// First free slot of the interpreter's value stack, kept across host calls.
+                stack_top: Cell<u64>,
+                /// Native code: the lowest stack address a frame may reach; above all addresses when
+                /// another thread wants the guest to stop.
+                native_stack_limit: AtomicU64,
+                /// Native code: the frame of the innermost entry from the host.
+                entry_frame: Cell<u64>,
+                /// Native code: where a caught exception goes on.
+                resume_pc: Cell<u64>,
+                /// Its frame pointer.
+                resume_frame: Cell<u64>,
+                /// Its stack pointer.
+                resume_stack: Cell<u64>,
+            }
+        }
+    };
+    // A linear memory as running code sees it.
+    (memory, $m:ident) => {
+        $m! {
+            memory MemoryDef {
+                /// Base address.
+                base: *mut u8,
+                /// Current size in bytes.
+                length_bytes: usize,
+            }
+        }
+    };
+    // A table as running code sees it.
+    (table, $m:ident) => {
+        $m! {
+            table TableDef {
+                /// Address of the first 8-byte element.
+                base: *mut u64,
+                /// Current number of elements.
+                length: u64,
+            }
+        }
+    };
+    // A function reference: what a `funcref` value points to.
+    (func_ref, $m:ident) => {
+        $m! {
+            func_ref FuncRef {
+                /// A function entry of the callee's module; of the host, where machine code enters, null
+                /// for the interpreter.
+                entry: *const FuncEntry,
+                /// VM context of the callee; the engine's or null for the host.
+                context: *mut VmContext,
+                /// Canonical signature number, in the low 32 bits.
+                signature: u64,
+                /// Of host functions, else null.
+                host: *const HostFunc,
+            }
+        }
+    };
+    // Where calls of a function go.
+    (func_entry, $m:ident) => {
+        $m! {
+            func_entry FuncEntry {
+                /// The code.
+                code: AtomicPtr<u32>,
+                /// What the tier keeps beside the code's address.
+                own: usize,
+            }
+        }
+    };
+}
+
+/// Offsets of a structure, as a module.
+macro_rules! offsets {
+    ($module:ident $name:ident { $($(#[$doc:meta])* $field:ident: $ty:ty,)* }) => {
+        #[doc = concat!("Of the runtime's `", stringify!($name), "`.")]
         #[allow(non_upper_case_globals, missing_docs, reason = "the names are the fields' own")]
         pub mod $module {
             #[allow(non_camel_case_types, clippy::enum_variant_names, reason = "an index per field")]
             enum Index { $($field,)* count }
             /// Offsets in bytes.
             pub mod offset {
-                $($(#[$field_doc])* pub const $field: u32 = super::Index::$field as u32 * 8;)*
+                $($(#[$doc])* pub const $field: u32 = super::Index::$field as u32 * 8;)*
             }
             /// The size in bytes.
             pub const SIZE: u32 = Index::count as u32 * 8;
-            /// Field names in order.
-            pub const FIELDS: &[&str] = &[$(stringify!($field),)*];
         }
     };
 }
 
-vm_struct! {
-    /// The fixed header of an instance's VM context.
-    context {
-        /// `*mut StoreLimits` of the store.
-        limits,
-        /// Base address of memory 0 (dangling when there is none).
-        memory0_base,
-        /// `*mut MemoryDef` of memory 0, null when there is none.
-        memory0,
-        /// `*mut Instance`, the runtime's own record.
-        instance,
-        /// `*const` array of host helpers.
-        helpers,
-        /// `*const` array of the module's function entries.
-        entries,
-    }
-}
-
-vm_struct! {
-    /// State of a store that running code polls.
-    limits {
-        /// Non-zero when another thread wants the guest to stop.
-        interrupt,
-        /// Fuel left, an `i64` that traps when negative.
-        fuel,
-        /// End of the interpreter's value stack, or the lowest native stack address.
-        stack_limit,
-        /// Where the last trap happened: interpreter instruction or machine code address.
-        trap_pc,
-        /// The frame of the last trap.
-        trap_fp,
-        /// First free slot of the interpreter's value stack, kept across host calls.
-        stack_top,
-        /// Native code: the lowest stack address a frame may reach; above all addresses when
-        /// another thread wants the guest to stop.
-        native_stack_limit,
-        /// Native code: the frame of the innermost entry from the host.
-        entry_frame,
-        /// Native code: where a caught exception goes on.
-        resume_pc,
-        /// Its frame pointer.
-        resume_frame,
-        /// Its stack pointer.
-        resume_stack,
-    }
-}
-
-vm_struct! {
-    /// A linear memory as running code sees it.
-    memory {
-        /// Base address.
-        base,
-        /// Current size in bytes.
-        length_bytes,
-    }
-}
-
-vm_struct! {
-    /// A table as running code sees it.
-    table {
-        /// Address of the first 8-byte element.
-        base,
-        /// Current number of elements.
-        length,
-    }
-}
-
-vm_struct! {
-    /// A function reference: what a `funcref` value points to.
-    func_ref {
-        /// Address of the code entry: a function entry of the callee's module, null for the host.
-        entry,
-        /// VM context of the callee, null for the host.
-        context,
-        /// Canonical signature number, in the low 32 bits.
-        signature,
-        /// `*const HostFunc` for host functions, else null.
-        host,
-    }
-}
+vm_layout!(context, offsets);
+vm_layout!(limits, offsets);
+vm_layout!(memory, offsets);
+vm_layout!(table, offsets);
+vm_layout!(func_ref, offsets);
+vm_layout!(func_entry, offsets);
 
 /// Where the variable-sized arrays of an instance's VM context start, in bytes from its base.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -21,6 +21,9 @@
 //! exports [`Func`]s, [`Memory`]s, [`Table`]s and [`Global`]s. Guest faults come back as an
 //! [`Error`] that holds a [`Trap`] with a wasm backtrace.
 
+// What only native tiers ask for.
+#![cfg_attr(not(zwasm_native), allow(dead_code))]
+
 mod activation;
 mod backtrace;
 mod code;
@@ -32,6 +35,7 @@ mod global;
 mod handle;
 mod instance;
 mod interp;
+mod layout;
 mod linker;
 mod memory;
 mod module;

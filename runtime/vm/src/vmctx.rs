@@ -1,11 +1,10 @@
-//! The VM context as a Rust type: the `repr(C)` twin of `zwasm_core::vmctx`, and its allocation.
-//!
-//! The layout test at the end is what keeps the two in step; machine code only knows the offsets.
+//! The VM context as a Rust type, what it points to, and its allocation.
 
 use crate::activation::limits::StoreLimits;
 use crate::code::FuncEntry;
 use crate::func::HostFunc;
 use crate::instance::InstanceData;
+use crate::layout::declare;
 use crate::memory::MemoryInst;
 use crate::table::TableInst;
 use crate::tag::TagInst;
@@ -15,25 +14,10 @@ use std::alloc::Layout;
 use zwasm_core::vmctx::VmOffsets;
 use zwasm_core::{SigId, TrapCode};
 
-/// The header of an instance's context; arrays follow it, see [`VmOffsets`].
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct VmContext {
-    pub(crate) limits: *const StoreLimits,
-    pub(crate) memory0_base: *mut u8,
-    pub(crate) memory0: *mut MemoryDef,
-    pub(crate) instance: *mut InstanceData,
-    pub(crate) helpers: *const u8,
-    pub(crate) entries: *const FuncEntry,
-}
-
-/// A linear memory as running code sees it.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct MemoryDef {
-    pub(crate) base: *mut u8,
-    pub(crate) length_bytes: usize,
-}
+zwasm_core::vm_layout!(context, declare);
+zwasm_core::vm_layout!(memory, declare);
+zwasm_core::vm_layout!(table, declare);
+zwasm_core::vm_layout!(func_ref, declare);
 
 impl MemoryDef {
     /// A range of it, in bytes.
@@ -44,14 +28,6 @@ impl MemoryDef {
         let length = self.length_bytes as u64;
         checked_range(start, count, length).ok_or(TrapCode::MemoryOutOfBounds)
     }
-}
-
-/// A table as running code sees it.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct TableDef {
-    pub(crate) base: *mut u64,
-    pub(crate) length: u64,
 }
 
 impl TableDef {
@@ -71,16 +47,6 @@ pub(crate) fn checked_range(start: u64, count: u64, available: u64) -> Option<Ra
         return None;
     }
     Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
-}
-
-/// What a `funcref` value points to.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct FuncRef {
-    pub(crate) entry: *const FuncEntry,
-    pub(crate) context: *mut VmContext,
-    pub(crate) signature: u64,
-    pub(crate) host: *const HostFunc,
 }
 
 impl FuncRef {
@@ -146,48 +112,3 @@ impl Drop for VmContextBox {
 const _: () = assert!(core::mem::offset_of!(MemoryInst, def) == 0);
 const _: () = assert!(core::mem::offset_of!(TableInst, def) == 0);
 const _: () = assert!(core::mem::align_of::<TagInst>() >= 8);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use core::mem::{offset_of, size_of};
-    use zwasm_core::vmctx;
-
-    macro_rules! check {
-        ($ty:ty, $module:ident, [$($field:ident),*]) => {
-            $(assert_eq!(offset_of!($ty, $field) as u32, vmctx::$module::offset::$field, stringify!($ty.$field));)*
-            assert_eq!([$(stringify!($field)),*], vmctx::$module::FIELDS, stringify!($ty));
-        };
-    }
-
-    #[test]
-    fn layout_matches_the_contract() {
-        check!(
-            VmContext,
-            context,
-            [limits, memory0_base, memory0, instance, helpers, entries]
-        );
-        check!(MemoryDef, memory, [base, length_bytes]);
-        check!(TableDef, table, [base, length]);
-        check!(FuncRef, func_ref, [entry, context, signature, host]);
-        check!(
-            StoreLimits,
-            limits,
-            [
-                interrupt,
-                fuel,
-                stack_limit,
-                trap_pc,
-                trap_fp,
-                stack_top,
-                native_stack_limit,
-                entry_frame,
-                resume_pc,
-                resume_frame,
-                resume_stack
-            ]
-        );
-        assert_eq!(size_of::<VmContext>() as u32, vmctx::context::SIZE);
-        assert_eq!(size_of::<FuncRef>() as u32, vmctx::func_ref::SIZE);
-    }
-}

@@ -128,7 +128,7 @@ impl<M: Masm> Emitter<'_, M> {
             .branch_if(Cond::Ne, Width::W64, M::FILE.context, context, elsewhere);
         let entry = Mem::at(target, func_ref::offset::entry as i32);
         self.masm.load(LoadOp::U64, target, entry);
-        self.masm.call(Mem::at(target, 0));
+        self.masm.call(calls::entry_code::<M>());
         self.site(self.masm.offset(), None);
         if !self.callees_keep_stack {
             self.masm.restore_stack();

@@ -2,9 +2,11 @@
 
 use super::Runner;
 use crate::error::{Error, Result};
+use crate::layout::declare;
 use crate::module::Module;
 use crate::vmctx::VmContext;
 use core::cell::{Cell, UnsafeCell};
+use core::ops::Deref;
 use core::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::Arc;
 use zwasm_core::TrapCode;
@@ -37,23 +39,14 @@ impl Default for Registers {
     }
 }
 
+zwasm_core::vm_layout!(limits, declare);
+
 /// State shared between a store, its running code and its [`InterruptHandle`]s.
-///
-/// The first fields are the contract of `zwasm_core::vmctx::limits`.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct StoreLimits {
-    pub(crate) interrupt: AtomicU64,
-    pub(crate) fuel: Cell<i64>,
-    pub(crate) stack_limit: Cell<u64>,
-    pub(crate) trap_pc: Cell<u64>,
-    pub(crate) trap_fp: Cell<u64>,
-    pub(crate) stack_top: Cell<u64>,
-    pub(crate) native_stack_limit: AtomicU64,
-    pub(crate) entry_frame: Cell<u64>,
-    pub(crate) resume_pc: Cell<u64>,
-    pub(crate) resume_frame: Cell<u64>,
-    pub(crate) resume_stack: Cell<u64>,
+    /// What machine code knows of it; first, so that a pointer to one is one to the other.
+    pub(crate) cells: LimitCells,
     /// The context of the instance that trapped.
     pub(crate) trap_context: Cell<u64>,
     /// What `native_stack_limit` is when nobody interrupts.
@@ -65,6 +58,27 @@ pub(crate) struct StoreLimits {
     pub(crate) registers: UnsafeCell<Registers>,
     /// Keeps the type out of reach of accidental sharing.
     pub(crate) _not_sync: UnsafeCell<()>,
+}
+
+/// A structure whose fields are all zero.
+macro_rules! default {
+    ($module:ident $name:ident { $($(#[$doc:meta])* $field:ident: $ty:ty,)* }) => {
+        impl Default for $name {
+            fn default() -> $name {
+                $name { $($field: Default::default(),)* }
+            }
+        }
+    };
+}
+zwasm_core::vm_layout!(limits, default);
+
+impl Deref for StoreLimits {
+    type Target = LimitCells;
+
+    #[inline(always)]
+    fn deref(&self) -> &LimitCells {
+        &self.cells
+    }
 }
 
 // SAFETY: other threads reach a `StoreLimits` only through `InterruptHandle`, which touches nothing

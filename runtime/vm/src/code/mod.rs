@@ -8,6 +8,7 @@ pub(crate) mod compiler;
 pub(crate) mod registry;
 
 use crate::error::{Error, Result};
+use crate::layout::declare;
 use crate::module::ModuleInner;
 use crate::parallel;
 use compiler::Compilation;
@@ -75,14 +76,7 @@ pub(crate) trait Code: Debug + Send + Sync {
     fn range(&self) -> Range<usize>;
 }
 
-/// Where calls of a function go.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct FuncEntry {
-    code: AtomicPtr<u32>,
-    /// What the tier keeps beside the code's address.
-    own: usize,
-}
+zwasm_core::vm_layout!(func_entry, declare);
 
 impl FuncEntry {
     /// The address to enter the function at.

@@ -184,8 +184,8 @@ pub(crate) unsafe extern "C" fn trap_at(
 pub(crate) unsafe fn record_pc(limits: *const StoreLimits, ip: Ip, fp: Fp, cx: *mut VmContext) {
     // SAFETY: only the running thread touches these cells.
     unsafe {
-        (*limits).trap_pc.set(ip as u64);
-        (*limits).trap_fp.set(fp as u64);
+        (*limits).cells.trap_pc.set(ip as u64);
+        (*limits).cells.trap_fp.set(fp as u64);
         (*limits).trap_context.set(cx as u64);
     }
 }

@@ -299,7 +299,7 @@ unsafe extern "C" fn compile_entry(
         let instance = (*cx).instance;
         let module = (*instance).module.inner();
         let defined = module.code.defined(entry);
-        let interrupt = &(*(*cx).limits).interrupt;
+        let interrupt = &(*(*cx).limits).cells.interrupt;
         let compile = || module.code.ensure(module, defined, Some(interrupt));
         let error = match stack::with_room_for_compiler(compile) {
             Ok(_) => return Outcome::DONE,

@@ -208,10 +208,10 @@ unsafe fn call_host(
         let limits: *const StoreLimits = (*cx).limits;
         let slots = host.param_slots.max(host.result_slots) as usize;
         let top = callee_fp.add(slots) as u64;
-        if top > (*limits).stack_limit.get() {
+        if top > (*limits).cells.stack_limit.get() {
             return Err(Err(trap_at(ip, fp, cx, TrapCode::StackOverflow)));
         }
-        let saved_top = (*limits).stack_top.replace(top);
+        let saved_top = (*limits).cells.stack_top.replace(top);
         let instance = (*cx).instance;
         let store = (*instance).store;
         let call = HostCall {
@@ -221,7 +221,7 @@ unsafe fn call_host(
         };
         // Handlers cannot unwind: a panic waits in the store until the run has ended.
         let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
-        (*limits).stack_top.set(saved_top);
+        (*limits).cells.stack_top.set(saved_top);
         record_pc(limits, ip, fp, cx);
         let error = match result {
             Ok(Ok(())) => return Ok(()),

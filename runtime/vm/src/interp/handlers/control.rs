@@ -16,10 +16,10 @@ handler! {
     fn enter<{const CALLS: bool}>(ip, fp, cx, mem, len, acc, a32, a64) {
         let limits = (*cx).limits;
         let end = fp as u64 + u64::from(*ip.add(H));
-        if end > (*limits).stack_limit.get() {
+        if end > (*limits).cells.stack_limit.get() {
             return entry_trap(acc as Ip, fp, cx, TrapCode::StackOverflow);
         }
-        if CALLS && (*limits).interrupt.load(Ordering::Relaxed) != 0 {
+        if CALLS && (*limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
             return entry_trap(acc as Ip, fp, cx, TrapCode::Interrupted);
         }
         *slot::<u64>(ip, H + 1, fp) = acc;
@@ -54,7 +54,7 @@ unsafe extern "C" fn entry_trap(
 handler! {
     /// Goes to a target; operands: distance.
     fn branch<{const BACK: bool}>(ip, fp, cx, mem, len, acc, a32, a64) {
-        if BACK && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+        if BACK && (*(*cx).limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
             return trap_at(ip, fp, cx, TrapCode::Interrupted);
         }
         let distance = *ip.add(H) as i32 as isize;
@@ -67,7 +67,7 @@ handler! {
     fn branch_if<{X: Source<i32>, const NEG: bool, const BACK: bool}>(ip, fp, cx, mem, len, acc, a32, a64) {
         let cond = X::read(ip, H, fp, acc, a32, a64);
         if (cond != 0) != NEG {
-            if BACK && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+            if BACK && (*(*cx).limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
                 return trap_at(ip, fp, cx, TrapCode::Interrupted);
             }
             let distance = *ip.add(H + X::WORDS) as i32 as isize;
@@ -82,7 +82,7 @@ handler! {
     fn branch_null<{const NEG: bool, const BACK: bool}>(ip, fp, cx, mem, len, acc, a32, a64) {
         let null = *slot::<u64>(ip, H, fp) == 0;
         if null != NEG {
-            if BACK && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+            if BACK && (*(*cx).limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
                 return trap_at(ip, fp, cx, TrapCode::Interrupted);
             }
             let distance = *ip.add(H + 1) as i32 as isize;
@@ -101,7 +101,7 @@ handler! {
         let chosen = index.min(last) as usize;
         let distance = *ip.add(H + X::WORDS + 1 + chosen) as i32 as isize;
         // A loop that is nothing but this instruction has distance 0.
-        if distance <= 0 && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+        if distance <= 0 && (*(*cx).limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
             return trap_at(ip, fp, cx, TrapCode::Interrupted);
         }
         dispatch!(ip.offset(distance), fp, cx, mem, len, acc, a32, a64)
@@ -177,7 +177,7 @@ handler! {
 handler! {
     /// Takes fuel; operands: units.
     fn fuel(ip, fp, cx, mem, len, acc, a32, a64) {
-        let cell = &(*(*cx).limits).fuel;
+        let cell = &(*(*cx).limits).cells.fuel;
         let left = cell.get() - i64::from(*ip.add(H));
         if left < 0 {
             cell.set(0);

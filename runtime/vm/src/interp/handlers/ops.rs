@@ -62,7 +62,7 @@ handler! {
         let b = Y::read(ip, H + X::WORDS, fp, acc, a32, a64);
         if O::eval(a, b) != NEG {
             let distance = *ip.add(H + X::WORDS + Y::WORDS) as i32 as isize;
-            if BACK && (*(*cx).limits).interrupt.load(Ordering::Relaxed) != 0 {
+            if BACK && (*(*cx).limits).cells.interrupt.load(Ordering::Relaxed) != 0 {
                 return trap_at(ip, fp, cx, TrapCode::Interrupted);
             }
             dispatch!(ip.offset(distance), fp, cx, mem, len, acc, a32, a64)
