@@ -659,11 +659,11 @@ impl<M: Masm> Compiler<'_, M> {
         self.masm.load(LoadOp::U64, callee, element);
         self.masm
             .branch_if(Cond::Eq, w64, callee, Operand::Imm(0), null);
-        let signature = Mem::at(callee, func_ref::offset::signature as i32);
-        self.masm.load(LoadOp::U32, scratch, signature);
-        let expected = Operand::Imm(info.types[type_index as usize].number() as i32);
+        let expected = context_field::<M>(info.called_type_offset(type_index));
+        self.masm.load(LoadOp::U32, scratch, expected);
+        let signature = Operand::Mem(Mem::at(callee, func_ref::offset::signature as i32));
         self.masm
-            .branch_if(Cond::Ne, Width::W32, scratch, expected, mismatch);
+            .branch_if(Cond::Ne, Width::W32, scratch, signature, mismatch);
     }
 
     /// Pops a function reference into the callee register.

@@ -16,7 +16,7 @@ pub use code::{CatchClause, CatchRange, Compiled, Site};
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
 pub use scope::{InlinedCall, Scope};
 pub use stress::Stress;
-pub use usage::{Scanner, Usage, Usages};
+pub use usage::{Scanner, TypeSet, Usage, Usages};
 
 use core::sync::atomic::AtomicU64;
 use std::sync::Arc;

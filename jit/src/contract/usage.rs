@@ -62,12 +62,54 @@ impl Usages {
 const LOOP_FACTOR: u32 = 8;
 const MAX_FACTOR: u32 = LOOP_FACTOR.pow(4);
 
+/// A set of type indices.
+#[derive(Clone, Debug, Default)]
+pub struct TypeSet(Vec<u64>);
+
+/// No valid module has as many types.
+const TYPES_MAX: u32 = 1 << 20;
+
+impl TypeSet {
+    /// Adds an index that validation is still to look at: one that is too large for any module is
+    /// none.
+    fn insert(&mut self, index: u32) {
+        if index < TYPES_MAX {
+            let word = index as usize / 64;
+            if word >= self.0.len() {
+                self.0.resize(word + 1, 0);
+            }
+            self.0[word] |= 1 << (index % 64);
+        }
+    }
+
+    /// Adds all that another set has.
+    pub fn extend(&mut self, other: &TypeSet) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other;
+        }
+    }
+
+    /// The indices, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
+        let words = (0..).step_by(64).zip(&self.0);
+        words.flat_map(|(first, &word)| {
+            (0..64)
+                .filter(move |bit| word >> bit & 1 != 0)
+                .map(move |bit| first + bit)
+        })
+    }
+}
+
 /// Looks at the operators of one body after the other.
 #[derive(Debug)]
 pub struct Scanner {
     imported_funcs: u32,
     leaves_by_tail_call: bool,
     has_tail_calls: bool,
+    called_types: TypeSet,
     flags: u16,
     /// Uses of each local, weighted by loop depth; all 0 between bodies.
     weights: Vec<u32>,
@@ -86,6 +128,7 @@ impl Scanner {
             imported_funcs,
             leaves_by_tail_call: false,
             has_tail_calls: false,
+            called_types: TypeSet::default(),
             flags: 0,
             weights: Vec::new(),
             used: Vec::new(),
@@ -105,6 +148,12 @@ impl Scanner {
     #[must_use]
     pub fn has_tail_calls(&self) -> bool {
         self.has_tail_calls
+    }
+
+    /// The types that indirect calls name, of the valid bodies among those so far.
+    #[must_use]
+    pub fn called_types(&self) -> &TypeSet {
+        &self.called_types
     }
 
     /// Ends a body, whose locals `is_float` tells apart, and adds what was found.
@@ -191,7 +240,10 @@ macro_rules! method {
         fn visit_call(&mut self, _: u32) { self.flags |= HAS_CALLS; }
     };
     (visit_call_indirect $($rest:tt)*) => {
-        fn visit_call_indirect(&mut self, _: u32, _: u32) { self.flags |= HAS_CALLS; }
+        fn visit_call_indirect(&mut self, ty: u32, _: u32) {
+            self.flags |= HAS_CALLS;
+            self.called_types.insert(ty);
+        }
     };
     (visit_call_ref $($rest:tt)*) => {
         fn visit_call_ref(&mut self, _: u32) { self.flags |= HAS_CALLS; }
@@ -202,7 +254,10 @@ macro_rules! method {
         }
     };
     (visit_return_call_indirect $($rest:tt)*) => {
-        fn visit_return_call_indirect(&mut self, _: u32, _: u32) { self.tail_call(true); }
+        fn visit_return_call_indirect(&mut self, ty: u32, _: u32) {
+            self.tail_call(true);
+            self.called_types.insert(ty);
+        }
     };
     (visit_return_call_ref $($rest:tt)*) => {
         fn visit_return_call_ref(&mut self, _: u32) { self.tail_call(true); }
@@ -266,5 +321,18 @@ mod tests {
         assert!(scanner.has_tail_calls() && !scanner.leaves_by_tail_call());
         scanner.visit_return_call(1);
         assert!(scanner.leaves_by_tail_call(), "of an imported function");
+    }
+
+    #[test]
+    fn types_of_indirect_calls() {
+        let mut scanner = Scanner::new(0);
+        for ty in [200, 3, 64, 3, u32::MAX] {
+            scanner.visit_call_indirect(ty, 0);
+        }
+        let mut types = scanner.called_types().clone();
+        let mut other = Scanner::new(0);
+        other.visit_return_call_indirect(1000, 0);
+        types.extend(other.called_types());
+        assert!(types.iter().eq([3, 64, 200, 1000]));
     }
 }

@@ -192,6 +192,9 @@ pub struct ModuleInfo {
     pub has_tail_calls: bool,
     /// The number of function reference slots.
     pub func_ref_count: u32,
+    /// The types that indirect calls name, ascending: the context holds their canonical numbers in
+    /// this order, so that code is the same in every engine.
+    pub called_types: Vec<u32>,
     /// The range of the `name` section's function names, parsed when a backtrace needs it.
     pub name_section: Option<Range<usize>>,
     /// Layout of the instance's VM context.
@@ -209,6 +212,17 @@ impl ModuleInfo {
     #[must_use]
     pub fn defined_func(&self, func: u32) -> Option<u32> {
         func.checked_sub(self.imported_funcs)
+    }
+
+    /// Where the context holds the number of a type that an indirect call names, in bytes.
+    ///
+    /// # Panics
+    /// When no call names the type.
+    #[must_use]
+    pub fn called_type_offset(&self, type_index: u32) -> u32 {
+        let slot = self.called_types.binary_search(&type_index);
+        let slot = slot.expect("validation has seen the call");
+        self.offsets.called_types + slot as u32 * 8
     }
 
     /// The canonical signature of a tag.

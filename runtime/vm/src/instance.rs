@@ -371,6 +371,10 @@ fn instantiate(store: &mut StoreOpaque, module: &Module, imports: &[Extern]) -> 
         (*cx).limits = &raw const *store.limits;
         (*cx).entries = inner.code.entries();
         (*cx).helpers = store.runner.helpers(store.engine());
+        for (i, &index) in info.called_types.iter().enumerate() {
+            let number = u64::from(info.types[index as usize].number());
+            *VmContext::at(cx, info.offsets.called_types + i as u32 * 8) = number;
+        }
         for (i, func) in imported_funcs.iter().enumerate() {
             *VmContext::at(cx, info.offsets.imported_funcs + i as u32 * 8) = func.as_ptr();
         }

@@ -83,7 +83,12 @@ impl Builder<'_> {
             &[reference],
             u64::from(func_ref::offset::signature),
         );
-        let expected = self.i32(self.env.info.types[type_index as usize].number());
+        let expected = self.emit(
+            Op::Load(LoadOp::U32, Alias::Fixed),
+            Ty::I32,
+            &[self.context],
+            self.env.info.called_type_offset(type_index).into(),
+        );
         let op = Op::Compare(Cond::Ne, Width::W32);
         let differs = self.emit(op, Ty::I32, &[signature, expected], 0);
         self.trap_if(differs, TrapCode::IndirectCallTypeMismatch);

@@ -222,6 +222,7 @@ impl<'e> Decoder<'e> {
         let found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
         self.info.leaves_by_tail_call = found.leaves_by_tail_call;
         self.info.has_tail_calls = found.has_tail_calls;
+        self.info.called_types = found.called_types.iter().collect();
         self.finish();
         Ok((self.info, self.types, found, self.held))
     }
@@ -467,6 +468,7 @@ impl<'e> Decoder<'e> {
             imported_funcs: info.imported_funcs,
             imported_globals: info.imported_globals,
             tags: count(info.tags.len()),
+            called_types: count(info.called_types.len()),
             func_refs: info.func_ref_count,
             globals: count(info.globals.len()) - info.imported_globals,
         });

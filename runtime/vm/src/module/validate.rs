@@ -8,7 +8,7 @@ use wasmparser::{
     FuncValidatorAllocations, FunctionBody, ValType, ValidatorResources, VisitOperator,
     VisitSimdOperator, WasmFeatures,
 };
-use zwasm_jit::contract::{Scanner, Usage, Usages};
+use zwasm_jit::contract::{Scanner, TypeSet, Usage, Usages};
 
 /// Below this many bytes of code, one thread validates faster than two start.
 const PARALLEL_THRESHOLD_BYTES: usize = 128 << 10;
@@ -26,6 +26,8 @@ pub(crate) struct Found {
     pub(super) leaves_by_tail_call: bool,
     /// Whether a function has a tail call.
     pub(super) has_tail_calls: bool,
+    /// The types that indirect calls name.
+    pub(super) called_types: TypeSet,
     /// Of `CHUNK` functions each.
     usages: Vec<Usages>,
 }
@@ -64,6 +66,7 @@ pub(super) fn validate_bodies(
     let next = AtomicUsize::new(0);
     let any_leaves = AtomicBool::new(false);
     let any_tail_calls = AtomicBool::new(false);
+    let called_types: Mutex<TypeSet> = Mutex::default();
     let first_error: Mutex<Option<BinaryReaderError>> = Mutex::new(None);
     parallel::run(threads, || {
         let mut allocations = FuncValidatorAllocations::default();
@@ -92,6 +95,8 @@ pub(super) fn validate_bodies(
         }
         any_leaves.fetch_or(scanner.leaves_by_tail_call(), Ordering::Relaxed);
         any_tail_calls.fetch_or(scanner.has_tail_calls(), Ordering::Relaxed);
+        let mut types = called_types.lock().expect("no panic while locked");
+        types.extend(scanner.called_types());
     });
     if let Some(error) = first_error.into_inner().expect("no panic while locked") {
         return Err(error);
@@ -100,6 +105,7 @@ pub(super) fn validate_bodies(
     Ok(Found {
         leaves_by_tail_call: any_leaves.into_inner(),
         has_tail_calls: any_tail_calls.into_inner(),
+        called_types: called_types.into_inner().expect("no panic while locked"),
         usages: chunks.into_iter().map(usages).collect(),
     })
 }

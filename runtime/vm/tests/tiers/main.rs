@@ -14,6 +14,7 @@ mod inline;
 mod limits;
 mod memory_state;
 mod regressions;
+mod same_code;
 mod tail_calls;
 mod unroll;
 
