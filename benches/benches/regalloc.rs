@@ -129,13 +129,13 @@ impl Given {
             }
             given.ranges.push((first, given.operands.len()));
             let to = |way: &(u32, Vec<u32>)| Block::new(way.0 as usize);
-            given.succs.push(block.ways.iter().map(to).collect());
+            given.succs.push(block.edges.iter().map(to).collect());
             let args = |way: &(u32, Vec<u32>)| way.1.iter().map(|&v| value(v)).collect();
-            given.args.push(block.ways.iter().map(args).collect());
+            given.args.push(block.edges.iter().map(args).collect());
             given
                 .params
                 .push(block.params.iter().map(|&v| value(v)).collect());
-            for way in &block.ways {
+            for edge in &block.edges {
                 given.preds[way.0 as usize].push(Block::new(at));
             }
         }

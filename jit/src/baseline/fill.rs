@@ -1,13 +1,13 @@
-//! Loops that only fill memory: all but the last of their turns are left to the runtime.
+//! Loops that only fill memory: all but the last of their iterations are left to the runtime.
 //!
 //! [`FillLoop`] recognises them by their operators, before any of these is compiled. Code in front of
-//! such a loop asks the runtime, when the loop has many turns to go, to do some of them at once; the
+//! such a loop asks the runtime, when the loop has many iterations to go, to do some of them at once; the
 //! loop itself stays and does the rest.
 
 use super::Compiler;
 use super::Next;
 use crate::abi::width_of;
-use crate::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper};
+use crate::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper};
 use crate::masm::{AluOp, Cond, Masm, Width};
 use smallvec::SmallVec;
 use wasmparser::BlockType;
@@ -47,7 +47,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.if_(BlockType::Empty);
 
         self.local_get(fill.pointer);
-        // The last turn is the loop's.
+        // The last iteration is the loop's.
         self.push_distance(counter);
         self.push_const(counter.ty(), 1);
         self.alu(AluOp::Sub, width, Next::Other);
@@ -62,7 +62,7 @@ impl<M: Masm> Compiler<'_, M> {
             shape |= FILL_WIDE_ADDRESS;
         }
         if counter.is_wide {
-            shape |= FILL_WIDE_TURNS;
+            shape |= FILL_WIDE_COUNT;
         }
         let types: SmallVec<[ValType; MAX_STEPS]> = fill
             .steps

@@ -31,8 +31,8 @@ const FIRST_HELPER: u32 = 4;
 
 /// In the second immediate of [`Helper::FillLoop`]: the address has 64 bits.
 pub const FILL_WIDE_ADDRESS: u64 = 1 << 62;
-/// The same of the number of turns.
-pub const FILL_WIDE_TURNS: u64 = 1 << 63;
+/// The same of the number of iterations.
+pub const FILL_WIDE_COUNT: u64 = 1 << 63;
 
 /// Declares the helpers that are not numeric operators.
 macro_rules! helpers {
@@ -73,9 +73,9 @@ helpers! {
         pointer's place; the offset.";
     Throw, "`throw`; immediates: tag, payload slots.";
     ThrowRef, "`throw_ref`.";
-    FillLoop, "Some turns of a loop that fills memory 0. Operands: the address, how many turns may be \
-        done, what each store stores. Immediates: what to add to the address; bytes of a turn, \
-        shifted by 8, and of a store, with [`FILL_WIDE_ADDRESS`] and [`FILL_WIDE_TURNS`]. The results, \
+    FillLoop, "Some iterations of a loop that fills memory 0. Operands: the address, how many iterations may be \
+        done, what each store stores. Immediates: what to add to the address; bytes of an iteration, \
+        shifted by 8, and of a store, with [`FILL_WIDE_ADDRESS`] and [`FILL_WIDE_COUNT`]. The results, \
         up to three, are all how many were done.";
 }
 

@@ -3,13 +3,13 @@
 
 use super::ir::{BlockId, Effect, Exit, Function, Op, Value};
 use super::params::{self, Replaced};
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 
 pub(super) fn run(function: &mut Function) {
-    let ways = Ways::of(function);
+    let predecessors = Predecessors::of(function);
     let count = function.nodes.len();
     let mut marking = Marking {
-        replaced: params::trivial(function, &ways),
+        replaced: params::trivial(function, &predecessors),
         live: vec![false; count],
         work: Vec::with_capacity(count),
     };
@@ -29,7 +29,7 @@ pub(super) fn run(function: &mut Function) {
         match node.op {
             // What flows into a used parameter is used.
             Op::Param => {
-                for &(from, edge) in ways.to(homes[value.0 as usize]) {
+                for &(from, edge) in predecessors.to(homes[value.0 as usize]) {
                     let edge = &function[from].exit.edges()[edge as usize];
                     marking.mark(edge.args[node.imm as usize]);
                 }
@@ -45,7 +45,7 @@ pub(super) fn run(function: &mut Function) {
     let Marking {
         live, mut replaced, ..
     } = marking;
-    params::keep(function, &ways, |param| live[param.0 as usize]);
+    params::keep(function, &predecessors, |param| live[param.0 as usize]);
     for block in &mut function.blocks {
         block.nodes.retain(|node| live[node.0 as usize]);
         for edge in block.exit.edges_mut() {

@@ -97,22 +97,27 @@ impl fmt::Display for Function {
 
 impl Function {
     fn fmt_exit(&self, f: &mut fmt::Formatter<'_>, exit: &Exit) -> fmt::Result {
-        let way = |edge: &Edge| format!("{}{}", edge.to, List(self, &edge.args));
+        let target = |edge: &Edge| format!("{}{}", edge.to, List(self, &edge.args));
         match exit {
             Exit::Open => writeln!(f, "  ?"),
-            Exit::Jump(edge) => writeln!(f, "  jump {}", way(edge)),
+            Exit::Jump(edge) => writeln!(f, "  jump {}", target(edge)),
             Exit::Branch(cond, [yes, no]) => {
                 let cond = Operand(self, *cond);
-                writeln!(f, "  if {cond} {} else {}", way(yes), way(no))
+                writeln!(f, "  if {cond} {} else {}", target(yes), target(no))
             }
             Exit::Table(index, edges) => {
-                let ways: Vec<String> = edges.iter().map(way).collect();
-                writeln!(f, "  table {} [{}]", Operand(self, *index), ways.join(", "))
+                let targets: Vec<String> = edges.iter().map(target).collect();
+                writeln!(
+                    f,
+                    "  table {} [{}]",
+                    Operand(self, *index),
+                    targets.join(", ")
+                )
             }
             Exit::Return(values) => writeln!(f, "  return {}", List(self, values)),
             Exit::Invoke(edges) => {
-                let ways: Vec<String> = edges.iter().map(way).collect();
-                writeln!(f, "  go on {}", ways.join(" or at a throw "))
+                let targets: Vec<String> = edges.iter().map(target).collect();
+                writeln!(f, "  go on {}", targets.join(" or at a throw "))
             }
             Exit::Trap(code) => writeln!(f, "  trap {code:?}"),
             Exit::TailCall(call) => {

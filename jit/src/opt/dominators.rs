@@ -1,4 +1,4 @@
-//! Which blocks lie on every way from the entry to another.
+//! Which blocks lie on every path from the entry to another.
 //!
 //! Source: Cooper, Harvey and Kennedy, A Simple, Fast Dominance Algorithm, 2001; but that the common
 //! ancestor of two blocks is not searched for step by step, of which there would be as many as blocks
@@ -14,7 +14,7 @@ pub(super) struct Dominators {
 }
 
 impl Dominators {
-    /// Blocks are numbered so that each comes after those that dominate it, and ways back lead to
+    /// Blocks are numbered so that each comes after those that dominate it, and back edges lead to
     /// loop headers only; so one pass over the forward edges is enough.
     pub(super) fn of(function: &Function) -> Dominators {
         let count = function.blocks.len();
@@ -68,7 +68,7 @@ impl Dominators {
         Dominators { spans }
     }
 
-    /// Whether every way to `b` leads through `a`; a block dominates itself.
+    /// Whether every path to `b` leads through `a`; a block dominates itself.
     pub(super) fn dominates(&self, a: BlockId, b: BlockId) -> bool {
         let (first, last) = self.spans[a.0 as usize];
         let at = self.spans[b.0 as usize].0;

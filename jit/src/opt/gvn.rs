@@ -2,7 +2,7 @@
 //! simplified, and replaced by an equal one that dominates it.
 //!
 //! Nodes that read memory are equal when nothing in between may have written what they read. A
-//! class of memory keeps its state over a join when it is the same on all ways that lead there, and
+//! class of memory keeps its state over a join when it is the same on all edges that lead there, and
 //! over a loop's header when nothing in the loop writes it. A store makes known what a load of the
 //! same place would give.
 //!
@@ -14,7 +14,7 @@ use super::fold::{Maker, Simpler, simplify, truth};
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Ty, Value};
 use super::loops::{Loops, Writes};
 use super::memory::{self, class};
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 use crate::interruption::Watch;
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
 use core::hash::BuildHasher;
@@ -140,7 +140,7 @@ pub(super) fn run(function: &mut Function, watch: &Watch<'_>) {
         at_end: vec![None; count],
         loops: Loops::of(function),
         writes: Writes::of(function),
-        ways: Ways::of(function),
+        predecessors: Predecessors::of(function),
         dominators: Dominators::of(function),
     };
     for (i, node) in function.nodes.iter().enumerate() {
@@ -157,7 +157,7 @@ pub(super) fn run(function: &mut Function, watch: &Watch<'_>) {
         }
     }
     let replaced = pass.replaced;
-    // Arguments on ways back may name values that were replaced later.
+    // Arguments on back edges may name values that were replaced later.
     function.map_args(|value| replaced[value.0 as usize]);
 }
 
@@ -179,7 +179,7 @@ struct Pass<'w> {
     at_end: Vec<Option<Versions>>,
     loops: Loops,
     writes: Writes,
-    ways: Ways,
+    predecessors: Predecessors,
     dominators: Dominators,
 }
 
@@ -192,9 +192,9 @@ impl Pass<'_> {
     /// The state of memory at the start of a block.
     fn at_start(&mut self, block: BlockId) -> Versions {
         let mut agreed: Option<[Option<u32>; 4]> = None;
-        for &(from, _) in self.ways.to(block) {
+        for &(from, _) in self.predecessors.to(block) {
             if from >= block {
-                // A way back: what the loop writes is asked below.
+                // A back edge: what the loop writes is asked below.
                 continue;
             }
             let known = self.at_end[from.0 as usize].map(|versions| versions.map(Some));
@@ -244,7 +244,7 @@ impl Pass<'_> {
 
     /// Behind a branch its condition is known.
     fn learn_from_branch(&mut self, function: &Function, block: BlockId) {
-        let &[(from, _)] = self.ways.to(block) else {
+        let &[(from, _)] = self.predecessors.to(block) else {
             return;
         };
         if let Exit::Branch(cond, [yes, no]) = &function[from].exit

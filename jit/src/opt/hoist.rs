@@ -70,13 +70,13 @@ struct Pass {
 }
 
 fn befores(function: &Function, loops: &Loops) -> Vec<Option<BlockId>> {
-    let mut ways_in: Vec<(u32, BlockId)> = vec![(0, BlockId(0)); function.blocks.len()];
+    let mut edges_in: Vec<(u32, BlockId)> = vec![(0, BlockId(0)); function.blocks.len()];
     let mut calls = vec![0_u32];
     for block in function.block_ids() {
         for edge in function[block].exit.edges() {
             if edge.to > block {
-                let ways = &mut ways_in[edge.to.0 as usize];
-                *ways = (ways.0 + 1, block);
+                let edges = &mut edges_in[edge.to.0 as usize];
+                *edges = (edges.0 + 1, block);
             }
         }
         let is_call = |node: &&Value| function[**node].op == Op::Call;
@@ -84,9 +84,9 @@ fn befores(function: &Function, loops: &Loops) -> Vec<Option<BlockId>> {
         calls.push(calls[block.0 as usize] + here);
     }
     let before = |&(header, end): &(BlockId, BlockId)| {
-        let (ways, from) = ways_in[header.0 as usize];
+        let (edges, from) = edges_in[header.0 as usize];
         let has_calls = calls[header.0 as usize] != calls[end.0 as usize + 1];
-        let is_before = ways == 1 && matches!(function[from].exit, Exit::Jump(_));
+        let is_before = edges == 1 && matches!(function[from].exit, Exit::Jump(_));
         (is_before && !has_calls).then_some(from)
     };
     loops.ranges().iter().map(before).collect()

@@ -375,7 +375,7 @@ pub(crate) struct CallSite {
     pub(crate) args: Values,
 }
 
-/// A way from the end of a block to the start of another.
+/// An edge from the end of a block to the start of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Edge {
     pub(crate) to: BlockId,

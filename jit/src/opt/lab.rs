@@ -4,7 +4,7 @@
 //! Both are counted by one model, which leaves out what costs every allocator the same: results of
 //! calls and returned values (their registers are not allocatable), arguments on the stack, and
 //! constants, which are made where they are used. An edge with arguments that leaves a block with
-//! several ways out has a block of its own.
+//! several edges out has a block of its own.
 
 use super::alloc::live::has_place;
 use super::alloc::{Allocation, Home, Machine, clobbers, in_place};
@@ -58,7 +58,7 @@ pub struct Block {
     /// In order.
     pub insts: Vec<Inst>,
     /// Where it goes on, with arguments.
-    pub ways: Vec<(u32, Vec<u32>)>,
+    pub edges: Vec<(u32, Vec<u32>)>,
     /// How many loops it is in.
     pub depth: u32,
 }
@@ -229,12 +229,12 @@ impl Builder<'_> {
             self.exit(&data.exit, &mut insts);
             self.blocks[at].depth = data.loop_depth;
             self.blocks[at].insts = insts;
-            self.ways(at, data.exit.edges());
+            self.edges(at, data.exit.edges());
         }
         self.order();
     }
 
-    /// Puts each block of an edge behind the block that it comes from: allocators take ways back in
+    /// Puts each block of an edge behind the block that it comes from: allocators take back edges in
     /// the order of blocks for loops.
     fn order(&mut self) {
         let mut order: Vec<usize> = (0..self.blocks.len()).collect();
@@ -249,8 +249,8 @@ impl Builder<'_> {
         let mut old: Vec<Block> = core::mem::take(&mut self.blocks);
         for at in order {
             let mut block = core::mem::take(&mut old[at]);
-            for way in &mut block.ways {
-                way.0 = number[way.0 as usize];
+            for edge in &mut block.edges {
+                edge.0 = number[edge.0 as usize];
             }
             self.blocks.push(block);
         }
@@ -375,7 +375,7 @@ impl Builder<'_> {
         insts.push(inst);
     }
 
-    fn ways(&mut self, at: usize, edges: &[Edge]) {
+    fn edges(&mut self, at: usize, edges: &[Edge]) {
         let depth = self.blocks[at].depth;
         for edge in edges {
             if edges.len() == 1 {
@@ -384,7 +384,7 @@ impl Builder<'_> {
                 let args = self.edge_args(edge, &mut insts);
                 insts.push(end);
                 self.blocks[at].insts = insts;
-                self.blocks[at].ways.push((edge.to.0, args));
+                self.blocks[at].edges.push((edge.to.0, args));
                 continue;
             }
             let mut between = Block {
@@ -393,11 +393,11 @@ impl Builder<'_> {
             };
             let args = self.edge_args(edge, &mut between.insts);
             between.insts.push(Inst::default());
-            between.ways.push((edge.to.0, args));
+            between.edges.push((edge.to.0, args));
             let number = self.blocks.len() as u32;
             self.from.insert(self.blocks.len(), at);
             self.blocks.push(between);
-            self.blocks[at].ways.push((number, Vec::new()));
+            self.blocks[at].edges.push((number, Vec::new()));
         }
     }
 

@@ -1,9 +1,9 @@
 //! The order in which blocks become code.
 //!
 //! It is that of the source, but for loops that ask at their start or in their middle whether to go
-//! on, and jump back from their end: with the part up to the question moved behind the rest, a turn
+//! on, and jump back from their end: with the part up to the question moved behind the rest, an iteration
 //! takes one jump less, as the end falls through to the start and the question jumps back. Who
-//! enters the loop jumps once instead; and so would any other way back, of which there must be none.
+//! enters the loop jumps once instead; and so would any other back edge, of which there must be none.
 
 use super::ir::{BlockId, Edge, Exit, Function};
 use super::loops::Loops;
@@ -17,21 +17,21 @@ const MOVES_PER_BLOCK: usize = 64;
 pub(super) fn order(function: &Function) -> Vec<BlockId> {
     let mut order: Vec<BlockId> = function.block_ids().collect();
     let loops = Loops::of(function);
-    let mut ways_back = vec![0_u32; order.len()];
+    let mut back_edges = vec![0_u32; order.len()];
     for from in function.block_ids() {
         let back = function[from]
             .exit
             .edges()
             .iter()
             .filter(|edge| edge.to <= from);
-        back.for_each(|edge| ways_back[edge.to.0 as usize] += 1);
+        back.for_each(|edge| back_edges[edge.to.0 as usize] += 1);
     }
     let mut moves = MOVES_PER_BLOCK * order.len();
     // Inner loops before those around them, in whose order they stay in one piece.
     for (which, &(first, last)) in loops.ranges().iter().enumerate().rev() {
         let blocks = &mut order[first.0 as usize..=last.0 as usize];
         if first.0 > 0
-            && ways_back[first.0 as usize] == 1
+            && back_edges[first.0 as usize] == 1
             && leads_back(function, blocks)
             && let Some(at) = question(function, &loops, which as u32, blocks)
         {

@@ -1,6 +1,6 @@
 //! Which blocks make up each loop.
 //!
-//! Ways back lead to loop headers only, and blocks are in an order in which all others lead onwards
+//! Back edges lead to loop headers only, and blocks are in an order in which all others lead onwards
 //! and loops are in one piece. So a loop is a range: from its header to the last block that leads
 //! back to it, or to the end of a loop inside of it, whichever is later. Blocks in the range that
 //! cannot reach the header any more are counted in; to what is asked of loops that does no harm.

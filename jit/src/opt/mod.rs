@@ -30,6 +30,7 @@ mod loops;
 mod memory;
 mod moves;
 mod params;
+mod predecessors;
 mod prune;
 mod select;
 mod sums;
@@ -37,7 +38,6 @@ mod swaps;
 mod unlikely;
 mod unroll;
 mod verify;
-mod ways;
 
 use crate::abi::Abi;
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};

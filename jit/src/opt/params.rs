@@ -1,7 +1,7 @@
 //! Finds block parameters that are always the same value.
 //!
 //! Construction gives a loop's header a parameter for every local assigned in the loop, and folded
-//! branches leave joins with fewer ways. A parameter whose arguments are all one other value, or
+//! branches leave joins with fewer edges. A parameter whose arguments are all one other value, or
 //! itself, is that value; replacing one can make others trivial, so this goes on until nothing
 //! changes.
 //!
@@ -10,7 +10,7 @@
 
 use super::ir::{BlockId, Function, Op, Value, Values};
 use super::lists::Lists;
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 use foldhash::{HashMap, HashMapExt};
 
 /// What a value was replaced by: a forest whose roots stand for themselves.
@@ -56,15 +56,15 @@ impl Merge {
 }
 
 /// What trivial parameters are replaced by; everything else stands for itself.
-pub(super) fn trivial(function: &Function, ways: &Ways) -> Replaced {
+pub(super) fn trivial(function: &Function, predecessors: &Predecessors) -> Replaced {
     let mut replaced = Replaced((0..function.nodes.len() as u32).map(Value).collect());
-    onwards(function, ways, &mut replaced);
-    around(function, ways, &mut replaced);
+    onwards(function, predecessors, &mut replaced);
+    around(function, predecessors, &mut replaced);
     replaced
 }
 
 /// One walk over all blocks in their order settles all but what goes around loops.
-fn onwards(function: &Function, ways: &Ways, replaced: &mut Replaced) {
+fn onwards(function: &Function, predecessors: &Predecessors, replaced: &mut Replaced) {
     // The function's own parameters come from its caller.
     let mut merges: Vec<Merge> = Vec::new();
     for (id, block) in function.blocks.iter().enumerate().skip(1) {
@@ -73,7 +73,7 @@ fn onwards(function: &Function, ways: &Ways, replaced: &mut Replaced) {
         }
         merges.clear();
         merges.resize(block.params.len(), Merge::Nothing);
-        for &(from, edge) in ways.to(BlockId(id as u32)) {
+        for &(from, edge) in predecessors.to(BlockId(id as u32)) {
             let args = &function[from].exit.edges()[edge as usize].args;
             for ((merge, &param), &arg) in merges.iter_mut().zip(&block.params).zip(args) {
                 if !matches!(merge, Merge::Several) {
@@ -95,13 +95,13 @@ type Param = (u32, u32);
 /// The value that all arguments are, but for the parameter itself.
 fn merged(
     function: &Function,
-    ways: &Ways,
+    predecessors: &Predecessors,
     (id, at): Param,
     replaced: &mut Replaced,
 ) -> Option<Value> {
     let param = function.blocks[id as usize].params[at as usize];
     let mut merge = Merge::Nothing;
-    for &(from, edge) in ways.to(BlockId(id)) {
+    for &(from, edge) in predecessors.to(BlockId(id)) {
         let args = &function[from].exit.edges()[edge as usize].args;
         merge = merge.with(param, replaced.find(args[at as usize]));
         if let Merge::Several = merge {
@@ -115,16 +115,17 @@ fn merged(
 }
 
 /// Then the parameters of loops, and those that become trivial with them.
-fn around(function: &Function, ways: &Ways, replaced: &mut Replaced) {
+fn around(function: &Function, predecessors: &Predecessors, replaced: &mut Replaced) {
     let mut work: Vec<Param> = Vec::new();
     for (id, block) in function.blocks.iter().enumerate().skip(1).rev() {
-        let is_loop = ways.to(BlockId(id as u32)).iter();
-        if block.params.is_empty() || !is_loop.into_iter().any(|way| way.0.0 >= id as u32) {
+        let is_loop = predecessors.to(BlockId(id as u32)).iter();
+        if block.params.is_empty() || !is_loop.into_iter().any(|edge| edge.0.0 >= id as u32) {
             continue;
         }
         for (at, &param) in block.params.iter().enumerate().rev() {
             let param_at = (id as u32, at as u32);
-            if replaced.find(param) == param && merged(function, ways, param_at, replaced).is_some()
+            if replaced.find(param) == param
+                && merged(function, predecessors, param_at, replaced).is_some()
             {
                 work.push(param_at);
             }
@@ -141,7 +142,7 @@ fn around(function: &Function, ways: &Ways, replaced: &mut Replaced) {
         if replaced.find(param) != param {
             continue;
         }
-        let Some(value) = merged(function, ways, (id, at), replaced) else {
+        let Some(value) = merged(function, predecessors, (id, at), replaced) else {
             continue;
         };
         replaced.0[param.0 as usize] = value;
@@ -170,14 +171,18 @@ fn users(function: &Function, replaced: &mut Replaced) -> Lists<Param> {
 }
 
 /// Removes the parameters that are not to stay, with their arguments; the function's own stay.
-pub(super) fn keep(function: &mut Function, ways: &Ways, stays: impl Fn(Value) -> bool) {
+pub(super) fn keep(
+    function: &mut Function,
+    predecessors: &Predecessors,
+    stays: impl Fn(Value) -> bool,
+) {
     let mut flags: Vec<bool> = Vec::new();
     for id in 1..function.blocks.len() {
         let mut params = core::mem::take(&mut function.blocks[id].params);
         flags.clear();
         flags.extend(params.iter().map(|&param| stays(param)));
         if flags.contains(&false) {
-            for &(from, edge) in ways.to(BlockId(id as u32)) {
+            for &(from, edge) in predecessors.to(BlockId(id as u32)) {
                 let edge = &mut function[from].exit.edges_mut()[edge as usize];
                 retain(&mut edge.args, &flags);
             }

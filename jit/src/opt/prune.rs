@@ -19,17 +19,17 @@ fn reached(function: &Function) -> Vec<bool> {
     reached
 }
 
-/// Appends blocks that have one way in, from a block that only jumps there. Their parameters are
+/// Appends blocks that have one edge in, from a block that only jumps there. Their parameters are
 /// the arguments.
 fn join(function: &mut Function, reached: &[bool]) {
     let count = function.blocks.len();
-    let mut ways_in = vec![0_u32; count];
+    let mut edges_in = vec![0_u32; count];
     for block in function
         .block_ids()
         .filter(|block| reached[block.0 as usize])
     {
         for edge in function[block].exit.edges() {
-            ways_in[edge.to.0 as usize] += 1;
+            edges_in[edge.to.0 as usize] += 1;
         }
     }
     let mut replaced: Vec<Value> = (0..function.nodes.len() as u32).map(Value).collect();
@@ -39,7 +39,7 @@ fn join(function: &mut Function, reached: &[bool]) {
         .filter(|block| reached[block.0 as usize])
     {
         while let Exit::Jump(edge) = &function[block].exit
-            && ways_in[edge.to.0 as usize] == 1
+            && edges_in[edge.to.0 as usize] == 1
             && edge.to > block
         {
             let edge = edge.clone();

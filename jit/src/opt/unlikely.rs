@@ -22,7 +22,7 @@ impl Unlikely {
         }
         let mut is_unlikely = vec![true; function.blocks.len()];
         is_unlikely[0] = false;
-        // Ways back lead from blocks that are as unlikely as the loop's header, if not more so.
+        // Back edges lead from blocks that are as unlikely as the loop's header, if not more so.
         for block in function.block_ids() {
             if is_unlikely[block.0 as usize] {
                 continue;

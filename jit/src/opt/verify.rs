@@ -5,7 +5,7 @@
 
 use super::dominators::Dominators;
 use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 use crate::masm::{FloatPart, FloatWidth, FromInt, LoadOp, ToInt, Width};
 
 /// Panics when the function is not well-formed; `pass` names who left it so.
@@ -18,7 +18,7 @@ pub(super) fn verify(function: &Function, pass: &str) {
 /// Says what is wrong.
 pub(super) fn check(function: &Function) -> Result<(), String> {
     let dominators = Dominators::of(function);
-    let ways = Ways::of(function);
+    let predecessors = Predecessors::of(function);
     let mut defined: Vec<Option<(BlockId, usize)>> = vec![None; function.nodes.len()];
     for block in function.block_ids() {
         let data = &function[block];
@@ -93,7 +93,7 @@ pub(super) fn check(function: &Function) -> Result<(), String> {
             ));
         }
         if let Exit::Invoke(edges) = &data.exit
-            && ways.to(edges[0].to).len() != 1
+            && predecessors.to(edges[0].to).len() != 1
         {
             return Err(format!("{block} shares {} with others", edges[0].to));
         }

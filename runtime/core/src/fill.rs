@@ -1,11 +1,11 @@
-//! Loops that only fill memory, recognised by their operators, and how many of their turns can be
+//! Loops that only fill memory, recognised by their operators, and how many of their iterations can be
 //! done at once.
 //!
 //! Modules built without bulk memory clear and fill with loops of stores, and so do C libraries
-//! built without it. What comes in is the bytes behind a `loop`; what goes out says what a turn
-//! stores, how the locals change from turn to turn, and what the loop ends by. Tiers that read
-//! operators one by one put code before such a loop that has the runtime do all turns but the last
-//! ones; the loop stays and does the rest. So nothing changes for turns that trap: the runtime does
+//! built without it. What comes in is the bytes behind a `loop`; what goes out says what an iteration
+//! stores, how the locals change from iteration to iteration, and what the loop ends by. Tiers that read
+//! operators one by one put code before such a loop that has the runtime do all iterations but the last
+//! ones; the loop stays and does the rest. So nothing changes for iterations that trap: the runtime does
 //! none of them, nor any behind them.
 //!
 //! Deliberately absent: loops downwards, other memories than the first, and values that are no
@@ -21,13 +21,13 @@ pub const MIN_BYTES: u32 = 512;
 /// To fill less than this with zeros is faster than to ask the system which pages need them.
 pub const MIN_CLEARED_BYTES: usize = 1 << 20;
 
-/// As many locals may change from turn to turn.
+/// As many locals may change from iteration to iteration.
 pub const MAX_STEPS: usize = 3;
 
 /// The most stores of a body.
 const MAX_STORES: usize = 16;
 
-/// The most that a counter may change in a turn.
+/// The most that a counter may change in an iteration.
 const MAX_COUNTER_STEP: u64 = 1 << 16;
 
 /// Of the binary format.
@@ -60,7 +60,7 @@ mod opcode {
     pub(super) const V128_CONST: u32 = 0x0c;
 }
 
-/// A value in the loop's body, in terms of the locals at the start of a turn.
+/// A value in the loop's body, in terms of the locals at the start of an iteration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Symbol {
     /// A local and a constant, modulo 2^32 or 2^64 by the local's type.
@@ -131,17 +131,17 @@ pub enum Filling {
 pub struct FillLoop {
     /// The local with the address.
     pub pointer: u32,
-    /// The first byte of a turn is this far from the pointer.
+    /// The first byte of an iteration is this far from the pointer.
     pub low: u64,
-    /// Bytes of a turn: a power of two, as are the others.
+    /// Bytes of an iteration: a power of two, as are the others.
     pub stride: u32,
     /// Bytes of a store; of a vector's, those of its halves, which are the same.
     pub width: u32,
     /// What is stored.
     pub filling: Filling,
-    /// What decides whether there is another turn.
+    /// What decides whether there is another iteration.
     pub counter: Counter,
-    /// Integers that change, and by how much per turn.
+    /// Integers that change, and by how much per iteration.
     pub steps: SmallVec<[(u32, i64); MAX_STEPS]>,
 }
 
@@ -152,7 +152,7 @@ pub struct Counter {
     pub local: u32,
     /// What it approaches.
     pub bound: Operand,
-    /// What a turn adds: a power of two or the negative of one, below 2^17.
+    /// What an iteration adds: a power of two or the negative of one, below 2^17.
     pub step: i64,
     /// Whether the counter has 64 bits.
     pub is_wide: bool,
@@ -192,7 +192,7 @@ impl Store {
 /// The condition of a loop.
 struct Condition {
     goes_on_if: Symbol,
-    /// Whether it is asked before a turn rather than behind it.
+    /// Whether it is asked before an iteration rather than behind it.
     is_before: bool,
 }
 
@@ -361,7 +361,7 @@ impl Body {
                             is_before: false,
                         });
                     }
-                    // Out of the loop, before the turn has done anything.
+                    // Out of the loop, before the iteration has done anything.
                     if !self.stores.is_empty() || !self.changed.is_empty() {
                         return None;
                     }
@@ -497,7 +497,7 @@ fn counter(condition: &Condition, step_of: impl Fn(u32) -> i64) -> Option<Counte
     let step = step_of(local);
     let approaches = match relation {
         Relation::Ne => true,
-        // As far as turns are left before the last one, whether that is at the bound is the same.
+        // As far as iterations are left before the last one, whether that is at the bound is the same.
         Relation::Lt | Relation::Le => step > 0,
         Relation::Gt | Relation::Ge => step < 0,
         Relation::Eq => false,
@@ -601,7 +601,7 @@ mod tests {
 
     #[test]
     fn ways_to_end_are_the_same_whatever_they_are_written_as() {
-        let turn = "local.get 0  i32.const 0  i32.store
+        let iteration = "local.get 0  i32.const 0  i32.store
              local.get 0  i32.const 4  i32.add  local.set 0";
         for (condition, is_signed) in [
             ("local.get 0  local.get 1  i32.lt_u", false),
@@ -610,10 +610,10 @@ mod tests {
             ("local.get 0  local.get 1  i32.eq  i32.eqz", false),
             ("local.get 1  local.get 0  i32.le_s  i32.eqz", true),
         ] {
-            let behind = recognised(&format!("{turn}  {condition}  br_if 0")).unwrap();
+            let behind = recognised(&format!("{iteration}  {condition}  br_if 0")).unwrap();
             assert_eq!(counter_of(&behind), (0, (Some(1), 0)), "{condition}");
             assert_eq!(behind.counter.is_signed, is_signed, "{condition}");
-            let before = format!("{condition}  i32.eqz  br_if 1  {turn}  br 0");
+            let before = format!("{condition}  i32.eqz  br_if 1  {iteration}  br 0");
             assert_eq!(recognised(&before), Some(behind), "{condition}");
         }
         for condition in [
@@ -622,13 +622,15 @@ mod tests {
             "local.get 1  local.get 2  i32.lt_u",
             "local.get 0  i32.const 4  i32.add  local.get 1  i32.lt_u",
         ] {
-            let before = format!("{condition}  i32.eqz  br_if 1  {turn}  br 0");
+            let before = format!("{condition}  i32.eqz  br_if 1  {iteration}  br 0");
             assert_eq!(recognised(&before), None, "{condition}");
         }
         // The condition is asked in the middle, or twice.
         for body in [
-            format!("{turn}  local.get 0  local.get 1  i32.ge_u  br_if 1  br 0"),
-            format!("local.get 0  br_if 1  {turn}  local.get 0  local.get 1  i32.lt_u  br_if 0"),
+            format!("{iteration}  local.get 0  local.get 1  i32.ge_u  br_if 1  br 0"),
+            format!(
+                "local.get 0  br_if 1  {iteration}  local.get 0  local.get 1  i32.lt_u  br_if 0"
+            ),
         ] {
             assert_eq!(recognised(&body), None, "{body}");
         }

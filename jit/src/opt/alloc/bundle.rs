@@ -1,7 +1,7 @@
 //! Bundles: values that are one variable of the source, to be given one register together.
 //!
 //! A parameter and its arguments become one when they are never live together, those of inner loops
-//! first, so that the ways around a loop need no moves. So do a result and the operand in whose place
+//! first, so that the back edges of a loop need no moves. So do a result and the operand in whose place
 //! its instruction leaves it. A bundle that finds no register is taken apart again.
 
 use super::live::{LiveRanges, Range, lower, overlap};

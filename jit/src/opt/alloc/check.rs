@@ -1,4 +1,4 @@
-//! Replays an allocation: which value each register and slot holds, on every way through the
+//! Replays an allocation: which value each register and slot holds, on every path through the
 //! function, and that each use finds the value that it asks for.
 //!
 //! Runs after every allocation in debug builds and tests. It knows nothing of live ranges: it
@@ -253,7 +253,7 @@ impl Checker<'_> {
 
     /// All arguments are read before a parameter is written.
     fn edge(&self, from: BlockId, edge: &Edge, state: &State) -> Result<State, String> {
-        let what = format!("the way from {from} to {}", edge.to);
+        let what = format!("the edge from {from} to {}", edge.to);
         for &arg in &edge.args {
             self.anywhere(state, arg, &what)?;
         }

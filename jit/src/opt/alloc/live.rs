@@ -1,8 +1,8 @@
 //! Where each value is live: intervals of positions in the linear order of blocks.
 //!
-//! A block takes positions from [`Lines::start`] on: its parameters are defined there, node *i* uses
+//! A block takes positions from [`Positions::start`] on: its parameters are defined there, node *i* uses
 //! its operands at `start + 2 (i + 1)` and defines its result one later, and the end uses its
-//! operands at [`Lines::exit`]. So an operand that dies and a result of one node can share a
+//! operands at [`Positions::exit`]. So an operand that dies and a result of one node can share a
 //! register.
 //!
 //! Most values are used in their own block only. For the others sets of bits flow backwards through
@@ -21,12 +21,12 @@ use crate::opt::loops::Loops;
 
 /// Positions of the blocks.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct Positions {
     starts: Vec<u32>,
 }
 
-impl Lines {
-    pub(crate) fn of(function: &Function) -> Lines {
+impl Positions {
+    pub(crate) fn of(function: &Function) -> Positions {
         let mut next = 0;
         let mut starts = Vec::with_capacity(function.blocks.len() + 1);
         for block in &function.blocks {
@@ -34,7 +34,7 @@ impl Lines {
             next += 2 * (block.nodes.len() as u32 + 2);
         }
         starts.push(next);
-        Lines { starts }
+        Positions { starts }
     }
 
     pub(crate) fn start(&self, block: BlockId) -> u32 {
@@ -89,45 +89,45 @@ impl LiveRanges {
     }
 }
 
-/// The ways between blocks.
+/// The edges between blocks.
 #[derive(Debug)]
 pub(crate) struct Graph {
     successors: Lists<u32>,
     /// Edges from blocks to those before them, or to themselves, in the order of the former.
-    ways_back: Vec<(u32, u32)>,
+    back_edges: Vec<(u32, u32)>,
     /// The last block that leads back to each.
-    last_way_back: Vec<u32>,
+    last_back_edge: Vec<u32>,
 }
 
 impl Graph {
     pub(crate) fn of(function: &Function) -> Graph {
         let count = function.blocks.len();
-        let mut ways: Vec<(u32, u32)> = Vec::with_capacity(2 * count);
+        let mut edges: Vec<(u32, u32)> = Vec::with_capacity(2 * count);
         for block in function.block_ids() {
-            let start = ways.len();
+            let start = edges.len();
             for edge in function[block].exit.edges() {
                 // Tables name few blocks often.
-                let way = (block.0, edge.to.0);
-                if !ways[start..]
+                let edge = (block.0, edge.to.0);
+                if !edges[start..]
                     .iter()
                     .rev()
                     .take(4)
-                    .any(|&other| other == way)
+                    .any(|&other| other == edge)
                 {
-                    ways.push(way);
+                    edges.push(edge);
                 }
             }
         }
-        let mut ways_back = ways.clone();
-        ways_back.retain(|&(from, to)| to <= from);
-        let mut last_way_back = vec![0; count];
-        for &(from, to) in &ways_back {
-            last_way_back[to as usize] = from;
+        let mut back_edges = edges.clone();
+        back_edges.retain(|&(from, to)| to <= from);
+        let mut last_back_edge = vec![0; count];
+        for &(from, to) in &back_edges {
+            last_back_edge[to as usize] = from;
         }
         Graph {
-            successors: Lists::of(count, &ways),
-            ways_back,
-            last_way_back,
+            successors: Lists::of(count, &edges),
+            back_edges,
+            last_back_edge,
         }
     }
 }
@@ -205,7 +205,12 @@ impl Uses {
     }
 
     /// Computes the live ranges.
-    pub(crate) fn ranges(self, function: &Function, graph: &Graph, lines: &Lines) -> LiveRanges {
+    pub(crate) fn ranges(
+        self,
+        function: &Function,
+        graph: &Graph,
+        positions: &Positions,
+    ) -> LiveRanges {
         let Uses {
             mut defined,
             elsewhere,
@@ -243,7 +248,7 @@ impl Uses {
         let blocks = function.blocks.len();
         let mut flow = Flow {
             graph,
-            lines,
+            positions,
             defined: &defined,
             uses: Lists::of(near.len() + far.len(), &numbered),
             live_in: vec![EMPTY; blocks],
@@ -256,7 +261,7 @@ impl Uses {
         let mut roughly: Option<Roughly<'_>> = None;
         for values in near.chunks(SET_BITS).chain(far.chunks(SET_BITS)) {
             if !flow.run(values, first, &mut ranges, &mut patience) {
-                let roughly = roughly.get_or_insert_with(|| Roughly::of(function, lines));
+                let roughly = roughly.get_or_insert_with(|| Roughly::of(function, positions));
                 for (number, &value) in (first..).zip(values) {
                     let definition = &defined[value.0 as usize];
                     let range = roughly.range(definition, flow.uses.at(number));
@@ -292,7 +297,7 @@ const EMPTY: Set = [0; 4];
 /// What is needed to find where the values are live that are used in several blocks.
 struct Flow<'f> {
     graph: &'f Graph,
-    lines: &'f Lines,
+    positions: &'f Positions,
     defined: &'f [Definition],
     /// The block and the position of the last use there, by the number of the value.
     uses: Lists<(u32, u32)>,
@@ -331,7 +336,7 @@ impl Flow<'_> {
         // What is live in a loop, but not from it, is live until its end.
         let mut block = start + 1;
         while block <= last {
-            last = last.max(self.graph.last_way_back[block as usize]);
+            last = last.max(self.graph.last_back_edge[block as usize]);
             block += 1;
         }
         *patience = patience.saturating_sub((last - start) as usize + 1);
@@ -352,10 +357,10 @@ impl Flow<'_> {
 
     /// Finds what is live in the blocks from `start` to `last`.
     fn backwards(&mut self, start: u32, last: u32) {
-        let ways_back = &self.graph.ways_back;
-        let first_way = ways_back.partition_point(|way| way.0 < start);
-        let last_way = ways_back.partition_point(|way| way.0 <= last);
-        let ways_back = &ways_back[first_way..last_way];
+        let back_edges = &self.graph.back_edges;
+        let from = back_edges.partition_point(|edge| edge.0 < start);
+        let to = back_edges.partition_point(|edge| edge.0 <= last);
+        let back_edges = &back_edges[from..to];
         loop {
             for block in (start..=last).rev() {
                 let mut out = EMPTY;
@@ -374,12 +379,16 @@ impl Flow<'_> {
                 }
                 self.live_out[block as usize] = out;
             }
-            // Ways back bring what is live in a loop's header to blocks behind it.
+            // Back edges bring what is live in a loop's header to blocks behind it.
             let is_known = |&(from, to): &(u32, u32)| {
                 let (live, out) = (&self.live_in[to as usize], &self.live_out[from as usize]);
                 live.iter().zip(out).all(|(live, out)| live & !out == 0)
             };
-            if ways_back.iter().filter(|way| way.1 >= start).all(is_known) {
+            if back_edges
+                .iter()
+                .filter(|edge| edge.1 >= start)
+                .all(is_known)
+            {
                 return;
             }
         }
@@ -408,7 +417,7 @@ impl Flow<'_> {
                 &self.live_out[block as usize],
             );
             let own = &self.own[block as usize];
-            let at = self.lines.starts[block as usize];
+            let at = self.positions.starts[block as usize];
             for word in 0..open.len() {
                 let begin = 64 * word;
                 each_bit(open[word] & !live[word], |bit| {
@@ -433,7 +442,7 @@ impl Flow<'_> {
                 open[word] = out[word];
             }
         }
-        let end = self.lines.starts[last as usize + 1];
+        let end = self.positions.starts[last as usize + 1];
         for (word, &open) in open.iter().enumerate() {
             each_bit(open, |bit| {
                 let bit = 64 * word + bit;
@@ -446,14 +455,14 @@ impl Flow<'_> {
 
 /// Finds one range for each value.
 struct Roughly<'f> {
-    lines: &'f Lines,
+    positions: &'f Positions,
     loops: Loops,
     /// Loops around loops.
     nest: Ancestors,
 }
 
 impl Roughly<'_> {
-    fn of<'f>(function: &Function, lines: &'f Lines) -> Roughly<'f> {
+    fn of<'f>(function: &Function, positions: &'f Positions) -> Roughly<'f> {
         let loops = Loops::of(function);
         let count = loops.ranges().len() as u32;
         let mut nest = Ancestors::new(count as usize);
@@ -462,7 +471,11 @@ impl Roughly<'_> {
                 nest.put(which, parent);
             }
         }
-        Roughly { lines, loops, nest }
+        Roughly {
+            positions,
+            loops,
+            nest,
+        }
     }
 
     /// From a definition to the last of its uses in other blocks, or in a loop around one of these.
@@ -480,7 +493,7 @@ impl Roughly<'_> {
             {
                 let outermost = self.nest.last(around, is_outside);
                 let (_, last) = self.loops.ranges()[outermost as usize];
-                end = end.max(self.lines.starts[last.0 as usize + 1]);
+                end = end.max(self.positions.starts[last.0 as usize + 1]);
             }
         }
         (definition.at, end)

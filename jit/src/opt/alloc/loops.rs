@@ -1,7 +1,7 @@
 //! The loops in which values may stay in registers that calls overwrite.
 
 use crate::opt::ir::{BlockId, Function, Op};
-use crate::opt::ways::Ways;
+use crate::opt::predecessors::Predecessors;
 
 /// A loop without calls that is in no other such loop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,7 +30,7 @@ impl Loops {
         if !function.has_loops() {
             return loops;
         }
-        let ways = Ways::of(function);
+        let predecessors = Predecessors::of(function);
         let is_call = |block: BlockId| {
             let mut nodes = function[block].nodes.iter();
             nodes.any(|&node| function[node].op == Op::Call)
@@ -42,13 +42,13 @@ impl Loops {
             if !function[header].is_loop_header || loops.of_block[header.0 as usize].is_some() {
                 continue;
             }
-            let from = ways.to(header).iter().map(|way| way.0);
+            let from = predecessors.to(header).iter().map(|edge| edge.0);
             let mut outside = from.clone().filter(|&block| block < header);
             let (Some(before), None) = (outside.next(), outside.next()) else {
                 continue;
             };
             let back = from.filter(|&block| block >= header).collect();
-            let Some(body) = body(header, back, &ways, &mut seen) else {
+            let Some(body) = body(header, back, &predecessors, &mut seen) else {
                 continue;
             };
             looks = looks.saturating_sub(body.len());
@@ -71,11 +71,11 @@ impl Loops {
     }
 }
 
-/// The blocks from which the header is reached again. `None` when a way leads in elsewhere.
+/// The blocks from which the header is reached again. `None` when an edge leads in elsewhere.
 fn body(
     header: BlockId,
     mut work: Vec<BlockId>,
-    ways: &Ways,
+    predecessors: &Predecessors,
     seen: &mut [BlockId],
 ) -> Option<Vec<BlockId>> {
     let mut body = vec![header];
@@ -88,7 +88,7 @@ fn body(
             return None;
         }
         body.push(block);
-        work.extend(ways.to(block).iter().map(|way| way.0));
+        work.extend(predecessors.to(block).iter().map(|edge| edge.0));
     }
     Some(body)
 }

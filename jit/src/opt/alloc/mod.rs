@@ -30,7 +30,7 @@ use crate::masm::vector::VecBinary;
 use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
-use live::{Graph, Lines};
+use live::{Graph, Positions};
 use loops::Loops;
 use round::Round;
 #[cfg(feature = "lab")]
@@ -121,9 +121,9 @@ pub(crate) fn allocate(
         unlikely: Unlikely::of(function),
     };
     if function.catches {
-        let lines = Lines::of(function);
-        let start = Start::of(function, &lines, sunk, &spills, &fixed);
-        let mut caught = pads::live_in(function, &lines, &start.live);
+        let positions = Positions::of(function);
+        let start = Start::of(function, &positions, sunk, &spills, &fixed);
+        let mut caught = pads::live_in(function, &positions, &start.live);
         caught.retain(|value| spills[value.0 as usize] == Spill::No);
         if !caught.is_empty() {
             for &value in &caught {
@@ -138,13 +138,13 @@ pub(crate) fn allocate(
     // What the round before placed.
     let mut placed = Vec::new();
     for round_number in 0..ROUNDS_MAX {
-        let lines = Lines::of(function);
-        let start = Start::of(function, &lines, sunk, &spills, &fixed);
+        let positions = Positions::of(function);
+        let start = Start::of(function, &positions, sunk, &spills, &fixed);
         clock.lap("live ranges", function);
         if watch.is_over() {
             return None;
         }
-        let size = (function.nodes.len(), lines.end());
+        let size = (function.nodes.len(), positions.end());
         let mut round = Round::new(&start, &fixed.registers, size, watch);
         let mut failed = Vec::new();
         if placed.is_empty() || !round.fit(function, &spills, &placed) {
@@ -158,7 +158,7 @@ pub(crate) fn allocate(
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
             let (slots, slot_count) =
-                slots::assign(function, &fixed, &lines, &start, sunk, &spills);
+                slots::assign(function, &fixed, &positions, &start, sunk, &spills);
             clock.lap("slots", function);
             // At a landing pad, registers hold what the callee left there.
             let catches = function.catches;

@@ -4,16 +4,16 @@
 //! there is spilled, before anything else is: it goes to its slot where it is defined, and thus before
 //! each call that may lead to the pad.
 
-use super::live::{Lines, LiveRanges};
+use super::live::{LiveRanges, Positions};
 use super::spill::{self, Spill};
 use crate::opt::ir::{Function, Value};
 use crate::opt::unlikely::Unlikely;
 
 /// The values that are live at the start of a landing pad, ascending.
-pub(super) fn live_in(function: &Function, lines: &Lines, live: &LiveRanges) -> Vec<Value> {
+pub(super) fn live_in(function: &Function, positions: &Positions, live: &LiveRanges) -> Vec<Value> {
     let pads = function.block_ids();
     let pads = pads.filter(|&block| function[block].pad.is_some());
-    let starts: Vec<u32> = pads.map(|block| lines.start(block)).collect();
+    let starts: Vec<u32> = pads.map(|block| positions.start(block)).collect();
     // Nothing is defined at the start of a pad.
     let holds_pad = |&(start, end): &(u32, u32)| {
         let first = starts.partition_point(|&at| at < start);

@@ -1,7 +1,7 @@
 //! What a round of register allocation is to know of a function, from one walk over it.
 
 use super::fixed::Clobbered;
-use super::live::{Calls, Lines, LiveRanges, Uses, has_place};
+use super::live::{Calls, LiveRanges, Positions, Uses, has_place};
 use super::spill::{self, Spill};
 use super::{Fixed, Home, Limits};
 use crate::masm::RegisterFile;
@@ -172,7 +172,7 @@ pub(super) struct Start {
 impl Start {
     pub(super) fn of(
         function: &Function,
-        lines: &Lines,
+        positions: &Positions,
         sunk: &[bool],
         spills: &[Spill],
         fixed: &Fixed<'_>,
@@ -198,9 +198,9 @@ impl Start {
             let weight = fixed.unlikely.weight(function, id);
             for &param in &block.params {
                 scan.weights[param.0 as usize] += weight;
-                scan.define(param, lines.start(id));
+                scan.define(param, positions.start(id));
             }
-            for (node, at, defined_at) in lines.nodes(function, id) {
+            for (node, at, defined_at) in positions.nodes(function, id) {
                 scan.node(node, at, weight);
                 scan.define(node, defined_at);
                 if function[node].op == Op::Call {
@@ -210,10 +210,10 @@ impl Start {
                     wishes.push((value.0, fixed.registers.number(Home::Gpr(gpr))));
                 });
             }
-            scan.exit(lines.exit(id), weight);
+            scan.exit(positions.exit(id), weight);
         }
         Start {
-            live: scan.uses.ranges(function, &fixed.graph, lines),
+            live: scan.uses.ranges(function, &fixed.graph, positions),
             calls,
             clobbered,
             hints: Lists::of(count, &scan.hints),

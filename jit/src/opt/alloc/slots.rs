@@ -2,7 +2,7 @@
 
 use super::Fixed;
 use super::bundle::{Bundles, InPlace};
-use super::live::{Lines, Range, Uses};
+use super::live::{Positions, Range, Uses};
 use super::scan::Start;
 use super::spill::{self, Spill};
 use super::taken::Taken;
@@ -72,7 +72,7 @@ impl Scan<'_> {
     }
 }
 
-fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> Uses {
+fn uses(function: &Function, positions: &Positions, sunk: &[bool], spills: &[Spill]) -> Uses {
     let mut scan = Scan {
         function,
         sunk,
@@ -83,13 +83,13 @@ fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> 
     for block in function.block_ids() {
         scan.block = block;
         for &param in &function[block].params {
-            scan.define(param, lines.start(block));
+            scan.define(param, positions.start(block));
         }
-        for (node, at, defined_at) in lines.nodes(function, block) {
+        for (node, at, defined_at) in positions.nodes(function, block) {
             scan.node(node, at);
             scan.define(node, defined_at);
         }
-        scan.exit(lines.exit(block));
+        scan.exit(positions.exit(block));
     }
     scan.uses
 }
@@ -100,7 +100,7 @@ fn uses(function: &Function, lines: &Lines, sunk: &[bool], spills: &[Spill]) -> 
 pub(super) fn assign(
     function: &Function,
     fixed: &Fixed<'_>,
-    lines: &Lines,
+    positions: &Positions,
     start: &Start,
     sunk: &[bool],
     spills: &[Spill],
@@ -110,11 +110,11 @@ pub(super) fn assign(
     if spills.iter().all(|&spill| spill == Spill::No) {
         return (slots, 0);
     }
-    let live = uses(function, lines, sunk, spills).ranges(function, &fixed.graph, lines);
+    let live = uses(function, positions, sunk, spills).ranges(function, &fixed.graph, positions);
     let bundles = Bundles::of(count, &fixed.pairs, &InPlace::default(), &live, |_| false);
     let mut frame = Frame {
         groups: Vec::new(),
-        end: lines.end(),
+        end: positions.end(),
         count: 0,
     };
     let mut order: Vec<(f32, &[Value])> = bundles

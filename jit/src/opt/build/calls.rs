@@ -115,7 +115,7 @@ impl Builder<'_> {
 
     fn call(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) {
         let site = self.site(callee, reference, ty);
-        let pads = self.ways_to_pads(false);
+        let pads = self.pad_edges(false);
         self.emit_call(site, pads);
     }
 
@@ -124,7 +124,7 @@ impl Builder<'_> {
             // The callee that this is in is gone; its caller goes on behind the call.
             let origin = core::mem::replace(&mut self.origin, call);
             let site = self.site(callee, reference, ty);
-            let pads = self.ways_to_pads(true);
+            let pads = self.pad_edges(true);
             self.emit_call(site, pads);
             self.origin = origin;
             self.leave_body();
@@ -196,7 +196,7 @@ impl Builder<'_> {
         });
         let site = self.function.calls.len() as u32 - 1;
         let pads = if helpers::ends_activation(entry) {
-            self.ways_to_pads(false)
+            self.pad_edges(false)
         } else {
             Vec::new()
         };

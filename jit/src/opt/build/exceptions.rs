@@ -77,8 +77,8 @@ impl Builder<'_> {
         clauses
     }
 
-    /// Ways to the landing pads of a call that is made now.
-    pub(super) fn ways_to_pads(&mut self, is_left: bool) -> Vec<Edge> {
+    /// Edges to the landing pads of a call that is made now.
+    pub(super) fn pad_edges(&mut self, is_left: bool) -> Vec<Edge> {
         let mut edges = Vec::new();
         if self.tries.is_empty() {
             return edges;
@@ -124,7 +124,7 @@ impl Builder<'_> {
         {
             return *pad;
         }
-        // Ways back come last in a loop, others before what they lead to.
+        // Back edges come last in a loop, others before what they lead to.
         let is_ahead = !matches!(self.control[label].kind, Kind::Loop | Kind::Function);
         let place = if is_ahead {
             label

@@ -11,7 +11,7 @@
 //!
 //! A callee, or the function itself, that ends by a tail call is gone at that point. If what it calls
 //! can be inlined, backtraces do not show it any more; if not, a callee's tail call is a call from
-//! where the callee was called. A tail call of a function that is gone already is a way back to its
+//! where the callee was called. A tail call of a function that is gone already is a back edge to its
 //! start: functions that call each other like this become loops.
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};

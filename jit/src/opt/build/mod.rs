@@ -140,7 +140,7 @@ pub(super) struct Builder<'m> {
     origin: Origin,
     /// Of all edges so far.
     edge_args: usize,
-    /// Of blocks that need fewer parameters than the ways there have arguments: which stay.
+    /// Of blocks that need fewer parameters than the edges there have arguments: which stay.
     stays: Vec<(BlockId, Vec<bool>)>,
 }
 
@@ -526,12 +526,12 @@ impl<'m> Builder<'m> {
     }
 
     /// Adds a block that only leaves again.
-    fn way(&mut self, exit: Exit) -> BlockId {
-        let way = self.function.add_block(self.loop_depth);
-        self.function[way].exit = exit;
-        self.function[way].exit_origin = self.origin;
-        self.order.push(way);
-        way
+    fn edge_block(&mut self, exit: Exit) -> BlockId {
+        let block = self.function.add_block(self.loop_depth);
+        self.function[block].exit = exit;
+        self.function[block].exit_origin = self.origin;
+        self.order.push(block);
+        block
     }
 
     /// Numbers the blocks in the order of the source; those that nothing leads to fall away.
@@ -595,7 +595,7 @@ impl<'m> Builder<'m> {
     }
 
     /// Makes parameters of a block for values of these types and for the locals that the construct
-    /// assigns, which they become; where all ways bring one value, `agreed` says which, and that is
+    /// assigns, which they become; where all edges bring one value, `agreed` says which, and that is
     /// taken instead.
     fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize, agreed: &[Value]) {
         let mut agreed = agreed.iter().copied();
@@ -779,7 +779,7 @@ impl<'m> Builder<'m> {
         }
         let exit = self.return_exit();
         Edge {
-            to: self.way(exit),
+            to: self.edge_block(exit),
             args: Values::new(),
         }
     }
@@ -803,19 +803,19 @@ impl<'m> Builder<'m> {
             .collect::<Result<_, _>>()
             .expect(VALIDATED);
         // Equal targets share a block that leads there, so that long tables stay small.
-        let mut ways: HashMap<u32, BlockId> = HashMap::new();
+        let mut blocks: HashMap<u32, BlockId> = HashMap::new();
         let mut edges = Vec::with_capacity(depths.len());
         for depth in depths {
-            let to = match ways.get(&depth) {
+            let to = match blocks.get(&depth) {
                 Some(&to) => to,
                 None => {
                     let edge = self.edge_to_label(depth);
                     let to = if edge.args.is_empty() {
                         edge.to
                     } else {
-                        self.way(Exit::Jump(edge))
+                        self.edge_block(Exit::Jump(edge))
                     };
-                    ways.insert(depth, to);
+                    blocks.insert(depth, to);
                     to
                 }
             };

@@ -1,7 +1,7 @@
 //! From allocated SSA form to machine code.
 //!
-//! Blocks are emitted in the order of [`layout`]. A conditional way whose target wants moves goes through a
-//! piece of code behind the function, so that the other way pays nothing.
+//! Blocks are emitted in the order of [`layout`]. A conditional edge whose target wants moves goes through a
+//! piece of code behind the function, so that the other edge pays nothing.
 //!
 //! Slots of a [`Frame`] are those of spilled values, then operands of helpers, then spare places for
 //! cycles of moves.
@@ -25,8 +25,8 @@ use zwasm_core::{FuncType, TrapCode};
 
 /// Code behind the function.
 enum Cold<'f, L> {
-    /// A way with moves.
-    Way { start: L, edge: &'f Edge },
+    /// An edge with moves.
+    Edge { start: L, edge: &'f Edge },
     Trap {
         start: L,
         code: TrapCode,
@@ -374,11 +374,11 @@ impl<'f, M: Masm> Emitter<'f, M> {
 
     // --- blocks ---
 
-    /// Ways through blocks without code end where these blocks lead.
+    /// Edges through blocks without code end where these blocks lead.
     fn landings(&self) -> Vec<BlockId> {
         let function = self.function;
         let mut landings: Vec<BlockId> = function.block_ids().collect();
-        // What is ahead is known; back lead only ways to the heads of loops.
+        // What is ahead is known; back lead only edges to the heads of loops.
         for block in (1..landings.len() as u32).rev().map(BlockId) {
             let data = &function[block];
             let is_empty = data.nodes.iter().all(|node| self.sunk[node.0 as usize]);
@@ -475,13 +475,13 @@ impl<'f, M: Masm> Emitter<'f, M> {
         }
     }
 
-    /// The label that a conditional way leads to.
-    fn way(&mut self, edge: &'f Edge) -> M::Label {
+    /// The label that a conditional edge leads to.
+    fn edge_label(&mut self, edge: &'f Edge) -> M::Label {
         if !self.has_moves(edge) {
             return self.label(edge.to);
         }
         let start = self.masm.label();
-        self.cold.push(Cold::Way { start, edge });
+        self.cold.push(Cold::Edge { start, edge });
         start
     }
 
@@ -492,7 +492,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         [yes, no]: [&'f Edge; 2],
         next: Option<BlockId>,
     ) {
-        // The way that goes on here pays for its moves in place, and so does one back to a loop's
+        // The edge that goes on here pays for its moves in place, and so does one back to a loop's
         // start: it is taken more often than not.
         let (taken, other, negated) = if Some(self.landing(yes.to)) == next {
             (no, yes, true)
@@ -507,7 +507,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
             self.follow(taken, next);
             self.masm.bind(leaves);
         } else {
-            let label = self.way(taken);
+            let label = self.edge_label(taken);
             self.branch_if(cond, negated, label);
         }
         self.follow(other, next);
@@ -566,12 +566,12 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn table(&mut self, index: Value, edges: &'f [Edge]) {
         let index = self.gpr(index);
         let (last, rest) = edges.split_last().expect("the default is there");
-        let default = self.way(last);
+        let default = self.edge_label(last);
         let count = Operand::Imm(rest.len() as i32);
         self.masm
             .branch_if(Cond::GeU, Width::W32, index, count, default);
         if !rest.is_empty() {
-            let targets: Vec<M::Label> = rest.iter().map(|edge| self.way(edge)).collect();
+            let targets: Vec<M::Label> = rest.iter().map(|edge| self.edge_label(edge)).collect();
             self.masm.jump_table(index, &targets);
         }
     }
@@ -615,7 +615,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
             );
             next += 1;
             match one {
-                Cold::Way { start, edge } => {
+                Cold::Edge { start, edge } => {
                     self.masm.bind(start);
                     self.emit_edge_moves(edge);
                     self.masm.jump(self.label(edge.to));

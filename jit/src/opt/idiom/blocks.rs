@@ -1,4 +1,4 @@
-//! The loop over vectors, with its checks, before the loop that it does turns of:
+//! The loop over vectors, with its checks, before the loop that it does iterations of:
 //!
 //! ```text
 //! before ── checks ── large? ── vectors ── rest ── advanced ─┐
@@ -6,7 +6,7 @@
 //!    └─────────┴───────── fallback ─────────────────────────  join ── header
 //! ```
 //!
-//! The rest is one more vector, which ends where the turns to be done end and overlaps with the one
+//! The rest is one more vector, which ends where the iterations to be done end and overlaps with the one
 //! before it. A copy may read there what was written already, if that is what the loop would read:
 //! not when the target is less than a vector behind the source; then there is no rest.
 
@@ -23,8 +23,8 @@ use zwasm_core::fill::MIN_CLEARED_BYTES;
 use zwasm_core::vmctx::memory;
 
 /// Counters of 64 bits that are further from their end are not looked at: what is computed from the
-/// number of turns stays far below 2⁶⁴.
-const TURNS_MAX: u64 = 1 << 40;
+/// number of iterations stays far below 2⁶⁴.
+const ITERATIONS_MAX: u64 = 1 << 40;
 
 /// Adds the blocks at the end of the function, in their order.
 pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
@@ -41,20 +41,20 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
         checks: Vec::new(),
     };
     let left = maker.left();
-    let turns = maker.turns(left);
-    let bytes = maker.alu_constant(AluOp::Mul, turns, plan.stride);
+    let iterations = maker.iterations(left);
+    let bytes = maker.alu_constant(AluOp::Mul, iterations, plan.stride);
     let mut target = maker.start(&plan.target, bytes);
-    let (mut source, turns) = match &plan.source {
-        Source::Fill(value, size) => (Vector::Filling(maker.filling(*value, *size)), turns),
+    let (mut source, iterations) = match &plan.source {
+        Source::Fill(value, size) => (Vector::Filling(maker.filling(*value, *size)), iterations),
         Source::Copy { range, is_in_order } => {
             let source = maker.start(range, bytes);
-            let turns = maker.overlap(target, source, *is_in_order, turns);
-            (Vector::Loaded(source), turns)
+            let iterations = maker.overlap(target, source, *is_in_order, iterations);
+            (Vector::Loaded(source), iterations)
         }
     };
-    let bytes = maker.alu_constant(AluOp::Mul, turns, plan.stride);
+    let bytes = maker.alu_constant(AluOp::Mul, iterations, plan.stride);
     if plan.is_down {
-        // From where the last turn ends, so that indices go down to zero.
+        // From where the last iteration ends, so that indices go down to zero.
         target = maker.alu(AluOp::Sub, target, bytes);
         if let Vector::Loaded(source) = &mut source {
             *source = maker.alu(AluOp::Sub, *source, bytes);
@@ -74,7 +74,7 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
     };
     let last = maker.block;
     let checks = core::mem::take(&mut maker.checks);
-    // From here on values are not there on all ways.
+    // From here on values are not there on all edges.
     maker.made.clear();
     let large = maker.large(last, target, bytes);
     let vectors = maker.add_block();
@@ -94,7 +94,7 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
     }
     let after = params
         .iter()
-        .map(|&param| maker.advanced(param, turns, bytes))
+        .map(|&param| maker.advanced(param, iterations, bytes))
         .collect();
     let fallback = maker.add_block();
     let join = maker.add_block();
@@ -107,8 +107,8 @@ pub(super) fn insert(function: &mut Function, shape: &Shape, plan: &Plan) {
         .collect();
     maker.jump(join, shape.header, joined);
     for (from, fails, next) in checks {
-        let ways = [edge(fallback, Vec::new()), edge(next, Vec::new())];
-        maker.end(from, Exit::Branch(fails, ways));
+        let edges = [edge(fallback, Vec::new()), edge(next, Vec::new())];
+        maker.end(from, Exit::Branch(fails, edges));
     }
 }
 
@@ -186,30 +186,30 @@ impl Maker<'_> {
         }
     }
 
-    /// The number of turns to do, from what is left to the end of the loop.
-    fn turns(&mut self, left: Value) -> Value {
+    /// The number of iterations to do, from what is left to the end of the loop.
+    fn iterations(&mut self, left: Value) -> Value {
         let trips = &self.plan.trips;
         let shift = trips.step.trailing_zeros();
-        let turns = self.alu_constant(AluOp::ShrU, left, shift.into());
-        let turns = match trips.a.width {
-            Width::W32 => self.extend(turns),
+        let iterations = self.alu_constant(AluOp::ShrU, left, shift.into());
+        let iterations = match trips.a.width {
+            Width::W32 => self.extend(iterations),
             Width::W64 => {
-                let most = self.constant(Ty::I64, TURNS_MAX);
-                self.refuse_if(Cond::GtU, Width::W64, turns, most);
-                turns
+                let most = self.constant(Ty::I64, ITERATIONS_MAX);
+                self.refuse_if(Cond::GtU, Width::W64, iterations, most);
+                iterations
             }
         };
         match self.plan.has_rest() {
-            true => turns,
-            false => self.whole_chunks(turns),
+            true => iterations,
+            false => self.whole_chunks(iterations),
         }
     }
 
-    /// As many turns as make up whole chunks.
-    fn whole_chunks(&mut self, turns: Value) -> Value {
+    /// As many iterations as make up whole chunks.
+    fn whole_chunks(&mut self, iterations: Value) -> Value {
         let chunk = self.plan.chunk / self.plan.stride;
         debug_assert!(chunk.is_power_of_two());
-        self.alu_constant(AluOp::And, turns, !(chunk - 1))
+        self.alu_constant(AluOp::And, iterations, !(chunk - 1))
     }
 
     /// The address at which the first vector begins, or ends when it goes down. All bytes must be in
@@ -257,8 +257,14 @@ impl Maker<'_> {
         }
     }
 
-    /// Refuses copies to where they would read within a chunk; the turns to do in other cases.
-    fn overlap(&mut self, target: Value, source: Value, is_in_order: bool, turns: Value) -> Value {
+    /// Refuses copies to where they would read within a chunk; the iterations to do in other cases.
+    fn overlap(
+        &mut self,
+        target: Value,
+        source: Value,
+        is_in_order: bool,
+        iterations: Value,
+    ) -> Value {
         let ahead = match self.plan.is_down {
             false => self.alu(AluOp::Sub, target, source),
             true => self.alu(AluOp::Sub, source, target),
@@ -269,17 +275,17 @@ impl Maker<'_> {
             // Not on the other side either.
             let least = self.constant(Ty::I64, 2 * chunk - 1);
             self.refuse_if(Cond::LtU, Width::W64, shifted, least);
-            return turns;
+            return iterations;
         }
         let least = self.constant(Ty::I64, chunk);
         self.refuse_if(Cond::LtU, Width::W64, ahead, least);
         if !self.plan.has_rest() {
-            return turns;
+            return iterations;
         }
         let least = self.constant(Ty::I64, chunk - 1);
         let is_close = self.compare(Cond::LtU, Width::W64, shifted, least);
-        let whole = self.whole_chunks(turns);
-        self.node(Op::Select, Ty::I64, &[is_close, whole, turns], 0)
+        let whole = self.whole_chunks(iterations);
+        self.node(Op::Select, Ty::I64, &[is_close, whole, iterations], 0)
     }
 
     /// The pointer to a memory's definition, from its place in the context.
@@ -348,11 +354,11 @@ impl Maker<'_> {
     fn branch_to_large(&mut self, large: &Large, last: BlockId, vectors: BlockId, begin: Value) {
         let small = edge(vectors, vec![begin]);
         let first = large.asks.map_or(large.clear, |(block, _)| block);
-        let ways = [edge(first, Vec::new()), small.clone()];
-        self.end(last, Exit::Branch(large.is_large, ways));
+        let edges = [edge(first, Vec::new()), small.clone()];
+        self.end(last, Exit::Branch(large.is_large, edges));
         if let Some((block, is_zero)) = large.asks {
-            let ways = [edge(large.clear, Vec::new()), small];
-            self.end(block, Exit::Branch(is_zero, ways));
+            let edges = [edge(large.clear, Vec::new()), small];
+            self.end(block, Exit::Branch(is_zero, edges));
         }
     }
 
@@ -414,17 +420,17 @@ impl Maker<'_> {
             None => self.add(index, chunk as i64),
         };
         let goes_on = self.compare(Cond::Ne, Width::W64, next, end);
-        let ways = [edge(vectors, vec![next]), edge(behind, Vec::new())];
-        self.end(vectors, Exit::Branch(goes_on, ways));
+        let edges = [edge(vectors, vec![next]), edge(behind, Vec::new())];
+        self.end(vectors, Exit::Branch(goes_on, edges));
     }
 
-    /// The vector at the end of the turns, unless nothing is left.
+    /// The vector at the end of the iterations, unless nothing is left.
     fn rest(&mut self, target: Value, source: &Vector, bytes: Value, rest: Value) {
         let (vector, behind) = (self.add_block(), self.add_block());
         let zero = self.constant(Ty::I64, 0);
         let is_done = self.compare(Cond::Eq, Width::W64, rest, zero);
-        let ways = [edge(behind, Vec::new()), edge(vector, Vec::new())];
-        self.end(self.block, Exit::Branch(is_done, ways));
+        let edges = [edge(behind, Vec::new()), edge(vector, Vec::new())];
+        self.end(self.block, Exit::Branch(is_done, edges));
         self.block = vector;
         self.made.clear();
         let at = match self.plan.is_down {
@@ -437,7 +443,7 @@ impl Maker<'_> {
         self.made.clear();
     }
 
-    /// Loads and stores what one turn of the new loop does.
+    /// Loads and stores what one iteration of the new loop does.
     fn chunk(&mut self, target: Value, source: &Vector, at: Value) {
         let pieces = (0..self.plan.chunk).step_by(16);
         let op = Op::FloatLoad(FloatPart::V128, Alias::Heap);
@@ -454,8 +460,8 @@ impl Maker<'_> {
         }
     }
 
-    /// A parameter of the header, some turns later.
-    fn advanced(&mut self, param: Value, turns: Value, bytes: Value) -> Value {
+    /// A parameter of the header, some iterations later.
+    fn advanced(&mut self, param: Value, iterations: Value, bytes: Value) -> Value {
         let induction = self.plan.body.inductions[&param];
         let ty = self.function[param].ty;
         let step = match ty {
@@ -464,7 +470,7 @@ impl Maker<'_> {
         };
         let by = match step.unsigned_abs() {
             by if by == self.plan.stride => bytes,
-            by => self.alu_constant(AluOp::Mul, turns, by),
+            by => self.alu_constant(AluOp::Mul, iterations, by),
         };
         let by = if ty == Ty::I32 { self.wrap(by) } else { by };
         let op = if step < 0 { AluOp::Sub } else { AluOp::Add };
@@ -473,7 +479,7 @@ impl Maker<'_> {
 
     // --- nodes ---
 
-    /// What a sum is in the first turn.
+    /// What a sum is in the first iteration.
     fn first(&mut self, linear: &Linear) -> Value {
         let ty = Ty::int(linear.width);
         let mut constant = linear.constant;

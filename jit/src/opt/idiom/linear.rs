@@ -1,4 +1,4 @@
-//! Integers as sums of other values with factors, and what a turn of a loop adds to them.
+//! Integers as sums of other values with factors, and what an iteration of a loop adds to them.
 
 use super::super::ir::{Function, Op, Value};
 use crate::masm::{AluOp, Width};
@@ -13,9 +13,9 @@ const TERMS_MAX: usize = 4;
 /// What a parameter of a loop's header is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Induction {
-    /// Its value in the first turn.
+    /// Its value in the first iteration.
     pub(super) first: Value,
-    /// What a turn adds, modulo the width.
+    /// What an iteration adds, modulo the width.
     pub(super) step: u64,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Body {
 
 impl Body {
     /// A loop with these parameters, their arguments from outside and from inside, and these nodes.
-    /// `None` when a turn does something else to a parameter than adding a constant.
+    /// `None` when an iteration does something else to a parameter than adding a constant.
     pub(super) fn of(
         function: &Function,
         params: &[Value],
@@ -128,7 +128,7 @@ impl Body {
         Some(())
     }
 
-    /// How many of the lowest bits of a value are clear in all turns, at least; below 32.
+    /// How many of the lowest bits of a value are clear in all iterations, at least; below 32.
     fn zeros(&self, function: &Function, value: Value, depth: u32) -> u32 {
         let node = &function[value];
         if node.op == Op::Const {
@@ -157,7 +157,7 @@ impl Body {
         }
     }
 
-    /// What a sum is in the first turn, if that is known.
+    /// What a sum is in the first iteration, if that is known.
     pub(super) fn known(&self, function: &Function, linear: &Linear) -> Option<u64> {
         let mut sum = linear.constant;
         for (term, factor) in &linear.terms {
@@ -167,7 +167,7 @@ impl Body {
         Some(linear.mask(sum))
     }
 
-    /// What a turn adds to a sum.
+    /// What an iteration adds to a sum.
     pub(super) fn step(&self, linear: &Linear) -> i64 {
         let steps = linear.terms.iter().map(|(term, factor)| {
             let step = self.inductions.get(term).map_or(0, |param| param.step);
@@ -176,7 +176,7 @@ impl Body {
         linear.signed(steps.fold(0, u64::wrapping_add))
     }
 
-    /// Whether a value is the same in all turns, and there before the loop.
+    /// Whether a value is the same in all iterations, and there before the loop.
     pub(super) fn is_outside(&self, value: Value) -> bool {
         !self.inside.contains_key(&value) && !self.inductions.contains_key(&value)
     }

@@ -1,13 +1,13 @@
-//! Loops that only copy or fill memory: turns 16 bytes and more at a time.
+//! Loops that only copy or fill memory: done 16 bytes and more at a time.
 //!
 //! Producers without bulk operations, and those that cannot rule out that two ranges overlap, write
 //! such loops byte by byte or word by word. This pass puts a loop over vectors before each of them.
-//! It does as many turns as make up whole vectors and leaves the others to the loop as it was, which
-//! goes on with its variables advanced; so everything about the end is as it was: the last turns,
+//! It does as many iterations as make up whole vectors and leaves the others to the loop as it was, which
+//! goes on with its variables advanced; so everything about the end is as it was: the last iterations,
 //! the values behind the loop, and where it traps.
 //!
 //! The loop over vectors runs only behind checks of all that is not known here: that there are
-//! enough turns for it to pay, that the loop does not end before, that neither addresses nor indices
+//! enough iterations for it to pay, that the loop does not end before, that neither addresses nor indices
 //! wrap, that all bytes are in the memory, and that the ranges of a copy do not overlap in a way
 //! that reads within 16 bytes of what was written. (Further away, copying forwards repeats what is
 //! there as the loop would.) Otherwise the loop runs as it was.
@@ -21,7 +21,7 @@ mod linear;
 mod plan;
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Value};
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 use zwasm_core::module::ModuleInfo;
 
 /// How many nodes a loop may have.
@@ -35,11 +35,11 @@ pub(super) fn run(function: &mut Function, info: &ModuleInfo) {
     if headers.is_empty() {
         return;
     }
-    let ways = Ways::of(function);
+    let predecessors = Predecessors::of(function);
     let first_new = function.blocks.len();
     let mut before = vec![None; first_new];
     for header in headers {
-        if let Some(shape) = Shape::of(function, &ways, header)
+        if let Some(shape) = Shape::of(function, &predecessors, header)
             && let Some(plan) = plan::plan(function, &shape, info)
         {
             let start = function.blocks.len() as u32;
@@ -77,8 +77,8 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn of(function: &Function, ways: &Ways, header: BlockId) -> Option<Shape> {
-        let &[(before, _), (latch, _)] = ways.to(header) else {
+    fn of(function: &Function, predecessors: &Predecessors, header: BlockId) -> Option<Shape> {
+        let &[(before, _), (latch, _)] = predecessors.to(header) else {
             return None;
         };
         if before >= header || latch < header {
@@ -94,7 +94,7 @@ impl Shape {
             return None;
         }
         if latch != header
-            && (ways.to(latch).len() != 1 || !matches!(function[latch].exit, Exit::Jump(_)))
+            && (predecessors.to(latch).len() != 1 || !matches!(function[latch].exit, Exit::Jump(_)))
         {
             return None;
         }
@@ -119,12 +119,12 @@ impl Shape {
         blocks.flat_map(|block| function[block].nodes.iter().copied())
     }
 
-    /// The arguments of the way into the loop.
+    /// The arguments of the edge into the loop.
     fn first<'f>(&self, function: &'f Function) -> &'f [Value] {
         &function[self.before].exit.edges()[0].args
     }
 
-    /// The arguments of the way back.
+    /// The arguments of the back edge.
     fn next<'f>(&self, function: &'f Function) -> &'f [Value] {
         let mut edges = function[self.latch].exit.edges().iter();
         let back = edges.find(|edge| edge.to == self.header);

@@ -7,7 +7,7 @@ use crate::masm::{AluOp, Cond, FloatPart, LoadOp, Width};
 use zwasm_core::module::ModuleInfo;
 use zwasm_core::vmctx::memory;
 
-/// The largest number of bytes that a turn of the new loop copies.
+/// The largest number of bytes that an iteration of the new loop copies.
 const COPY_CHUNK_MAX: u64 = 64;
 
 /// The same for one that fills.
@@ -16,7 +16,7 @@ const FILL_CHUNK_MAX: u64 = 128;
 /// With fewer bytes to handle, the loop runs as it was.
 const BYTES_MIN: u64 = 16;
 
-/// And so it does when the turns that could be saved execute fewer nodes than this: about as many as
+/// And so it does when the iterations that could be saved execute fewer nodes than this: about as many as
 /// the checks have.
 const NODES_MIN: u64 = 48;
 
@@ -31,11 +31,11 @@ pub(super) struct Plan {
     pub(super) left_min: u64,
     pub(super) target: Range,
     pub(super) source: Source,
-    /// Bytes that a turn of the loop handles.
+    /// Bytes that an iteration of the loop handles.
     pub(super) stride: u64,
     /// Whether it goes down in memory.
     pub(super) is_down: bool,
-    /// Bytes that a turn of the new loop handles: whole vectors and whole turns.
+    /// Bytes that an iteration of the new loop handles: whole vectors and whole iterations.
     pub(super) chunk: u64,
     /// The first store.
     pub(super) store: Value,
@@ -53,7 +53,7 @@ pub(super) enum Source {
     Fill(Value, u64),
     Copy {
         range: Range,
-        /// Whether a turn reads each place before it writes what is there, so that copying towards
+        /// Whether an iteration reads each place before it writes what is there, so that copying towards
         /// where the loop comes from is right at any distance.
         is_in_order: bool,
     },
@@ -65,13 +65,13 @@ pub(super) struct Trips {
     pub(super) when: Cond,
     pub(super) a: Linear,
     pub(super) b: Linear,
-    /// What a turn adds to `a - b`: a power of two or the negative of one.
+    /// What an iteration adds to `a - b`: a power of two or the negative of one.
     pub(super) step: i64,
-    /// `b - a` in the first turn, or `a - b` where that becomes less, if it is known.
+    /// `b - a` in the first iteration, or `a - b` where that becomes less, if it is known.
     pub(super) known: Option<u64>,
 }
 
-/// The bytes that one turn reads or writes.
+/// The bytes that one iteration reads or writes.
 pub(super) struct Range {
     /// Where in the context the pointer to the memory's definition is.
     pub(super) definition: u64,
@@ -157,7 +157,7 @@ pub(super) fn plan(function: &Function, shape: &Shape, info: &ModuleInfo) -> Opt
         Err(loads) if loads.is_empty() => finder.fill(&target)?,
         Err(_) => return None,
     };
-    // Whole vectors and whole turns.
+    // Whole vectors and whole iterations.
     let chunk = stride * (16 >> stride.trailing_zeros().min(4));
     let chunk_max = match source {
         Source::Fill(..) => FILL_CHUNK_MAX,
@@ -168,9 +168,9 @@ pub(super) fn plan(function: &Function, shape: &Shape, info: &ModuleInfo) -> Opt
     }
     let trips = finder.trips(shape)?;
     let nodes = shape.nodes(function).count() as u64;
-    let turns_min = BYTES_MIN.max(chunk).div_ceil(stride);
-    let turns_min = turns_min.max(NODES_MIN.div_ceil(nodes));
-    let left_min = turns_min.checked_mul(trips.step.unsigned_abs())?;
+    let iterations_min = BYTES_MIN.max(chunk).div_ceil(stride);
+    let iterations_min = iterations_min.max(NODES_MIN.div_ceil(nodes));
+    let left_min = iterations_min.checked_mul(trips.step.unsigned_abs())?;
     if trips.known.unwrap_or(trips.a.mask(u64::MAX)) < left_min {
         return None;
     }
@@ -374,7 +374,7 @@ impl Finder<'_> {
         ranges.any(is_covered).then_some(())
     }
 
-    /// What all stores write, if that is the same in all turns.
+    /// What all stores write, if that is the same in all iterations.
     fn fill(&self, target: &Range) -> Option<Source> {
         let Slot { value, size, .. } = target.slots[0];
         let is_same = |slot: &Slot| slot.value == value && slot.size == size;

@@ -1,9 +1,9 @@
 //! Gives what is behind loops the values made in them through parameters of the blocks that the
-//! loops lead to. Then a copy of a turn only has to give its own values there.
+//! loops lead to. Then a copy of an iteration only has to give its own values there.
 
 use super::super::dominators::Dominators;
 use super::super::ir::{BlockId, Exit, Function, Node, Op, Origin, Value};
-use super::super::ways::Ways;
+use super::super::predecessors::Predecessors;
 use super::Loop;
 use foldhash::{HashMap, HashMapExt};
 
@@ -11,7 +11,7 @@ use foldhash::{HashMap, HashMapExt};
 const NONE: u32 = u32::MAX;
 
 struct Pass<'p> {
-    ways: &'p Ways,
+    predecessors: &'p Predecessors,
     dominators: Dominators,
     loops: &'p [Loop],
     /// The loop that each block is in, if it is one of these.
@@ -26,9 +26,13 @@ struct Pass<'p> {
 
 /// Returns the loops for which that can be done: each use must lie behind one of the blocks that the
 /// loop leads to.
-pub(super) fn close(function: &mut Function, ways: &Ways, mut loops: Vec<Loop>) -> Vec<Loop> {
+pub(super) fn close(
+    function: &mut Function,
+    predecessors: &Predecessors,
+    mut loops: Vec<Loop>,
+) -> Vec<Loop> {
     let mut pass = Pass {
-        ways,
+        predecessors,
         dominators: Dominators::of(function),
         of_block: vec![NONE; function.blocks.len()],
         of_value: vec![NONE; function.nodes.len()],
@@ -69,7 +73,7 @@ pub(super) fn close(function: &mut Function, ways: &Ways, mut loops: Vec<Loop>) 
 }
 
 impl Pass<'_> {
-    /// The last one, on the ways to a block, of those that a loop leads to.
+    /// The last one, on the edges to a block, of those that a loop leads to.
     fn target(&self, which: u32, block: BlockId) -> Option<BlockId> {
         let one = &self.loops[which as usize];
         let dominates = |a, b| self.dominators.dominates(a, b);
@@ -78,13 +82,13 @@ impl Pass<'_> {
         between.reduce(|a, b| if dominates(a, b) { b } else { a })
     }
 
-    /// Whether parameters of what a loop leads to can have arguments on all ways there.
+    /// Whether parameters of what a loop leads to can have arguments on all edges there.
     fn can_feed(&self, which: usize) -> bool {
         let one = &self.loops[which];
         let which = which as u32;
         let dominated = |to: &&BlockId| self.dominators.dominates(one.header, **to);
         one.targets.iter().filter(dominated).all(|&to| {
-            self.ways.to(to).iter().all(|&(from, _)| {
+            self.predecessors.to(to).iter().all(|&(from, _)| {
                 self.of_block[from.0 as usize] == which || self.target(which, from).is_some()
             })
         })
@@ -120,8 +124,8 @@ impl Pass<'_> {
         while let Some(&(to, value)) = self.open.get(done) {
             done += 1;
             let which = self.of_value[value.0 as usize];
-            let ways = self.ways;
-            for &(from, edge) in ways.to(to) {
+            let predecessors = self.predecessors;
+            for &(from, edge) in predecessors.to(to) {
                 let arg = match self.of_block[from.0 as usize] == which {
                     true => value,
                     false => self.behind(function, from, value),

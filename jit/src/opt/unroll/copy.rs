@@ -1,11 +1,11 @@
-//! Copies turns of a loop. What a copy executes comes from the operators that the loop came from, so
+//! Copies iterations of a loop. What a copy executes comes from the operators that the loop came from, so
 //! that traps and backtraces are those of the loop.
 
 use super::super::ir::{Block, BlockId, Function, Origin, Value, Values};
 use super::Loop;
 use foldhash::{HashMap, HashMapExt};
 
-/// Adds turns behind a loop's own. Returns the blocks of all turns in their order.
+/// Adds iterations behind a loop's own. Returns the blocks of all iterations in their order.
 pub(super) fn unroll(function: &mut Function, one: &Loop) -> Vec<BlockId> {
     let template: Vec<Block> = one
         .blocks
@@ -13,12 +13,12 @@ pub(super) fn unroll(function: &mut Function, one: &Loop) -> Vec<BlockId> {
         .map(|&block| function[block].clone())
         .collect();
     let mut all = one.blocks.clone();
-    let mut turn = one.blocks.clone();
-    for _ in 1..one.turns() {
-        // What the only way back gives are the next turn's variables.
+    let mut iteration = one.blocks.clone();
+    for _ in 1..one.iterations() {
+        // What the only back edge gives are the next iteration's variables.
         let given = match one.back[..] {
             [(from, edge)] => {
-                let from = counterpart(one, &turn, from);
+                let from = counterpart(one, &iteration, from);
                 let edge = &mut function[from].exit.edges_mut()[edge as usize];
                 Some(core::mem::take(&mut edge.args))
             }
@@ -26,16 +26,16 @@ pub(super) fn unroll(function: &mut Function, one: &Loop) -> Vec<BlockId> {
         };
         let next = copy(function, one, &template, given);
         for &(from, edge) in &one.back {
-            let from = counterpart(one, &turn, from);
+            let from = counterpart(one, &iteration, from);
             function[from].exit.edges_mut()[edge as usize].to = next[0];
         }
         all.extend(&next);
-        turn = next;
+        iteration = next;
     }
     all
 }
 
-/// Adds a turn that leads back to the loop's header. Its first block has no parameters if those of
+/// Adds an iteration that leads back to the loop's header. Its first block has no parameters if those of
 /// the header are `given`.
 fn copy(
     function: &mut Function,
@@ -86,8 +86,8 @@ fn copy(
     copies
 }
 
-/// The block of a turn that stands for one of the loop's; others stand for themselves.
-fn counterpart(one: &Loop, turn: &[BlockId], block: BlockId) -> BlockId {
+/// The block of an iteration that stands for one of the loop's; others stand for themselves.
+fn counterpart(one: &Loop, iteration: &[BlockId], block: BlockId) -> BlockId {
     let at = one.blocks.iter().position(|&other| other == block);
-    at.map_or(block, |at| turn[at])
+    at.map_or(block, |at| iteration[at])
 }

@@ -1,15 +1,15 @@
-//! Small innermost loops that count: two or four turns between two jumps back.
+//! Small innermost loops that count: two or four iterations between two jumps back.
 //!
-//! All questions whether to go on stay, so that nothing has to be known of the number of turns. What
-//! copies save is what turns hand over to each other: moves at the end of a turn, additions to
-//! counters, loads of what the turn before has stored. Value numbering, which comes next, finds it.
+//! All questions whether to go on stay, so that nothing has to be known of the number of iterations. What
+//! copies save is what iterations hand over to each other: moves at the end of an iteration, additions to
+//! counters, loads of what the iteration before has stored. Value numbering, which comes next, finds it.
 //!
 //! Loops whose end is decided by what they find (probes of a hash table, walks of a list) often take
-//! a turn or two, and get slower with more branches: they stay as they are. So do loops whose turns
+//! an iteration or two, and get slower with more branches: they stay as they are. So do loops whose iterations
 //! branch and join, as each copy of a branch has to be predicted on its own; those with calls, those
 //! that [`super::idiom`] may turn into vectors, and functions with landing pads.
 //!
-//! Absent on purpose: peeling. A first turn before the loop makes it possible to move out what may
+//! Absent on purpose: peeling. A first iteration before the loop makes it possible to move out what may
 //! trap, but producers have done that where they could: on two workloads it gained a third of what
 //! unrolling gains there, and nothing on others.
 
@@ -20,7 +20,7 @@ use super::dce;
 use super::fold::truth;
 use super::ir::{Alias, BlockId, Exit, Function, Op, Value};
 use super::loops::Loops;
-use super::ways::Ways;
+use super::predecessors::Predecessors;
 use crate::masm::AluOp;
 
 /// How many blocks a loop may have.
@@ -29,7 +29,7 @@ const BLOCKS_MAX: usize = 12;
 /// How many nodes and ends of blocks.
 const NODES_MAX: usize = 64;
 
-/// With more than these it gets two turns instead of four.
+/// With more than these it gets two iterations instead of four.
 const FOUR_MAX: usize = 32;
 
 /// How many blocks may lie between its first and its last one, itself included, and how many nodes:
@@ -49,16 +49,16 @@ pub(super) fn run(function: &mut Function) {
     }
     let loops = Loops::of(function);
     let ranges = small(function, &loops);
-    if ranges.is_empty() || choose(function, &Ways::of(function), &ranges).is_empty() {
+    if ranges.is_empty() || choose(function, &Predecessors::of(function), &ranges).is_empty() {
         return;
     }
     // Construction leaves parameters that hide what a loop does.
     dce::run(function);
-    let ways = Ways::of(function);
-    let mut found = choose(function, &ways, &ranges);
+    let predecessors = Predecessors::of(function);
+    let mut found = choose(function, &predecessors, &ranges);
     found.retain(|one| !one.only_copies(function));
-    let found = close::close(function, &ways, found);
-    // Blocks of a range from which the loop's header is not reached come behind all turns.
+    let found = close::close(function, &predecessors, found);
+    // Blocks of a range from which the loop's header is not reached come behind all iterations.
     let count = function.blocks.len() as u32;
     let mut order = Vec::new();
     let mut next = 0;
@@ -95,14 +95,18 @@ fn small(function: &Function, loops: &Loops) -> Vec<(BlockId, BlockId)> {
 }
 
 /// Those of the loops that are to be unrolled.
-fn choose(function: &Function, ways: &Ways, ranges: &[(BlockId, BlockId)]) -> Vec<Loop> {
+fn choose(
+    function: &Function,
+    predecessors: &Predecessors,
+    ranges: &[(BlockId, BlockId)],
+) -> Vec<Loop> {
     let mut added = 0;
     let loops = ranges
         .iter()
-        .filter_map(|&(header, last)| Loop::of(function, ways, header, last));
+        .filter_map(|&(header, last)| Loop::of(function, predecessors, header, last));
     loops
         .take_while(|one| {
-            added += one.nodes * (one.turns() - 1);
+            added += one.nodes * (one.iterations() - 1);
             added <= ADDED_MAX
         })
         .collect()
@@ -115,7 +119,7 @@ struct Loop {
     last: BlockId,
     /// Those from which the header is reached again, in their order.
     blocks: Vec<BlockId>,
-    /// The ways back: a block, and which edge of its exit.
+    /// The back edges: a block, and which edge of its exit.
     back: Vec<(BlockId, u32)>,
     /// The blocks that it leads to.
     targets: Vec<BlockId>,
@@ -124,9 +128,19 @@ struct Loop {
 }
 
 impl Loop {
-    fn of(function: &Function, ways: &Ways, header: BlockId, last: BlockId) -> Option<Loop> {
-        let is_back = |way: &(BlockId, u32)| way.0 >= header;
-        let back: Vec<_> = ways.to(header).iter().copied().filter(is_back).collect();
+    fn of(
+        function: &Function,
+        predecessors: &Predecessors,
+        header: BlockId,
+        last: BlockId,
+    ) -> Option<Loop> {
+        let is_back = |edge: &(BlockId, u32)| edge.0 >= header;
+        let back: Vec<_> = predecessors
+            .to(header)
+            .iter()
+            .copied()
+            .filter(is_back)
+            .collect();
         let mut one = Loop {
             header,
             last,
@@ -144,7 +158,7 @@ impl Loop {
                 return None;
             }
             one.blocks.push(block);
-            work.extend(ways.to(block).iter().map(|&(from, _)| from));
+            work.extend(predecessors.to(block).iter().map(|&(from, _)| from));
         }
         one.blocks.sort_unstable();
         for i in 0..one.blocks.len() {
@@ -172,8 +186,8 @@ impl Loop {
         self.blocks.contains(&block)
     }
 
-    /// How many turns there are to be.
-    fn turns(&self) -> usize {
+    /// How many iterations there are to be.
+    fn iterations(&self) -> usize {
         if self.nodes <= FOUR_MAX { 4 } else { 2 }
     }
 
@@ -188,12 +202,12 @@ impl Loop {
         self.blocks.iter().any(is_param) || self.nodes(function).any(|node| node == value)
     }
 
-    /// What a way back gives to the header's parameters.
-    fn next<'f>(&self, function: &'f Function, way: (BlockId, u32)) -> &'f [Value] {
-        &function[way.0].exit.edges()[way.1 as usize].args
+    /// What a back edge gives to the header's parameters.
+    fn next<'f>(&self, function: &'f Function, edge: (BlockId, u32)) -> &'f [Value] {
+        &function[edge.0].exit.edges()[edge.1 as usize].args
     }
 
-    /// Whether one of the questions whether to go on asks for something to which all turns add the
+    /// Whether one of the questions whether to go on asks for something to which all iterations add the
     /// same.
     fn counts(&self, function: &Function) -> bool {
         let params = &function[self.header].params;
@@ -206,7 +220,7 @@ impl Loop {
         let is_counter = |value: Value| {
             let is_of = |&param: &Value| value == param || is_sum(value, param);
             params.iter().position(is_of).is_some_and(|at| {
-                let adds = |&way| is_sum(self.next(function, way)[at], params[at]);
+                let adds = |&edge| is_sum(self.next(function, edge)[at], params[at]);
                 self.back.iter().all(adds)
             })
         };
@@ -241,7 +255,7 @@ impl Loop {
                 && sum.args[0] == param
                 && function.constant(sum.args[1]).is_some()
         };
-        let steps = |&way| params.iter().zip(self.next(function, way)).all(is_step);
+        let steps = |&edge| params.iter().zip(self.next(function, edge)).all(is_step);
         let is_store = |node: &Value| {
             let op = function[*node].op;
             matches!(

@@ -12,7 +12,7 @@ use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, Outcome, TrapCode};
-use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_TURNS, Helper};
+use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper};
 
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
@@ -391,16 +391,16 @@ unsafe extern "C" fn fill_loop(cx: *mut VmContext, p: *mut u64, low: u64, shape:
     let is_wide = shape & FILL_WIDE_ADDRESS != 0;
     // SAFETY: the running code's own context and operands; a module with such loops has a memory.
     unsafe {
-        let turns = bulk::Turns {
+        let iterations = bulk::Iterations {
             pointer: index(p, 2, is_wide),
             low,
             is_wide,
             stride: shape as u32 >> 8,
             width: shape & 0xff,
             value: *p,
-            count: index(p, 1, shape & FILL_WIDE_TURNS != 0),
+            count: index(p, 1, shape & FILL_WIDE_COUNT != 0),
         };
-        let done = bulk::fill_turns(cx, &turns);
+        let done = bulk::fill_iterations(cx, &iterations);
         outcome(done.map(|done| core::slice::from_raw_parts_mut(p, 3).fill(done)))
     }
 }

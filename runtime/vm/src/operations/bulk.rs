@@ -110,14 +110,14 @@ pub(crate) unsafe fn memory_copy(
     }
 }
 
-/// Turns of a loop that fills memory 0 upwards.
-pub(crate) struct Turns {
+/// Iterations of a loop that fills memory 0 upwards.
+pub(crate) struct Iterations {
     /// The address, and how far behind it the first byte is.
     pub(crate) pointer: u64,
     pub(crate) low: u64,
     /// Whether the address has 64 bits.
     pub(crate) is_wide: bool,
-    /// Bytes of a turn, and of a store.
+    /// Bytes of an iteration, and of a store.
     pub(crate) stride: u32,
     pub(crate) width: u64,
     /// What each store stores.
@@ -125,7 +125,7 @@ pub(crate) struct Turns {
     pub(crate) count: u64,
 }
 
-/// Does turns of a loop at once and says how many: none of those beyond the memory's end or that of
+/// Does iterations of a loop at once and says how many: none of those beyond the memory's end or that of
 /// the address space, nor any where what is stored is not one byte repeated.
 ///
 /// # Errors
@@ -133,25 +133,31 @@ pub(crate) struct Turns {
 ///
 /// # Safety
 /// `cx` is live, and of an instance with a memory.
-pub(crate) unsafe fn fill_turns(cx: *mut VmContext, turns: &Turns) -> Result<u64, TrapCode> {
-    let bytes = turns.value.to_le_bytes();
-    let stored = &bytes[..turns.width as usize];
+pub(crate) unsafe fn fill_iterations(
+    cx: *mut VmContext,
+    iterations: &Iterations,
+) -> Result<u64, TrapCode> {
+    let bytes = iterations.value.to_le_bytes();
+    let stored = &bytes[..iterations.width as usize];
     if stored.iter().any(|&byte| byte != stored[0]) {
         return Ok(0);
     }
-    let stride = u64::from(turns.stride);
-    // SAFETY: forwarded; the range of the turns that are done is in the memory.
+    let stride = u64::from(iterations.stride);
+    // SAFETY: forwarded; the range of the iterations that are done is in the memory.
     unsafe {
         let memory = (*cx).memory0;
-        let Some(start) = turns.pointer.checked_add(turns.low) else {
+        let Some(start) = iterations.pointer.checked_add(iterations.low) else {
             return Ok(0);
         };
         let room = ((*memory).length_bytes as u64).saturating_sub(start);
-        let before_wrap = match turns.is_wide {
+        let before_wrap = match iterations.is_wide {
             true => u64::MAX,
-            false => u64::from(u32::MAX) - turns.pointer,
+            false => u64::from(u32::MAX) - iterations.pointer,
         };
-        let done = turns.count.min(room / stride).min(before_wrap / stride);
+        let done = iterations
+            .count
+            .min(room / stride)
+            .min(before_wrap / stride);
         if done == 0 {
             return Ok(0);
         }

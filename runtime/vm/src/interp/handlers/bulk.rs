@@ -5,7 +5,7 @@
 
 use crate::interp::machine::{HANDLER_WORDS, Ip, dispatch, handler, slot, trap_at, word64};
 use crate::memory::MemoryInst;
-use crate::operations::bulk::{self, Turns};
+use crate::operations::bulk::{self, Iterations};
 use crate::table::TableInst;
 use crate::vmctx::{TableDef, VmContext};
 use core::ptr::NonNull;
@@ -147,8 +147,8 @@ unsafe fn sum(ip: Ip, at: usize, fp: *mut u64) -> u64 {
 }
 
 out_of_line! {
-    /// All turns but the last ones of a loop that fills memory 0, if there are many; operands: flags,
-    /// least distance, bytes of a turn, bytes of a store, what to add to the address (two words),
+    /// All iterations but the last ones of a loop that fills memory 0, if there are many; operands: flags,
+    /// least distance, bytes of an iteration, bytes of a store, what to add to the address (two words),
     /// address, logarithm of the counter's step, counter, bound (a slot and a constant), what is
     /// stored (the same), number of locals that change, and of three the slot and the step.
     fn fill_loop(ip, fp, cx) -> next(25) {
@@ -167,17 +167,17 @@ out_of_line! {
         if !is_ahead || distance <= u64::from(*ip.add(H + 1)) {
             return Ok(());
         }
-        let turns = Turns {
+        let iterations = Iterations {
             pointer: index(ip, H + 6, fp, is(FILL_WIDE_ADDRESS)),
             low: word64(ip, H + 4),
             is_wide: is(FILL_WIDE_ADDRESS),
             stride: *ip.add(H + 2),
             width: u64::from(*ip.add(H + 3)),
             value: sum(ip, H + 12, fp),
-            // The last turn is the loop's.
+            // The last iteration is the loop's.
             count: (distance - 1) >> *ip.add(H + 7),
         };
-        let done = bulk::fill_turns(cx, &turns).map_err(|code| trap_at(ip, fp, cx, code))?;
+        let done = bulk::fill_iterations(cx, &iterations).map_err(|code| trap_at(ip, fp, cx, code))?;
         for at in (0..*ip.add(H + 15) as usize).map(|step| H + 16 + 3 * step) {
             // Of an integer of 32 bits, the upper half of its slot does not count.
             let local = slot::<u64>(ip, at, fp);

@@ -1,4 +1,4 @@
-//! Loops that only fill memory: an instruction in front of them does all turns but the last ones.
+//! Loops that only fill memory: an instruction in front of them does all iterations but the last ones.
 
 use super::Translator;
 use crate::interp::handlers::bulk;
@@ -7,7 +7,7 @@ use zwasm_core::fill::{FillLoop, Filling, MAX_STEPS, Operand};
 impl Translator<'_> {
     /// At the start of a loop, given the bytes behind its opcode.
     pub(super) fn fill_loop(&mut self, behind_opcode: &[u8]) {
-        // Fuel is charged turn by turn.
+        // Fuel is charged iteration by iteration.
         if self.consume_fuel {
             return;
         }

@@ -1,17 +1,17 @@
-//! Which ways lead to each block, in one array.
+//! Which edges lead to each block, in one array.
 
 use super::ir::{BlockId, Function};
 
 /// The edges that lead to each block.
-pub(super) struct Ways {
+pub(super) struct Predecessors {
     /// Those to a block lie from `starts[block]` to `starts[block + 1]`: a block, and which edge of
     /// its exit.
-    ways: Vec<(BlockId, u32)>,
+    edges: Vec<(BlockId, u32)>,
     starts: Vec<u32>,
 }
 
-impl Ways {
-    pub(super) fn of(function: &Function) -> Ways {
+impl Predecessors {
+    pub(super) fn of(function: &Function) -> Predecessors {
         let count = function.blocks.len();
         let mut starts = vec![0_u32; count + 1];
         for block in &function.blocks {
@@ -23,20 +23,20 @@ impl Ways {
             starts[block + 1] += starts[block];
         }
         let mut next = starts.clone();
-        let mut ways = vec![(BlockId(0), 0); starts[count] as usize];
+        let mut edges = vec![(BlockId(0), 0); starts[count] as usize];
         for from in function.block_ids() {
             for (i, edge) in function[from].exit.edges().iter().enumerate() {
                 let at = &mut next[edge.to.0 as usize];
-                ways[*at as usize] = (from, i as u32);
+                edges[*at as usize] = (from, i as u32);
                 *at += 1;
             }
         }
-        Ways { ways, starts }
+        Predecessors { edges, starts }
     }
 
-    /// The ways to a block, in the order of the blocks that they come from.
+    /// The edges to a block, in the order of the blocks that they come from.
     pub(super) fn to(&self, block: BlockId) -> &[(BlockId, u32)] {
         let at = block.0 as usize;
-        &self.ways[self.starts[at] as usize..self.starts[at + 1] as usize]
+        &self.edges[self.starts[at] as usize..self.starts[at + 1] as usize]
     }
 }
