@@ -136,7 +136,7 @@ impl Given {
                 .params
                 .push(block.params.iter().map(|&v| value(v)).collect());
             for edge in &block.edges {
-                given.preds[way.0 as usize].push(Block::new(at));
+                given.preds[edge.0 as usize].push(Block::new(at));
             }
         }
         given

@@ -6,8 +6,8 @@
 
 mod alloc;
 mod ancestors;
-mod build;
 mod clock;
+mod construct;
 mod dce;
 mod display;
 mod dominators;
@@ -43,9 +43,9 @@ use crate::abi::Abi;
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};
 use crate::interruption::Watch;
 use crate::masm::Masm;
-use build::Unsupported;
 use clock::Clock;
 pub use clock::{PassTime, PassTimes};
+use construct::Unsupported;
 use ir::{Function, Node, Op};
 use legalise::Target;
 use wasmparser::FunctionBody;
@@ -93,7 +93,7 @@ fn optimise<M: Masm>(
     }
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let watch = Watch::of(env.interrupt);
-    let mut function = build::build(env, func, body, may_inline, &watch)?;
+    let mut function = construct::construct(env, func, body, may_inline, &watch)?;
     verified(&function, "construction");
     clock.lap("construction", &function);
     // Runs a pass, and checks what it leaves.

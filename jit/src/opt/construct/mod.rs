@@ -192,7 +192,7 @@ const EDGE_ARGS_MAX: usize = 1 << 22;
 
 /// Builds the intermediate form of a function; callees stand in place of calls where that is
 /// allowed and seems to pay.
-pub(crate) fn build<'m>(
+pub(crate) fn construct<'m>(
     env: Env<'m>,
     func: u32,
     body: &FunctionBody<'_>,
