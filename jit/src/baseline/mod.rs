@@ -27,7 +27,7 @@ use crate::abi::{Abi, Place, part_of, width_of};
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES, Scope, Site, Stress};
 use crate::frame::{self, Frame, Prologue};
 use crate::interruption::Watch;
-use crate::masm::{Charge, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::masm::{Charge, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Target, Width};
 use crate::moves::{self, Moves};
 use crate::runtime;
 use crate::truncate::Slow;
@@ -73,6 +73,7 @@ struct TrapExit<L> {
 
 struct Compiler<'m, M: Masm> {
     env: Env<'m>,
+    target: Target,
     masm: M,
     signature: Arc<FuncType>,
     abi: Abi,
@@ -127,6 +128,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let volatile_locals = values::volatile_locals::<M>(&locals);
         Compiler {
             env,
+            target: M::target(masm.features()),
             masm,
             abi: Abi::of(&signature, M::FILE),
             signature,

@@ -19,7 +19,7 @@ impl<M: Masm> Compiler<'_, M> {
             self.push(ValType::V128, Loc::Const { low, high });
             return true;
         }
-        if !self.masm.has_vectors() {
+        if !self.target.has_vectors {
             return false;
         }
         if let Some(op) = VecBinary::of(op) {
@@ -55,7 +55,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     fn vector_ternary(&mut self, op: VecTernary, next: Next) -> bool {
-        if op.is_fused() && !self.masm.has_fused() {
+        if op.is_fused() && !self.target.has_fused {
             return false;
         }
         let c = self.pop_fpr();

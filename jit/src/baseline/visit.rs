@@ -33,7 +33,7 @@ macro_rules! rounding {
     ($visit:ident $op:ident $method:ident($($arg:expr),*)) => {
         fn $visit(&mut self) {
             let next = self.next_behind(0);
-            if self.masm.has_vectors() {
+            if self.target.has_vectors {
                 self.$method($($arg,)* next);
             } else {
                 self.operator(&Operator::$op, next);

@@ -19,9 +19,12 @@
 //! Code is position-independent, may be followed by constants and is to be placed at a multiple of
 //! 16 bytes.
 
+mod target;
 pub mod vector;
 
-use self::vector::{LaneMasm, VecBinary, VectorMasm};
+pub use target::{Clobbers, Target};
+
+use self::vector::{LaneMasm, VectorMasm};
 use zwasm_core::TrapCode;
 
 /// A general register, by its hardware number.
@@ -52,7 +55,7 @@ pub struct RegisterFile {
     /// The same for floats: their low 64 bits.
     pub c_float_saved: &'static [Fpr],
     /// Temporaries that some operations overwrite: allocatable after [`Masm::allocate_rare`], by
-    /// who asks [`Masm::clobbers`] of each operation.
+    /// who asks [`Target::clobbers`] of each operation.
     pub rare: &'static [Gpr],
     /// Preserved by callees: for locals that live across calls.
     pub saved: &'static [Gpr],
@@ -143,7 +146,7 @@ pub enum Operand {
     Imm(i32),
     /// Memory of the operation's width. No count of a shift.
     Mem(Mem),
-    /// A register shifted left, where [`Masm::folds_shift`] allows it.
+    /// A register shifted left, where [`Target::folds_shift`] allows it.
     Shl(Gpr, u8),
 }
 
@@ -511,34 +514,18 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn with_features(features: Self::Features) -> Self;
     /// As `with_features`, for a function whose code turned out too large for the shortest branches.
     fn with_far_branches(features: Self::Features) -> Self;
-    /// Whether the features have vectors: without them, values are moved, loaded and stored only,
-    /// and floats are not rounded to integral values.
-    fn has_vectors(&self) -> bool;
-    /// Whether instructions overwrite their first operand with the result.
-    const TWO_ADDRESS: bool;
-    /// Whether operations with an operand in memory do better than a load before them.
-    const FOLDS_LOADS: bool;
-    /// Whether a constant can be stored as it is.
-    fn stores_constant(op: StoreOp, value: i32) -> bool;
-    /// Whether an operation can shift its second operand.
-    fn folds_shift(op: AluOp, count: u64) -> bool;
-    /// Whether the second operand of a vector operation can be in memory.
-    fn folds_vector(features: Self::Features, op: VecBinary) -> bool;
-    /// Whether [`Masm::funnel_shift`] is faster than two shifts.
-    fn has_funnel_shift(features: Self::Features) -> bool;
-
-    /// Whether [`Masm::sum`] is one instruction.
-    const HAS_SUMS: bool;
+    /// The features that the code uses.
+    fn features(&self) -> Self::Features;
+    /// What code for these features may consist of.
+    fn target(features: Self::Features) -> Target;
 
     /// Makes room for this many bytes of code, so that the buffer need not grow; a guess.
     fn reserve(&mut self, bytes: usize);
 
     /// The lowering allocates the rare registers, too: operations leave them alone but for
-    /// [`Masm::clobbers`], and use both scratch registers, which then are operands of moves,
+    /// [`Target::clobbers`], and use both scratch registers, which then are operands of moves,
     /// additions and bitwise operations only.
     fn allocate_rare(&mut self);
-    /// What an operation does to rare registers when they are allocated.
-    fn clobbers(features: Self::Features, operation: FixedRoles) -> &'static [Clobber];
     /// Whether all branches reach; if not, the function has to be assembled again, with far ones.
     fn in_reach(&self) -> bool;
     /// A new unbound label.
@@ -598,7 +585,7 @@ pub trait Masm: Sized + VectorMasm + LaneMasm {
     fn load(&mut self, op: LoadOp, dst: Gpr, mem: Mem);
     /// A store.
     fn store(&mut self, op: StoreOp, src: Gpr, mem: Mem);
-    /// Stores a constant, sign-extended to eight bytes, where [`Masm::stores_constant`] allows it.
+    /// Stores a constant, sign-extended to eight bytes, where [`Target::stores_constant`] allows it.
     fn store_constant(&mut self, op: StoreOp, value: i32, mem: Mem);
     /// A float load; the upper bits of the register are clear or undefined.
     fn float_load(&mut self, part: FloatPart, dst: Fpr, mem: Mem);

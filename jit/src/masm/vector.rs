@@ -197,15 +197,14 @@ impl VecLoad {
 }
 
 /// Operations on whole vectors. None may be asked for without
-/// [`Masm::has_vectors`](crate::masm::Masm::has_vectors).
+/// [`Target::has_vectors`](crate::masm::Target::has_vectors), nor `Madd` and `Nmadd` without
+/// [`Target::has_fused`](crate::masm::Target::has_fused).
 pub trait VectorMasm {
-    /// Whether `Madd` and `Nmadd` may be asked for.
-    fn has_fused(&self) -> bool;
     /// `dst = op a`.
     fn vec_unary(&mut self, op: VecUnary, dst: Fpr, a: Fpr);
     /// `dst = a op b`.
     fn vec_binary(&mut self, op: VecBinary, dst: Fpr, a: Fpr, b: Fpr);
-    /// `dst = a op b`, for operations that [`Masm::folds_vector`](crate::masm::Masm::folds_vector)
+    /// `dst = a op b`, for operations that [`Target::folds_vector`](crate::masm::Target::folds_vector)
     /// names.
     fn vec_binary_from(&mut self, op: VecBinary, dst: Fpr, a: Fpr, b: Mem);
     /// `dst = op(a, b, c)`.
@@ -217,7 +216,7 @@ pub trait VectorMasm {
 }
 
 /// Operations that move lanes. None may be asked for without
-/// [`Masm::has_vectors`](crate::masm::Masm::has_vectors).
+/// [`Target::has_vectors`](crate::masm::Target::has_vectors).
 pub trait LaneMasm {
     /// All lanes of `dst` = the low bits of `src`.
     fn splat(&mut self, lanes: Lanes, dst: Fpr, src: Gpr);

@@ -2,10 +2,10 @@
 
 use super::ir::{Function, Node, Op, Value};
 use super::select;
-use crate::masm::{AluOp, Width};
+use crate::masm::{AluOp, Target, Width};
 
 /// Fuses operations where nothing else uses the first ones' results, which are removed.
-pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
+pub(super) fn run(function: &mut Function, target: &Target) {
     let uses = select::uses(function);
     let is_single = |value: Value| uses[value.0 as usize] == 1;
     let mut gone: Vec<Value> = Vec::new();
@@ -37,7 +37,7 @@ pub(super) fn run(function: &mut Function, has_funnel_shift: bool) {
                 }
                 // What is added or combined has no bits in common.
                 AluOp::Or | AluOp::Xor | AluOp::Add
-                    if has_funnel_shift && is_single(a) && is_single(b) =>
+                    if target.has_funnel_shift && is_single(a) && is_single(b) =>
                 {
                     let both = funnel(function, a, b, width);
                     let Some((upper, lower, count)) =

@@ -4,9 +4,10 @@ use super::ir::{
     Alias, BlockId, CallSite, Callee, Edge, Exit, Function, Node, Op, Origin, Ty, Types, Value,
     Values,
 };
-use super::legalise::Target;
 use super::{dce, gvn, hoist, prune, verify};
 use crate::interruption::Watch;
+use crate::isa::x86_64::X64Masm;
+use crate::masm::Masm;
 use crate::masm::{AluOp, Cond, LoadOp, StoreOp, Width};
 use smallvec::smallvec;
 use zwasm_core::TrapCode;
@@ -93,8 +94,8 @@ impl Builder {
         prune::run(&mut self.function);
         dce::run(&mut self.function);
         verify::verify(&self.function, "value numbering");
-        let target = Target::of::<crate::isa::x86_64::X64Masm>();
-        hoist::run(&mut self.function, target);
+        let target = X64Masm::target(Default::default());
+        hoist::run(&mut self.function, &target);
         verify::verify(&self.function, "hoisting");
         self.function
     }

@@ -12,10 +12,10 @@
 //! over a call is kept in memory.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
-use super::legalise::{Target, is_immediate};
+use super::legalise::is_immediate;
 use super::loops::{Loops, Writes};
 use super::memory::class;
-use crate::masm::LoadOp;
+use crate::masm::{LoadOp, Target};
 use foldhash::{HashMap, HashMapExt};
 
 /// How many loops around a node are looked at.
@@ -24,7 +24,7 @@ const LOOPS_MAX: usize = 8;
 /// How many constants a loop is given in registers.
 const CONSTANTS_MAX: u32 = 6;
 
-pub(super) fn run(function: &mut Function, target: Target) {
+pub(super) fn run(function: &mut Function, target: &Target) {
     let loops = Loops::of(function);
     if loops.ranges().is_empty() {
         return;
@@ -51,8 +51,8 @@ pub(super) fn run(function: &mut Function, target: Target) {
     }
 }
 
-struct Pass {
-    target: Target,
+struct Pass<'t> {
+    target: &'t Target,
     loops: Loops,
     writes: Writes,
     /// The block that leads to each loop's header from outside, if nothing is in between and it has
@@ -92,7 +92,7 @@ fn befores(function: &Function, loops: &Loops) -> Vec<Option<BlockId>> {
     loops.ranges().iter().map(before).collect()
 }
 
-impl Pass {
+impl Pass<'_> {
     fn block(&mut self, function: &mut Function, block: BlockId) {
         let nodes = core::mem::take(&mut function[block].nodes);
         let mut kept = Vec::with_capacity(nodes.len());

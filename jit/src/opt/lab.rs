@@ -105,7 +105,7 @@ pub fn count(counter: &mut [f64; 2], depth: u32) {
 
 /// The operands of which one is in the place of the result, where the instruction needs that.
 fn reused<'n>(function: &Function, machine: Machine<'_>, node: &'n Node) -> &'n [Value] {
-    if !machine.two_address {
+    if !machine.target.two_address {
         return &[];
     }
     match node.op {
@@ -168,7 +168,7 @@ fn is_placed(function: &Function, sunk: &[bool], value: Value) -> bool {
 /// The problem that a function is before allocation.
 pub(super) fn problem(function: &Function, sunk: &[bool], machine: Machine<'_>) -> Problem {
     let register = |is_float| move |number| Register { is_float, number };
-    let file = machine.file;
+    let file = machine.target.file;
     let general = file.temporary.iter().chain(file.rare).map(|gpr| gpr.0);
     let floats = file.float_temporary.iter().map(|fpr| fpr.0);
     let mut temporary: Vec<Register> = general.map(register(false)).collect();
@@ -301,8 +301,8 @@ impl Builder<'_> {
             }
             inst.clobbers.push(register);
         }
-        let folds = self.machine.folds_loads
-            && (takes_memory(data.op) || takes_float_memory(data.op, self.machine.folds_vector))
+        let folds = self.machine.target.folds_loads
+            && (takes_memory(data.op) || takes_float_memory(data.op, self.machine.target))
             && is_placed(function, self.sunk, second)
             && data.args[0] != second;
         if folds && let Some(one) = inst.uses.iter_mut().rev().find(|one| one.0 == second.0) {
@@ -330,7 +330,7 @@ impl Builder<'_> {
 
     fn call(&mut self, call: usize, inst: &mut Inst, insts: &mut Vec<Inst>) {
         inst.is_call = true;
-        for (arg, register) in arguments(self.function, call, self.machine.file) {
+        for (arg, register) in arguments(self.function, call, self.machine.target.file) {
             let constraint = register.map_or(Constraint::Anywhere, Constraint::Fixed);
             if has_place(self.function[arg].op) {
                 inst.uses.push((arg.0, constraint));
@@ -519,7 +519,7 @@ impl Counter<'_> {
     }
 
     fn call(&mut self, call: usize, depth: u32) {
-        for (arg, register) in arguments(self.function, call, self.machine.file) {
+        for (arg, register) in arguments(self.function, call, self.machine.target.file) {
             if register.is_none() || !has_place(self.function[arg].op) {
                 continue;
             }

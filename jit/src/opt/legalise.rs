@@ -2,32 +2,15 @@
 //! registers.
 
 use super::ir::{Function, Node, Op, Origin, Ty, Value};
-use crate::masm::{Masm, StoreOp};
+use crate::masm::{StoreOp, Target};
 use foldhash::{HashMap, HashMapExt};
-
-/// What instructions can hold.
-#[derive(Clone, Copy)]
-pub(super) struct Target {
-    /// Operands in memory, constants behind the code among them.
-    folds_loads: bool,
-    stores_constant: fn(StoreOp, i32) -> bool,
-}
-
-impl Target {
-    pub(super) fn of<M: Masm>() -> Target {
-        Target {
-            folds_loads: M::FOLDS_LOADS,
-            stores_constant: M::stores_constant,
-        }
-    }
-}
 
 /// How many entries' room a map keeps from block to block.
 const ROOM_KEPT: usize = 1024;
 
 /// Makes constants into [`Op::Materialize`] nodes where they are no immediates. One serves all later
 /// uses in its block.
-pub(super) fn run(function: &mut Function, target: Target) {
+pub(super) fn run(function: &mut Function, target: &Target) {
     let mut pass = Pass {
         made: HashMap::new(),
         nodes: Vec::new(),
@@ -112,7 +95,7 @@ fn fold_index(function: &mut Function, node: Value) {
 }
 
 /// Whether operand `i` of a node can be a constant as it is.
-pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, target: Target) -> bool {
+pub(super) fn is_immediate(function: &Function, node: &Node, i: usize, target: &Target) -> bool {
     let value = node.args[i];
     let fits = || {
         let bits = function[value].imm;

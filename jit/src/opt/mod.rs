@@ -47,7 +47,6 @@ use clock::Clock;
 pub use clock::{PassTime, PassTimes};
 use construct::Unsupported;
 use ir::{Function, Node, Op};
-use legalise::Target;
 use wasmparser::FunctionBody;
 
 /// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).
@@ -88,7 +87,8 @@ fn optimise<M: Masm>(
     may_inline: bool,
     mut clock: Clock<'_>,
 ) -> Result<Compiled, Unsupported> {
-    if env.consume_fuel || !M::with_features(features).has_vectors() {
+    let target = &M::target(features);
+    if env.consume_fuel || !target.has_vectors {
         return Err(Unsupported::Operator);
     }
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
@@ -106,7 +106,7 @@ fn optimise<M: Masm>(
         clock.lap(name, function);
         Ok(())
     };
-    if !M::with_features(features).has_fused() && fuses(&function) {
+    if !target.has_fused && fuses(&function) {
         return Err(Unsupported::Operator);
     }
     run(&mut function, "unrolling", &unroll::run)?;
@@ -119,7 +119,6 @@ fn optimise<M: Masm>(
     })?;
     run(&mut function, "byte swaps", &swaps::run)?;
     run(&mut function, "removing what is unused", &dce::run)?;
-    let target = Target::of::<M>();
     run(&mut function, "hoisting", &|function| {
         hoist::run(function, target)
     })?;
@@ -127,8 +126,8 @@ fn optimise<M: Masm>(
         idiom::run(function, env.info)
     })?;
     run(&mut function, "fusing", &|function| {
-        fuse::run(function, M::has_funnel_shift(features));
-        if M::HAS_SUMS {
+        fuse::run(function, target);
+        if target.has_sums {
             sums::run(function);
         }
     })?;
@@ -138,7 +137,7 @@ fn optimise<M: Masm>(
     let mut sunk = if env.stress.no_fold {
         vec![false; function.nodes.len()]
     } else {
-        select::run::<M>(&mut function, features)
+        select::run(&mut function, target)
     };
     clock.lap("selection", &function);
     let limits = alloc::Limits {
@@ -146,12 +145,8 @@ fn optimise<M: Masm>(
         spill_all: env.stress.spill,
     };
     let machine = alloc::Machine {
-        file: M::FILE,
-        clobbers: &|operation| M::clobbers(features, operation),
+        target,
         params: &Abi::of(&signature, M::FILE).params,
-        two_address: M::TWO_ADDRESS,
-        folds_loads: M::FOLDS_LOADS,
-        folds_vector: &|op| M::folds_vector(features, op),
     };
     #[cfg(feature = "lab")]
     let problem = clock

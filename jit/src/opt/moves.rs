@@ -324,7 +324,9 @@ pub(super) fn emit_one<M: Masm>(masm: &mut M, Move { to, from, ty }: Move) {
 /// A constant that can be stored as it is. Slots hold 32-bit values with a clear upper half.
 fn constant<M: Masm>(bits: u64) -> Option<i32> {
     let value = i32::try_from(bits.cast_signed()).ok()?;
-    M::stores_constant(StoreOp::B8, value).then_some(value)
+    // The same whatever the processor has.
+    let target = M::target(M::Features::default());
+    (target.stores_constant)(StoreOp::B8, value).then_some(value)
 }
 
 fn load_op(ty: Ty) -> LoadOp {

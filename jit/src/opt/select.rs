@@ -9,8 +9,7 @@
 //! cannot fault, what only traps.
 
 use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
-use crate::masm::vector::VecBinary;
-use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Masm, Width};
+use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Target, Width};
 use foldhash::{HashMap, HashMapExt};
 
 /// Whether operand 1 of an operation can be an integer in memory.
@@ -23,18 +22,18 @@ pub(super) fn takes_memory(op: Op) -> bool {
 }
 
 /// Whether operand 1 of an operation can be a float or a vector in memory.
-pub(super) fn takes_float_memory(op: Op, folds_vector: impl Fn(VecBinary) -> bool) -> bool {
+pub(super) fn takes_float_memory(op: Op, target: &Target) -> bool {
     match op {
         Op::Float(op, _) => op.is_arithmetic(),
-        Op::VecBinary(op) => folds_vector(op),
+        Op::VecBinary(op) => (target.folds_vector)(op),
         _ => false,
     }
 }
 
 /// Chooses the nodes that are sunk. Swaps operands where that makes one possible.
-pub(super) fn run<M: Masm>(function: &mut Function, features: M::Features) -> Vec<bool> {
+pub(super) fn run(function: &mut Function, target: &Target) -> Vec<bool> {
     let mut selection = Selection {
-        folds_vector: &|op| M::folds_vector(features, op),
+        target,
         sunk: vec![false; function.nodes.len()],
         uses: uses(function),
         home: vec![None; function.nodes.len()],
@@ -46,10 +45,10 @@ pub(super) fn run<M: Masm>(function: &mut Function, features: M::Features) -> Ve
     for block in function.block_ids() {
         selection.comparisons(function, block);
     }
-    selection.shifts::<M>(function);
+    selection.shifts(function);
     selection.insert_copies(function);
     for block in function.block_ids() {
-        selection.operands::<M>(function, block);
+        selection.operands(function, block);
     }
     selection.sunk
 }
@@ -67,12 +66,12 @@ fn arithmetic(op: Op) -> Option<(AluOp, Width)> {
 }
 
 /// Whether an operand of a node is a shift that the node could do itself.
-fn is_shift_for<M: Masm>(function: &Function, node: Value, arg: Value) -> bool {
+fn is_shift_for(function: &Function, target: &Target, node: Value, arg: Value) -> bool {
     let (data, shift) = (&function[node], &function[arg]);
     match (arithmetic(data.op), shift.op) {
         (Some((op, width)), Op::Alu(AluOp::Shl, shift_width)) => {
             let count = function.constant(shift.args[1]);
-            width == shift_width && count.is_some_and(|count| M::folds_shift(op, count))
+            width == shift_width && count.is_some_and(|count| (target.folds_shift)(op, count))
         }
         _ => false,
     }
@@ -99,8 +98,8 @@ struct Seen {
     traps: u32,
 }
 
-struct Selection<'m> {
-    folds_vector: &'m dyn Fn(VecBinary) -> bool,
+struct Selection<'t> {
+    target: &'t Target,
     sunk: Vec<bool>,
     uses: Vec<u32>,
     /// The block of each node so far.
@@ -191,7 +190,7 @@ impl Selection<'_> {
     }
 
     /// Shifts all of whose uses are operations that shift an operand.
-    fn shifts<M: Masm>(&mut self, function: &mut Function) {
+    fn shifts(&mut self, function: &mut Function) {
         let mut folded: HashMap<Value, Vec<Value>> = HashMap::new();
         for block in function.block_ids() {
             for &node in &function[block].nodes {
@@ -203,9 +202,9 @@ impl Selection<'_> {
                 if a == b || function.constant(b).is_some() {
                     continue;
                 }
-                if is_shift_for::<M>(function, node, b) {
+                if is_shift_for(function, self.target, node, b) {
                     folded.entry(b).or_default().push(node);
-                } else if op.commutes() && is_shift_for::<M>(function, node, a) {
+                } else if op.commutes() && is_shift_for(function, self.target, node, a) {
                     folded.entry(a).or_default().push(node);
                 }
             }
@@ -235,7 +234,7 @@ impl Selection<'_> {
     }
 
     /// Loads that feed one operation.
-    fn operands<M: Masm>(&mut self, function: &mut Function, block: BlockId) {
+    fn operands(&mut self, function: &mut Function, block: BlockId) {
         for i in 0..function[block].nodes.len() {
             let node = function[block].nodes[i];
             self.home[node.0 as usize] = Some(block);
@@ -243,12 +242,12 @@ impl Selection<'_> {
                 // Its operands are read where it is used.
                 continue;
             }
-            self.second_operand::<M>(function, block, node);
+            self.second_operand(function, block, node);
             let cond = function[node].args[0];
             if cond != Value::NONE && self.sunk[cond.0 as usize] {
-                self.second_operand::<M>(function, block, cond);
+                self.second_operand(function, block, cond);
                 if matches!(function[node].op, Op::TrapIf(_)) {
-                    self.compared_memory::<M>(function, block, cond);
+                    self.compared_memory(function, block, cond);
                 }
             }
             match function[node].op.effect() {
@@ -264,13 +263,13 @@ impl Selection<'_> {
         if let Exit::Branch(cond, _) = function[block].exit
             && self.sunk[cond.0 as usize]
         {
-            self.second_operand::<M>(function, block, cond);
-            self.compared_memory::<M>(function, block, cond);
+            self.second_operand(function, block, cond);
+            self.compared_memory(function, block, cond);
         }
     }
 
     /// Sinks a load that a branch compares with a constant, which becomes the first operand.
-    fn compared_memory<M: Masm>(&mut self, function: &mut Function, block: BlockId, cond: Value) {
+    fn compared_memory(&mut self, function: &mut Function, block: BlockId, cond: Value) {
         let data = function[cond];
         let [a, b, _] = data.args;
         let (Op::Compare(..), Some(constant)) = (data.op, function.constant(b)) else {
@@ -278,9 +277,9 @@ impl Selection<'_> {
         };
         let is_byte = matches!(function[a].op, Op::Load(LoadOp::U8, _));
         let sinks = if is_byte {
-            constant <= u64::from(u8::MAX) && self.sinks_byte::<M>(function, block, a)
+            constant <= u64::from(u8::MAX) && self.sinks_byte(function, block, a)
         } else {
-            self.sinks::<M>(function, block, data.op, a)
+            self.sinks(function, block, data.op, a)
         };
         if sinks && let Some(swapped) = data.swapped() {
             self.sunk[a.0 as usize] = true;
@@ -289,11 +288,11 @@ impl Selection<'_> {
     }
 
     /// Whether a load of a byte can be part of a comparison.
-    fn sinks_byte<M: Masm>(&self, function: &Function, block: BlockId, arg: Value) -> bool {
+    fn sinks_byte(&self, function: &Function, block: BlockId, arg: Value) -> bool {
         let Op::Load(_, alias) = function[arg].op else {
             return false;
         };
-        M::FOLDS_LOADS && self.is_movable(block, arg) && self.stays(arg, alias)
+        self.target.folds_loads && self.is_movable(block, arg) && self.stays(arg, alias)
     }
 
     /// Whether a node is in this block for one use only, and not part of another yet.
@@ -303,7 +302,7 @@ impl Selection<'_> {
     }
 
     /// Sinks what feeds a node as its second operand, or as its first if these can be swapped.
-    fn second_operand<M: Masm>(&mut self, function: &mut Function, block: BlockId, node: Value) {
+    fn second_operand(&mut self, function: &mut Function, block: BlockId, node: Value) {
         let data = function[node];
         let [a, b, _] = data.args;
         if a == b || a == Value::NONE || b == Value::NONE {
@@ -312,21 +311,21 @@ impl Selection<'_> {
         if self.sunk[b.0 as usize] {
             return;
         }
-        if self.sinks::<M>(function, block, data.op, b) {
+        if self.sinks(function, block, data.op, b) {
             self.sunk[b.0 as usize] = true;
             return;
         }
         // A constant is best where it is.
         if function.constant(b).is_none()
             && let Some(swapped) = data.swapped()
-            && self.sinks::<M>(function, block, data.op, a)
+            && self.sinks(function, block, data.op, a)
         {
             self.sunk[a.0 as usize] = true;
             function[node] = swapped;
         }
     }
 
-    fn sinks<M: Masm>(&self, function: &Function, block: BlockId, into: Op, arg: Value) -> bool {
+    fn sinks(&self, function: &Function, block: BlockId, into: Op, arg: Value) -> bool {
         if !self.is_movable(block, arg) {
             return false;
         }
@@ -340,7 +339,7 @@ impl Selection<'_> {
                     (LoadOp::U64, Op::Alu(_, Width::W64) | Op::Compare(_, Width::W64)) => true,
                     _ => false,
                 };
-                M::FOLDS_LOADS && fits && takes_memory(into) && self.stays(arg, alias)
+                self.target.folds_loads && fits && takes_memory(into) && self.stays(arg, alias)
             }
             Op::FloatLoad(part, alias) => {
                 let fits = match into {
@@ -349,11 +348,11 @@ impl Selection<'_> {
                     Op::VecBinary(_) => part == FloatPart::V128,
                     _ => false,
                 };
-                let takes = || takes_float_memory(into, self.folds_vector);
+                let takes = || takes_float_memory(into, self.target);
                 // With an index, processors split the load off again, and do worse than with two
                 // instructions.
                 let is_indexed = data.args[1] != Value::NONE;
-                M::FOLDS_LOADS && !is_indexed && fits && takes() && self.stays(arg, alias)
+                self.target.folds_loads && !is_indexed && fits && takes() && self.stays(arg, alias)
             }
             _ => false,
         }

@@ -4,7 +4,7 @@ use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, op
 use super::int::expected_alu;
 use zwasm_jit::masm::{
     AluOp, Cond, FixedRoles, FloatOp, FloatSource, FloatWidth, FromInt, IntUnary, Masm, Mem,
-    Operand, StoreOp, Width,
+    Operand, StoreOp, Target, Width,
 };
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
@@ -15,6 +15,11 @@ fn low(width: Width, value: u64) -> u64 {
         Width::W32 => u64::from(value as u32),
         Width::W64 => value,
     }
+}
+
+/// Of processors without anything beyond the first version of their architecture.
+fn target() -> Target {
+    Host::target(Default::default())
 }
 
 #[test]
@@ -82,7 +87,7 @@ fn shifted_operands() {
     let all = operands();
     for op in AluOp::ALL.into_iter().filter(|op| !op.is_shift()) {
         for count in 0..34 {
-            if !Host::folds_shift(op, count) {
+            if !(target().folds_shift)(op, count) {
                 continue;
             }
             for width in WIDTHS {
@@ -152,7 +157,7 @@ fn stores_of_constants() {
         (StoreOp::B8, u64::MAX),
     ] {
         for value in [0, 1, -1, 0x1234_5678, i32::MIN] {
-            if !Host::stores_constant(op, value) {
+            if !(target().stores_constant)(op, value) {
                 continue;
             }
             let code = Code::snippet(host, |m, _| m.store_constant(op, value, Mem::at(base, 0)));
@@ -181,7 +186,7 @@ fn clobbers_are_what_operations_change() {
         let after = code.run(&state);
         let expected = expected_alu(op, Width::W64, state.get(a), 5);
         assert_eq!(after.get(dst), expected);
-        let clobbers = Host::clobbers(Default::default(), FixedRoles::Shift(op));
+        let clobbers = target().clobbers.of(FixedRoles::Shift(op));
         for &register in Host::FILE.rare {
             let may_change = clobbers.iter().any(|c| c.register == register);
             let is_kept = after.get(register) == state.get(register);
@@ -223,7 +228,7 @@ fn kept(code: &Code, operation: FixedRoles) {
     // Conversions take another way for large integers.
     state.set(operands()[1], u64::MAX - 5);
     let after = code.run(&state);
-    let clobbers = Host::clobbers(Default::default(), operation);
+    let clobbers = target().clobbers.of(operation);
     for &register in Host::FILE.rare {
         let may_change = clobbers.iter().any(|c| c.register == register);
         let is_kept = after.get(register) == state.get(register);

@@ -41,7 +41,7 @@ macro_rules! test_pairs {
 pub(crate) fn vector_hosts() -> Vec<fn() -> Host> {
     hosts()
         .into_iter()
-        .filter(|host| host().has_vectors())
+        .filter(|host| Host::target(host().features()).has_vectors)
         .collect()
 }
 
@@ -231,7 +231,10 @@ fn ternary_operations() {
     for host in vector_hosts() {
         for &(op, function) in &table {
             let name = format!("{op:?}");
-            if name.contains("add") && !name.contains("Dot") && !host().has_fused() {
+            if name.contains("add")
+                && !name.contains("Dot")
+                && !Host::target(host().features()).has_fused
+            {
                 continue;
             }
             let values = vectors(lane_type(&name), 14);
@@ -337,7 +340,7 @@ fn second_operands_in_memory() {
     let base = operands()[0];
     let a = float_operands()[0];
     for (op, function) in table {
-        if !Host::folds_vector(WITH_AVX, op) {
+        if !(Host::target(WITH_AVX).folds_vector)(op) {
             continue;
         }
         let name = format!("{op:?}");

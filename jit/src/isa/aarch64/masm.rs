@@ -11,11 +11,10 @@ use zwasm_core::fuel::PIECE_UNITS_MAX;
 
 use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
 use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
-use crate::masm::vector::VecBinary;
 use crate::masm::{
-    AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
-    FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
-    Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
+    AluOp, Charge, Clobbers, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatSource, FloatUnary,
+    FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand,
+    RegisterFile, StackCheck, StoreOp, Target, ToInt, Width,
 };
 
 const NOP: u32 = 0xd503_201f;
@@ -263,6 +262,14 @@ impl A64Masm {
     }
 }
 
+fn folds_shift(op: AluOp, count: u64) -> bool {
+    let shifts = matches!(
+        op,
+        AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor
+    );
+    shifts && count < 32
+}
+
 impl Masm for A64Masm {
     type Label = DynamicLabel;
     /// The first version of the architecture has all that the backend uses.
@@ -282,32 +289,23 @@ impl Masm for A64Masm {
         A64Masm::with(true)
     }
 
-    fn has_vectors(&self) -> bool {
-        true
-    }
+    fn features(&self) {}
 
-    const TWO_ADDRESS: bool = false;
-    const HAS_SUMS: bool = false;
-    const FOLDS_LOADS: bool = false;
-
-    fn stores_constant(_op: StoreOp, value: i32) -> bool {
-        value == 0
-    }
-
-    fn folds_shift(op: AluOp, count: u64) -> bool {
-        let shifts = matches!(
-            op,
-            AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor
-        );
-        shifts && count < 32
-    }
-
-    fn folds_vector((): (), _op: VecBinary) -> bool {
-        false
-    }
-
-    fn has_funnel_shift((): ()) -> bool {
-        true
+    fn target((): ()) -> Target {
+        Target {
+            file: &FILE,
+            has_vectors: true,
+            has_fused: true,
+            has_sums: false,
+            has_funnel_shift: true,
+            two_address: false,
+            folds_loads: false,
+            folds_vector: |_| false,
+            folds_shift,
+            stores_constant: |_, value| value == 0,
+            // Three operands everywhere, and registers of the backend's own.
+            clobbers: Clobbers::default(),
+        }
     }
 
     fn reserve(&mut self, bytes: usize) {
@@ -315,11 +313,6 @@ impl Masm for A64Masm {
     }
 
     fn allocate_rare(&mut self) {}
-
-    fn clobbers(_features: Self::Features, _operation: FixedRoles) -> &'static [Clobber] {
-        // Three operands everywhere, and registers of the backend's own.
-        &[]
-    }
 
     fn in_reach(&self) -> bool {
         // The literals follow at a multiple of their size.
@@ -589,7 +582,7 @@ impl Masm for A64Masm {
                 self.alu_registers(op, width, dst, a, b);
             }
             Operand::Shl(b, count) => {
-                assert!(Self::folds_shift(op, count.into()), "{op:?} does not shift");
+                assert!(folds_shift(op, count.into()), "{op:?} does not shift");
                 let op = Self::three_of(op);
                 self.three_shifted(op, width, [dst, a, b], count.into());
             }

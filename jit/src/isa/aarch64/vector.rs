@@ -252,10 +252,6 @@ impl A64Masm {
 }
 
 impl VectorMasm for A64Masm {
-    fn has_fused(&self) -> bool {
-        true
-    }
-
     fn vec_unary(&mut self, op: VecUnary, dst: Fpr, a: Fpr) {
         use VecUnary as U;
         let word = match op {

@@ -15,11 +15,10 @@ use super::encode::{Cc, Group, Op, Rm, Unary};
 use super::float::arithmetic;
 use super::regs::{FILE, R11, RAX, RBP, RCX, RDX, RSP};
 use super::vector::instruction;
-use crate::masm::vector::VecBinary;
 use crate::masm::{
-    AluOp, Charge, Clobber, Cond, DivOp, FixedRoles, FloatCond, FloatOp, FloatPart, FloatSource,
+    AluOp, Charge, Clobber, Clobbers, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatSource,
     FloatUnary, FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh,
-    Operand, RegisterFile, StackCheck, StoreOp, ToInt, Width,
+    Operand, RegisterFile, StackCheck, StoreOp, Target, ToInt, Width,
 };
 
 /// Instructions beyond the baseline that the processor has.
@@ -220,6 +219,11 @@ impl X64Masm {
     }
 }
 
+/// `lea` alone shifts.
+fn folds_shift(op: AluOp, count: u64) -> bool {
+    op == AluOp::Add && matches!(count, 1..=3)
+}
+
 impl Masm for X64Masm {
     type Label = DynamicLabel;
     type Features = Features;
@@ -249,40 +253,11 @@ impl Masm for X64Masm {
         X64Masm::with_features(features)
     }
 
-    fn has_vectors(&self) -> bool {
-        self.features.sse42
+    fn features(&self) -> Features {
+        self.features
     }
 
-    const TWO_ADDRESS: bool = true;
-    const HAS_SUMS: bool = true;
-    const FOLDS_LOADS: bool = true;
-
-    fn stores_constant(op: StoreOp, _value: i32) -> bool {
-        // Constants of 16 bits make decoders stall.
-        op != StoreOp::B2
-    }
-
-    fn folds_shift(op: AluOp, count: u64) -> bool {
-        op == AluOp::Add && matches!(count, 1..=3)
-    }
-
-    fn reserve(&mut self, bytes: usize) {
-        self.asm.reserve_ops(bytes);
-    }
-
-    fn folds_vector(features: Features, op: VecBinary) -> bool {
-        features.avx && instruction(op).is_some()
-    }
-
-    fn has_funnel_shift(features: Features) -> bool {
-        features.fast_shld
-    }
-
-    fn allocate_rare(&mut self) {
-        self.private = FILE.scratch;
-    }
-
-    fn clobbers(features: Features, operation: FixedRoles) -> &'static [Clobber] {
+    fn target(features: Features) -> Target {
         // The count goes to `rcx` first.
         const COUNT: &[Clobber] = &[Clobber {
             register: RCX,
@@ -300,14 +275,38 @@ impl Masm for X64Masm {
             may_hold_second: false,
             may_hold_result: false,
         }];
-        match operation {
-            FixedRoles::Shift(AluOp::Shl | AluOp::ShrS | AluOp::ShrU) if features.bmi2 => &[],
-            FixedRoles::Shift(_) => COUNT,
-            FixedRoles::Div | FixedRoles::MulHigh => UPPER,
-            FixedRoles::FromInt(FromInt::I64U) => SECOND_SCRATCH,
-            FixedRoles::Unary(IntUnary::Popcnt) if !features.popcnt => SECOND_SCRATCH,
-            FixedRoles::FromInt(_) | FixedRoles::Unary(_) => &[],
+        Target {
+            file: &FILE,
+            has_vectors: features.sse42,
+            has_fused: features.fma,
+            has_sums: true,
+            has_funnel_shift: features.fast_shld,
+            two_address: true,
+            folds_loads: true,
+            folds_vector: if features.avx {
+                |op| instruction(op).is_some()
+            } else {
+                |_| false
+            },
+            folds_shift,
+            // Constants of 16 bits make decoders stall.
+            stores_constant: |op, _| op != StoreOp::B2,
+            clobbers: Clobbers {
+                shift: if features.bmi2 { &[] } else { COUNT },
+                rotate: COUNT,
+                wide: UPPER,
+                popcnt: if features.popcnt { &[] } else { SECOND_SCRATCH },
+                from_u64: SECOND_SCRATCH,
+            },
         }
+    }
+
+    fn reserve(&mut self, bytes: usize) {
+        self.asm.reserve_ops(bytes);
+    }
+
+    fn allocate_rare(&mut self) {
+        self.private = FILE.scratch;
     }
 
     fn in_reach(&self) -> bool {
@@ -568,7 +567,7 @@ impl Masm for X64Masm {
             Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
             Operand::Mem(b) => self.alu_memory(op, width, dst, a, b),
             Operand::Shl(_, log2) => {
-                assert!(Self::folds_shift(op, log2.into()), "only `lea` shifts");
+                assert!(folds_shift(op, log2.into()), "only `lea` shifts");
                 self.sum(width, dst, a, b, 0);
             }
         }

@@ -675,10 +675,6 @@ impl X64Masm {
 const TWO_TO_52: f64 = 4503599627370496.0;
 
 impl VectorMasm for X64Masm {
-    fn has_fused(&self) -> bool {
-        self.features.fma
-    }
-
     fn vec_unary(&mut self, op: VecUnary, dst: Fpr, a: Fpr) {
         use VecUnary as U;
         match op {

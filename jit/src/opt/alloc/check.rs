@@ -180,7 +180,9 @@ impl Checker<'_> {
                         self.anywhere(state, arg, &what)?;
                     }
                     let saved = |place: &Place| match place {
-                        Place::Gpr(gpr) => self.machine.file.saved.iter().any(|s| s.0 == *gpr),
+                        Place::Gpr(gpr) => {
+                            self.machine.target.file.saved.iter().any(|s| s.0 == *gpr)
+                        }
                         Place::Fpr(_) => false,
                         Place::Slot(_) => true,
                     };

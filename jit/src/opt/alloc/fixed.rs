@@ -15,12 +15,12 @@ pub(crate) fn clobbers(
 ) -> &'static [Clobber] {
     match node.op {
         Op::Alu(op, _) if op.is_shift() && function.constant(node.args[1]).is_none() => {
-            (machine.clobbers)(FixedRoles::Shift(op))
+            machine.target.clobbers.of(FixedRoles::Shift(op))
         }
-        Op::Div(..) => (machine.clobbers)(FixedRoles::Div),
-        Op::MulHigh(_) => (machine.clobbers)(FixedRoles::MulHigh),
-        Op::IntUnary(op, _) => (machine.clobbers)(FixedRoles::Unary(op)),
-        Op::FromInt(from, _) => (machine.clobbers)(FixedRoles::FromInt(from)),
+        Op::Div(..) => machine.target.clobbers.of(FixedRoles::Div),
+        Op::MulHigh(_) => machine.target.clobbers.of(FixedRoles::MulHigh),
+        Op::IntUnary(op, _) => machine.target.clobbers.of(FixedRoles::Unary(op)),
+        Op::FromInt(from, _) => machine.target.clobbers.of(FixedRoles::FromInt(from)),
         _ => &[],
     }
 }
@@ -45,7 +45,7 @@ pub(super) struct Clobbered {
 
 impl Clobbered {
     pub(super) fn new(machine: Machine<'_>) -> Clobbered {
-        let rare = machine.file.rare.iter();
+        let rare = machine.target.file.rare.iter();
         Clobbered {
             places: rare.map(|&gpr| (gpr, Vec::new())).collect(),
         }
@@ -122,12 +122,12 @@ pub(super) fn wishes(function: &Function, machine: Machine<'_>) -> Vec<(u32, Hom
         let args = match site.callee {
             Callee::Helper(..) => return,
             Callee::Reference | Callee::Imported => {
-                wish(site.args[0], Place::Gpr(machine.file.callee));
+                wish(site.args[0], Place::Gpr(machine.target.file.callee));
                 &site.args[1..]
             }
             Callee::Defined(_) => &site.args,
         };
-        let places = abi::params(&site.params, machine.file);
+        let places = abi::params(&site.params, machine.target.file);
         args.iter()
             .zip(places)
             .for_each(|(&arg, place)| wish(arg, place));

@@ -26,8 +26,7 @@ use super::ir::{Function, Op, Value};
 use super::unlikely::Unlikely;
 use crate::abi::Place;
 use crate::interruption::Watch;
-use crate::masm::vector::VecBinary;
-use crate::masm::{Clobber, FixedRoles, Fpr, Gpr, RegisterFile};
+use crate::masm::{Fpr, Gpr, Target};
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
 use live::{Graph, Positions};
@@ -62,15 +61,7 @@ pub(crate) struct Allocation {
 /// What the allocator is to know of the instruction set, and of the function.
 #[derive(Clone, Copy)]
 pub(crate) struct Machine<'m> {
-    pub(crate) file: &'m RegisterFile,
-    /// What operations do to rare registers.
-    pub(crate) clobbers: &'m dyn Fn(FixedRoles) -> &'static [Clobber],
-    /// Whether results take the place of an operand.
-    pub(crate) two_address: bool,
-    /// Whether operands in memory are as good as registers.
-    pub(crate) folds_loads: bool,
-    /// Whether those of a vector operation are.
-    pub(crate) folds_vector: &'m dyn Fn(VecBinary) -> bool,
+    pub(crate) target: &'m Target,
     /// Where the function's parameters arrive.
     pub(crate) params: &'m [Place],
 }
@@ -114,7 +105,7 @@ pub(crate) fn allocate(
     }
     let fixed = Fixed {
         machine,
-        registers: Registers::of(machine.file, limits),
+        registers: Registers::of(machine.target.file, limits),
         graph: Graph::of(function),
         pairs: Pairs::of(function),
         wishes: fixed::wishes(function, machine),
@@ -163,7 +154,14 @@ pub(crate) fn allocate(
             // At a landing pad, registers hold what the callee left there.
             let catches = function.catches;
             let used = |gpr: &&Gpr| catches || homes.contains(&Home::Gpr(**gpr));
-            let saved = machine.file.saved.iter().filter(used).copied().collect();
+            let saved = machine
+                .target
+                .file
+                .saved
+                .iter()
+                .filter(used)
+                .copied()
+                .collect();
             return Some(Allocation {
                 homes,
                 slots,

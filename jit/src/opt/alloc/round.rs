@@ -97,7 +97,7 @@ impl<'r> Round<'r> {
                 && function.constant(data.args[1]).is_some();
             let moves_freely = is_offset && !self.start.wishes.at(node.0).is_empty();
             let is_copy = matches!(data.op, Op::ExtendU | Op::Narrow);
-            if is_copy || fixed.machine.two_address && !moves_freely {
+            if is_copy || fixed.machine.target.two_address && !moves_freely {
                 in_place(data)
             } else {
                 &[]

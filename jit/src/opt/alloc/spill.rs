@@ -7,7 +7,7 @@
 use super::Machine;
 use super::live::has_place;
 use super::loops::{Loop, Loops};
-use crate::masm::vector::VecBinary;
+use crate::masm::Target;
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
 use foldhash::{HashMap, HashMapExt};
@@ -81,8 +81,7 @@ pub(super) fn rewrite(
         sunk,
         spills,
         is_new,
-        folds_loads: machine.folds_loads,
-        folds_vector: machine.folds_vector,
+        target: machine.target,
         current: vec![(Value::NONE, 0); function.nodes.len()],
         held: Vec::new(),
         nodes: Vec::new(),
@@ -103,7 +102,7 @@ pub(super) fn rewrite(
 }
 
 struct Rewriter<'s> {
-    folds_vector: &'s dyn Fn(VecBinary) -> bool,
+    target: &'s Target,
     /// The block that is being rewritten.
     block: BlockId,
     loops: &'s Loops,
@@ -114,7 +113,6 @@ struct Rewriter<'s> {
     sunk: &'s mut Vec<bool>,
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
-    folds_loads: bool,
     /// What holds each spilled value in a register since the last call, and the number of nodes
     /// before its last use.
     current: Vec<(Value, usize)>,
@@ -200,7 +198,7 @@ impl Rewriter<'_> {
 
     /// `is_branch` says that the node is a comparison that a branch makes.
     fn operands(&mut self, function: &mut Function, node: Value, is_branch: bool) {
-        if self.folds_loads {
+        if self.target.folds_loads {
             self.prefer_second(function, node, is_branch);
         }
         for i in 0..3 {
@@ -229,11 +227,11 @@ impl Rewriter<'_> {
             Op::Reload => None,
             _ => self.held(arg, self.spills[arg.0 as usize]),
         };
-        self.folds_loads
+        self.target.folds_loads
             && self.is_new(arg)
             && held.is_none()
             && self.loop_for(function, arg).is_none()
-            && (select::takes_memory(op) || select::takes_float_memory(op, self.folds_vector))
+            && (select::takes_memory(op) || select::takes_float_memory(op, self.target))
             && function[node].args[0] != arg
     }
 
