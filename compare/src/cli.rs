@@ -88,6 +88,9 @@ pub(crate) struct Places {
     pub(crate) corpus: Option<PathBuf>,
 }
 
+/// Rows that `--code` adds to a report.
+pub(crate) const CODE_ROWS: usize = 12;
+
 #[derive(Debug, Args)]
 pub(crate) struct CodeArgs {
     /// A results.json: its slowest rows are shown, and its report is written again with links.
@@ -96,7 +99,7 @@ pub(crate) struct CodeArgs {
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
     /// How many of the slowest rows.
-    #[arg(long, value_name = "N", default_value_t = crate::code::ROWS)]
+    #[arg(long, value_name = "N", default_value_t = CODE_ROWS)]
     pub(crate) rows: usize,
     /// Where to write.
     #[arg(short, long = "out", value_name = "DIR")]

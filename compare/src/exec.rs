@@ -373,3 +373,18 @@ fn capture(mut output: Box<dyn Read + Send>) -> Captured {
         first_byte,
     }
 }
+
+/// The first line that a `--version`-like command wrote.
+pub(crate) fn first_line(outcome: &Outcome) -> String {
+    let text = if outcome.stdout.trim().is_empty() {
+        &outcome.stderr
+    } else {
+        &outcome.stdout
+    };
+    text.trim()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}

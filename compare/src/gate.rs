@@ -8,7 +8,7 @@ use crate::engine::{self, Found};
 use crate::exec::Launcher;
 use crate::fail::Fail;
 use crate::select::select;
-use crate::session::{checkout, load_corpus, scratch_dir, setting, tier_names, verified};
+use crate::setting::{checkout, load_corpus, scratch_dir, setting, tier_names, verified};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -13,6 +13,7 @@ mod arm64;
 mod callgrind;
 mod cli;
 mod code;
+mod corpus;
 mod engine;
 mod exec;
 mod fail;
@@ -22,9 +23,10 @@ mod progress;
 mod protocol;
 mod provision;
 mod real;
+mod results;
 mod runner;
 mod select;
-mod session;
+mod setting;
 mod sys;
 
 use crate::cli::{Cli, Verb};
@@ -50,18 +52,18 @@ fn main() -> ExitCode {
             real::compare(&cli.run)
         }
         None if cli.run.gate => gate::run(&cli.run),
-        None => session::compare(&cli.run),
-        Some(Verb::Report { results, out }) => session::report(results, out),
+        None => corpus::compare(&cli.run),
+        Some(Verb::Report { results, out }) => results::report(results, out),
         Some(Verb::Record {
             results,
             message,
             history,
-        }) => session::record(results, message, history.as_deref()),
-        Some(Verb::Agree { first, second }) => session::agree(first, second),
+        }) => results::record(results, message, history.as_deref()),
+        Some(Verb::Agree { first, second }) => results::agree(first, second),
         Some(Verb::Code(args)) => code::run(args),
         Some(Verb::Arm64(args)) => arm64::run(args),
         Some(Verb::Fetch { names, places }) => real::fetch(names, places),
-        Some(Verb::Peers { names, places }) => session::peers(names, places),
+        Some(Verb::Peers { names, places }) => setting::peers(names, places),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -4,8 +4,7 @@
 //! one is not mistaken for a peer; the checksum of the binary is written beside it and checked on
 //! every later use. Registries are only reached through their ordinary clients.
 
-use crate::engine::first_line;
-use crate::exec::{Executor, Exit, Invocation};
+use crate::exec::{Executor, Exit, Invocation, first_line};
 use crate::fail::Fail;
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};

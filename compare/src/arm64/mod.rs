@@ -8,15 +8,14 @@
 
 use crate::cli::Arm64Args;
 use crate::engine::{self, Adapter, Compile, Job};
-use crate::exec::{Executor, Exit, Invocation, Launcher};
+use crate::exec::{Executor, Exit, Invocation, Launcher, first_line};
 use crate::fail::Fail;
 use crate::machine;
 use crate::protocol::{bench_args, is_usable};
 use crate::provision::on_path;
+use crate::results::{analysed, arm64_files, publish};
 use crate::select::select;
-use crate::session::{
-    analysed, build_dir, checkout, load_corpus, publish, scratch_dir, setting, verified,
-};
+use crate::setting::{build_dir, checkout, load_corpus, scratch_dir, setting, verified};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,18 +109,13 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
     }
     let (mean, rows) = (report.geomean(), report.rows.len());
     print(&format!("geometric mean {mean:.3} of {rows}\n"))?;
-    let [table, data] = files(&args.out);
+    let [table, data] = arm64_files(&args.out);
     write_whole(&table, report.csv().as_bytes())?;
     report.save(&data)?;
     if let Some(results) = &results {
         publish(results, &args.out)?;
     }
     Ok(u8::from(!report.notes.is_empty()))
-}
-
-/// What is written into the folder of a report: table and data.
-pub(crate) fn files(out: &Path) -> [PathBuf; 2] {
-    ["arm64.csv", "arm64.json"].map(|name| out.join(name))
 }
 
 /// The first line that a program prints.
@@ -136,7 +130,7 @@ fn asked(program: &Path, args: &[&str], executor: &mut dyn Executor) -> Result<S
             outcome.stderr.trim()
         )));
     }
-    Ok(engine::first_line(&outcome))
+    Ok(first_line(&outcome))
 }
 
 fn build_plugin(executor: &mut dyn Executor) -> Result<PathBuf> {

@@ -10,14 +10,15 @@ mod listing;
 mod profile;
 
 use crate::callgrind::{self, ITERATIONS};
-use crate::cli::{CodeArgs, Places};
+use crate::cli::{CODE_ROWS, CodeArgs, Places};
 use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Launcher};
 use crate::fail::Fail;
 use crate::machine;
 use crate::protocol::{bench_args, is_usable};
+use crate::results::{analysed, code_files, publish};
 use crate::select::select;
-use crate::session::{analysed, checkout, load_corpus, publish, scratch_dir, setting, verified};
+use crate::setting::{checkout, load_corpus, scratch_dir, setting, verified};
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol};
 use profile::{Counts, Region};
@@ -34,9 +35,6 @@ const ENGINES: [&str; 2] = ["opt", "wasmtime"];
 
 /// Functions named as the hottest.
 const HOTTEST: usize = 8;
-
-/// Rows that `--code` adds to a report.
-pub(crate) const ROWS: usize = 12;
 
 /// `compare code`: 0 when there is a page.
 pub(crate) fn run(args: &CodeArgs) -> Result<u8> {
@@ -76,7 +74,7 @@ pub(crate) fn add(
     executor: &mut dyn Executor,
     say: &dyn Fn(&str),
 ) -> Result<()> {
-    let worst: Vec<String> = slowest(results).map(|(id, _)| id).take(ROWS).collect();
+    let worst: Vec<String> = slowest(results).map(|(id, _)| id).take(CODE_ROWS).collect();
     if worst.is_empty() {
         say("no row of tier opt beside wasmtime: no page of hot functions");
         return Ok(());
@@ -100,13 +98,8 @@ fn slowest(results: &Results) -> impl Iterator<Item = (String, f64)> + use<> {
     rows.into_iter()
 }
 
-/// What is written into the folder of a report: page, table, data.
-pub(crate) fn files(out: &Path) -> [PathBuf; 3] {
-    ["code.html", "code.csv", "code.json"].map(|name| out.join(name))
-}
-
 fn write(report: &CodeReport, out: &Path) -> Result<()> {
-    let [page, table, data] = files(out);
+    let [page, table, data] = code_files(out);
     write_whole(&page, code_page(report).as_bytes())?;
     write_whole(&table, report.csv().as_bytes())?;
     Ok(report.save(&data)?)

@@ -14,7 +14,7 @@ mod zwasm;
 
 pub(crate) use command_line::CommandLine;
 
-use crate::exec::{Executor, Invocation, Outcome};
+use crate::exec::{Executor, Invocation};
 use crate::fail::Fail;
 use crate::provision::Provisioner;
 use anyhow::Result;
@@ -205,21 +205,6 @@ pub(crate) fn missing(id: &str, kind: EngineKind, title: &str, why: String) -> F
         sha256: String::new(),
         missing: Some(why),
     })
-}
-
-/// Runs a `--version`-like command and gives the first line of its output.
-pub(crate) fn first_line(outcome: &Outcome) -> String {
-    let text = if outcome.stdout.trim().is_empty() {
-        &outcome.stderr
-    } else {
-        &outcome.stdout
-    };
-    text.trim()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
 }
 
 /// Reads the phases that `--stats=json` prints as the last line on stderr. Unknown fields are

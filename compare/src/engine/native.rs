@@ -5,8 +5,8 @@
 //! Rust twins are built by cargo, which knows itself what is up to date.
 
 use super::command_line::strings;
-use super::{Adapter, Compile, Found, Job, Setting, elf_text_bytes, first_line, missing};
-use crate::exec::{Executor, Exit, Invocation};
+use super::{Adapter, Compile, Found, Job, Setting, elf_text_bytes, missing};
+use crate::exec::{Executor, Exit, Invocation, first_line};
 use crate::provision::{Claim, Had, PipPackage, sha256_of, sha256_of_file};
 use anyhow::Result;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,8 @@
 //! that does no work with `--eager`.
 
 use super::command_line::strings;
-use super::{CommandLine, Found, Setting, first_line, missing};
-use crate::exec::{Exit, Invocation};
+use super::{CommandLine, Found, Setting, missing};
+use crate::exec::{Exit, Invocation, first_line};
 use crate::fail::Fail;
 use crate::provision::sha256_of_file;
 use anyhow::Result;

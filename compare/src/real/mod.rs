@@ -15,7 +15,8 @@ use crate::engine::Adapter;
 use crate::exec::Launcher;
 use crate::fail::Fail;
 use crate::progress::Bar;
-use crate::session::{self, Sitting};
+use crate::results::{self, Sitting};
+use crate::setting;
 use anyhow::Result;
 use fetch::Fetcher;
 use job::Ready;
@@ -31,7 +32,7 @@ pub(crate) const SUITE: &str = "real";
 
 /// Where packages are unpacked.
 fn modules_dir(places: &Places) -> PathBuf {
-    let default = || session::build_dir().join(SUITE);
+    let default = || setting::build_dir().join(SUITE);
     places.real_dir.clone().unwrap_or_else(default)
 }
 
@@ -75,11 +76,11 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let modules = select(&suite, &args.workloads)?;
     let bar = Bar::new();
     let say = |line: &str| bar.line(line);
-    let mut setting = session::setting(&args.places, suite.dir(), &mut launcher, &say)?;
-    let (infos, engines) = session::have_engines(args, &mut setting, &say)?;
+    let mut setting = setting::setting(&args.places, suite.dir(), &mut launcher, &say)?;
+    let (infos, engines) = setting::have_engines(args, &mut setting, &say)?;
 
     let fetcher = Fetcher::new(modules_dir(&args.places), !args.places.no_install, &say);
-    let scratch = session::scratch_dir();
+    let scratch = setting::scratch_dir();
     let mut ready = Vec::new();
     for module in modules {
         let had = fetcher.have(&suite, module, &mut launcher)?;
@@ -89,7 +90,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         let missing = infos.iter().filter(|e| e.missing.is_some()).count();
         return check::check(&ready, &engines, missing, &mut launcher, time_limit(args));
     }
-    let out = session::out_dir(args)?;
+    let out = setting::out_dir(args)?;
     let selection = if args.workloads.is_empty() {
         SUITE.to_owned()
     } else {
@@ -100,7 +101,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         selection,
     };
     let workloads = ready.iter().map(|r| info(&suite, r)).collect();
-    let fresh = session::skeleton(args, corpus, workloads, infos);
+    let fresh = results::skeleton(args, corpus, workloads, infos);
     measure(args, &out, fresh, &ready, &engines, &mut launcher, &bar)
 }
 
@@ -120,7 +121,7 @@ fn measure(
     bar: &Bar,
 ) -> Result<u8> {
     let partial = out.join("partial.json");
-    let mut results = session::begin(args, &partial, fresh)?;
+    let mut results = results::begin(args, &partial, fresh)?;
     let sitting = Sitting::begin(&results);
     let save = |results: &Results| -> Result<()> {
         let mut copy = results.clone();
@@ -139,7 +140,7 @@ fn measure(
     .run(&mut results);
     bar.finish();
     sitting.end(&mut results);
-    session::conclude(results, outcome, out, &partial)
+    results::conclude(results, outcome, out, &partial)
 }
 
 fn info(suite: &RealSuite, ready: &Ready<'_>) -> WorkloadInfo {

@@ -1,0 +1,223 @@
+//! The results of a run, from the empty form to the published page.
+
+use crate::cli::RunArgs;
+use crate::fail::Fail;
+use crate::machine::{self, CpuTicks};
+use crate::runner::is_interrupt;
+use crate::setting::checkout;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use zwasm_reports::agreement::Agreement;
+use zwasm_reports::analysis::analyse;
+use zwasm_reports::arm64::Arm64Report;
+use zwasm_reports::code::CodeReport;
+use zwasm_reports::html::Beside;
+use zwasm_reports::schema::{
+    CorpusInfo, EngineInfo, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
+};
+use zwasm_reports::{history, html, text};
+use zwasm_terminal::{print, say, unless_closed};
+
+/// What `compare code` writes into the folder of a report: page, table, data.
+pub(crate) fn code_files(out: &Path) -> [PathBuf; 3] {
+    ["code.html", "code.csv", "code.json"].map(|name| out.join(name))
+}
+
+/// What `compare arm64` writes there: table and data.
+pub(crate) fn arm64_files(out: &Path) -> [PathBuf; 2] {
+    ["arm64.csv", "arm64.json"].map(|name| out.join(name))
+}
+
+/// All that may lie beside a report.
+fn beside(out: &Path) -> impl Iterator<Item = PathBuf> {
+    code_files(out).into_iter().chain(arm64_files(out))
+}
+
+/// The results to fill: new ones, or with `--resume` those of the interrupted run.
+pub(crate) fn begin(args: &RunArgs, partial: &Path, fresh: Results) -> Result<Results> {
+    let results = if args.resume {
+        resumed(partial, &fresh)?
+    } else {
+        // Those of the run before, in the same folder.
+        for file in partial.parent().into_iter().flat_map(beside) {
+            let _ = std::fs::remove_file(file);
+        }
+        fresh
+    };
+    // Written before anything is measured, so that a full disk is noticed now.
+    results.save(partial)?;
+    Ok(results)
+}
+
+/// Analyses and publishes what was measured, also when the run was interrupted.
+pub(crate) fn conclude(
+    mut results: Results,
+    outcome: Result<()>,
+    out: &Path,
+    partial: &Path,
+) -> Result<u8> {
+    results.complete = outcome.is_ok();
+    let interrupted = match outcome {
+        Ok(()) => false,
+        Err(error) if is_interrupt(&error) => true,
+        Err(error) => {
+            results.save(partial)?;
+            return Err(error);
+        }
+    };
+    analyse(&mut results);
+    publish(&results, out)?;
+    if interrupted {
+        results.save(partial)?;
+        say("compare: interrupted; go on with --resume");
+        return Ok(130);
+    }
+    let _ = std::fs::remove_file(partial);
+    Ok(0)
+}
+
+/// Everything about a run but its measurements.
+pub(crate) fn skeleton(
+    args: &RunArgs,
+    corpus: CorpusInfo,
+    workloads: Vec<WorkloadInfo>,
+    engines: Vec<EngineInfo>,
+) -> Results {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Results {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        complete: false,
+        profile: args.profile.profile(),
+        started_unix_s: now.map_or(0, |d| d.as_secs()),
+        duration_s: 0.0,
+        commit: machine::commit(checkout()),
+        machine: machine::describe(),
+        corpus,
+        engines,
+        workloads,
+        cells: Vec::new(),
+        control: Vec::new(),
+        floors: Vec::new(),
+        gaps: Vec::new(),
+        geomeans: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// The interrupted run in a folder, if it is the one that the command line describes.
+fn resumed(partial: &Path, fresh: &Results) -> Result<Results> {
+    if !partial.is_file() {
+        return Err(Fail::error(format!(
+            "nothing to resume: there is no {}",
+            partial.display()
+        )));
+    }
+    let old = Results::load(partial)?;
+    let ids = |r: &Results| -> Vec<String> { r.workloads.iter().map(|w| w.id.clone()).collect() };
+    let differs = if old.engines != fresh.engines {
+        Some("the engines")
+    } else if old.corpus != fresh.corpus || ids(&old) != ids(fresh) {
+        Some("the workloads")
+    } else if old.profile != fresh.profile {
+        Some("the profile")
+    } else if old.machine.cpu != fresh.machine.cpu || old.machine.kernel != fresh.machine.kernel {
+        Some("the machine")
+    } else {
+        None
+    };
+    match differs {
+        None => Ok(old),
+        Some(what) => Err(Fail::error(format!(
+            "cannot resume {}: {what} differ from that run's",
+            partial.display()
+        ))),
+    }
+}
+
+/// The time and machine state of one sitting of a run.
+pub(crate) struct Sitting {
+    began: Instant,
+    ticks: CpuTicks,
+    before_s: f64,
+}
+
+impl Sitting {
+    pub(crate) fn begin(results: &Results) -> Sitting {
+        Sitting {
+            began: Instant::now(),
+            ticks: CpuTicks::now(),
+            before_s: results.duration_s,
+        }
+    }
+
+    pub(crate) fn end(&self, results: &mut Results) {
+        results.duration_s = self.before_s + self.began.elapsed().as_secs_f64();
+        results.machine.load_after = machine::load();
+        results.machine.steal = CpuTicks::now().steal_since(self.ticks);
+    }
+}
+
+/// Writes the page, the JSON and the CSV, and prints the table.
+pub(crate) fn publish(results: &Results, out: &Path) -> Result<()> {
+    let beside = Beside {
+        code: CodeReport::load(&out.join("code.json")).ok(),
+        arm64: Arm64Report::load(&out.join("arm64.json")).ok(),
+    };
+    let history = history::load(&history_dir());
+    write_whole(&out.join("results.csv"), text::csv(results).as_bytes())?;
+    write_whole(
+        &out.join("index.html"),
+        html::page(results, &history, &beside).as_bytes(),
+    )?;
+    // Last, so that a results.json always has its page beside it.
+    results.save(&out.join("results.json"))?;
+    let page = out.join("index.html");
+    let shown = format!("{}\n{}\n", text::table(results), page.display());
+    Ok(unless_closed(print(&shown))?)
+}
+
+fn history_dir() -> PathBuf {
+    checkout().join("reports").join("history")
+}
+
+/// The results in a file, with their gaps derived anew.
+pub(crate) fn analysed(path: &Path) -> Result<Results> {
+    let mut results = Results::load(path)?;
+    analyse(&mut results);
+    Ok(results)
+}
+
+/// `compare report`: renders a results file again, with its gaps derived anew.
+pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+    let results = analysed(path)?;
+    std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
+    publish(&results, out)?;
+    Ok(0)
+}
+
+/// `compare record`: adds a compact record to the history.
+pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u8> {
+    let results = Results::load(path)?;
+    if !results.complete {
+        return Err(Fail::error(format!(
+            "{}: only a complete run can be recorded",
+            path.display()
+        )));
+    }
+    let dir = dir.map_or_else(history_dir, Path::to_owned);
+    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let written = history::Record::of(&results, message).save(&dir)?;
+    print(&format!("{}\n", written.display()))?;
+    Ok(0)
+}
+
+/// `compare agree`: whether two runs say the same, row by row; 1 when less than 90 % do.
+pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
+    let mut runs = [Results::load(first)?, Results::load(second)?];
+    runs.iter_mut().for_each(analyse);
+    let agreement = Agreement::of(&runs[0], &runs[1]);
+    unless_closed(print(&agreement.text()))?;
+    Ok(u8::from(!agreement.passes()))
+}

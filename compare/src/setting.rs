@@ -1,0 +1,237 @@
+//! What a run is made with: folders, corpus, engines.
+
+use crate::cli::{Places, RunArgs};
+use crate::engine::{self, Adapter, Found, PEERS, Setting, TIERS, user};
+use crate::exec::{Executor, Launcher};
+use crate::fail::Fail;
+use crate::provision::Provisioner;
+use crate::runner::Selected;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use zwasm_reports::schema::{EngineInfo, EngineKind, write_whole};
+use zwasm_terminal::{print, say, unless_closed};
+use zwasm_workloads::Corpus;
+
+/// `(module (func (export "_start")))`
+const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
+    \x07\x0a\x01\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
+
+/// The root of the checkout that this binary was built from.
+pub(crate) fn checkout() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}
+
+/// The build folder that this binary lies in (`target`, however it is called).
+pub(crate) fn build_dir() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
+        .unwrap_or_else(|| PathBuf::from("target"))
+}
+
+/// The corpus that the command line means.
+pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
+    let corpus = match &places.corpus {
+        Some(dir) => Corpus::load_from(dir),
+        None => Corpus::load(),
+    };
+    corpus.map_err(|e| Fail::error(format!("corpus: {e}")))
+}
+
+/// The modules of workloads, each checked against the manifest's checksum.
+pub(crate) fn verified<'c>(
+    corpus: &Corpus,
+    workloads: &[&'c zwasm_workloads::Workload],
+) -> Result<Vec<Selected<'c>>> {
+    workloads
+        .iter()
+        .map(|&workload| {
+            workload
+                .read_verified(corpus)
+                .map_err(|e| Fail::error(format!("corpus: {e}")))?;
+            Ok(Selected {
+                workload,
+                module: workload.module_path(corpus),
+            })
+        })
+        .collect()
+}
+
+/// What engines are made from, with a scratch folder of this session.
+pub(crate) fn setting<'a>(
+    places: &Places,
+    corpus_dir: &Path,
+    executor: &'a mut dyn Executor,
+    say: &'a dyn Fn(&str),
+) -> Result<Setting<'a>> {
+    let build = build_dir();
+    let peers_dir = places
+        .peers_dir
+        .clone()
+        .unwrap_or_else(|| build.join("peers"));
+    let scratch = scratch_dir();
+    std::fs::create_dir_all(&scratch)
+        .with_context(|| format!("cannot create {}", scratch.display()))?;
+    let empty_module = scratch.join("empty.wasm");
+    write_whole(&empty_module, EMPTY_MODULE)?;
+    Ok(Setting {
+        provisioner: Provisioner::new(peers_dir, !places.no_install, say),
+        executor,
+        zwasm: match &places.zwasm {
+            Some(path) => path.clone(),
+            None => own_command(&build, say)?,
+        },
+        user_peers: match &places.peers {
+            Some(file) => user::load(file)?,
+            None => Vec::new(),
+        },
+        empty_module,
+        native_dir: build.join("compare").join("native"),
+        corpus_dir: corpus_dir.to_owned(),
+    })
+}
+
+/// The `zwasm` command to measure. Under `cargo run` it is built first, so that what is measured
+/// is what the checkout holds; else it is the one beside this program.
+fn own_command(build: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
+    let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR")
+        .is_some_and(|dir| Path::new(&dir) == Path::new(env!("CARGO_MANIFEST_DIR")));
+    let Some(cargo) = std::env::var_os("CARGO").filter(|_| under_cargo) else {
+        return Ok(std::env::current_exe()?.with_file_name("zwasm"));
+    };
+    say("building the zwasm command");
+    let status = Command::new(cargo)
+        .args(["build", "--release", "-p", "zwasm-cli", "--manifest-path"])
+        .arg(checkout().join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(build)
+        .status()
+        .context("cannot start cargo")?;
+    if !status.success() {
+        return Err(Fail::error("the zwasm command does not build"));
+    }
+    Ok(build.join("release").join("zwasm"))
+}
+
+/// The tiers asked for, or all; unknown names are usage errors.
+pub(crate) fn tier_names(asked: &[String]) -> Result<Vec<String>> {
+    if let Some(unknown) = asked.iter().find(|t| !TIERS.contains(&t.as_str())) {
+        return Err(Fail::usage(format!(
+            "unknown tier `{unknown}`; known: {}",
+            TIERS.join(", ")
+        )));
+    }
+    Ok(if asked.is_empty() {
+        TIERS.iter().map(|&t| t.to_owned()).collect()
+    } else {
+        asked.to_vec()
+    })
+}
+
+/// The peers asked for; `all` stands for every one that is built in or defined by the user.
+fn peer_names(asked: &[String], users: &[user::UserPeer]) -> Result<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in asked {
+        let known = PEERS.contains(&name.as_str()) || users.iter().any(|p| p.name == *name);
+        if name == "all" {
+            names.extend(PEERS.iter().map(|&p| p.to_owned()));
+            names.extend(users.iter().map(|p| p.name.clone()));
+        } else if known {
+            names.push(name.clone());
+        } else {
+            return Err(engine::unknown_peer(name, users));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    names.retain(|n| seen.insert(n.clone()));
+    Ok(names)
+}
+
+/// Finds the engines asked for: tiers first, then peers.
+fn find_engines(args: &RunArgs, setting: &mut Setting<'_>) -> Result<Vec<Found>> {
+    let tiers = tier_names(&args.tiers)?;
+    let peers = peer_names(&args.against, &setting.user_peers)?;
+    let mut engines = Vec::new();
+    for tier in tiers {
+        let found = engine::find_tier(&tier, setting)?;
+        // A tier that nobody asked for by name is not missed.
+        if args.tiers.is_empty() && found.info().missing.is_some() {
+            continue;
+        }
+        engines.push(found);
+    }
+    for peer in peers {
+        engines.push(engine::find_peer(&peer, setting)?);
+    }
+    Ok(engines)
+}
+
+/// Where a run writes, made if need be.
+pub(crate) fn out_dir(args: &RunArgs) -> Result<PathBuf> {
+    let default = || build_dir().join("compare").join("latest");
+    let out = args.out.clone().unwrap_or_else(default);
+    std::fs::create_dir_all(&out).with_context(|| format!("cannot create {}", out.display()))?;
+    Ok(out)
+}
+
+/// For files that a run needs while it lasts.
+pub(crate) fn scratch_dir() -> PathBuf {
+    build_dir().join("compare").join("scratch")
+}
+
+/// The engines that are there.
+type Engines = Vec<Box<dyn Adapter>>;
+
+/// Finds the engines asked for, says which are missing, and makes sure that there is a tier.
+pub(crate) fn have_engines(
+    args: &RunArgs,
+    setting: &mut Setting<'_>,
+    say: &dyn Fn(&str),
+) -> Result<(Vec<EngineInfo>, Engines)> {
+    let mut infos: Vec<EngineInfo> = Vec::new();
+    let mut engines: Vec<Box<dyn Adapter>> = Vec::new();
+    for found in find_engines(args, setting)? {
+        infos.push(found.info().clone());
+        match found {
+            Found::Ready(adapter) => engines.push(adapter),
+            Found::Missing(info) => say(&format!(
+                "{} is missing: {}",
+                info.id,
+                info.missing.unwrap_or_default()
+            )),
+        }
+    }
+    if !infos
+        .iter()
+        .any(|e| e.kind == EngineKind::Tier && e.missing.is_none())
+    {
+        return Err(Fail::error(
+            "no tier to measure: this zwasm has none of those",
+        ));
+    }
+    Ok((infos, engines))
+}
+
+/// `compare peers`: lists peers, installing what is missing.
+pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
+    let mut launcher = Launcher::start()?;
+    let corpus_dir = places.corpus.clone().unwrap_or_default();
+    let mut setting = setting(places, &corpus_dir, &mut launcher, &say)?;
+    let all = ["all".to_owned()];
+    let names = if names.is_empty() { &all } else { names };
+    let mut missing = 0;
+    for name in peer_names(names, &setting.user_peers)? {
+        let found = engine::find_peer(&name, &mut setting)?;
+        let info = found.info();
+        match &info.missing {
+            None => unless_closed(print(&format!("{name:<16} {}\n", info.version)))?,
+            Some(why) => {
+                missing += 1;
+                unless_closed(print(&format!("{name:<16} missing: {why}\n")))?;
+            }
+        }
+    }
+    Ok(u8::from(missing > 0))
+}
