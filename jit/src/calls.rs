@@ -7,9 +7,9 @@ use crate::masm::{FloatPart, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
 use crate::runtime::context_field;
 use zwasm_core::vmctx::{context, func_entry, func_ref};
 
-/// Whom a call goes to.
+/// How a callee is entered.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Callee {
+pub(crate) enum Entrance {
     /// A function of this module, by its index among the defined ones.
     Defined(u32),
     /// Whatever the function reference in the callee register names.
@@ -18,10 +18,10 @@ pub(crate) enum Callee {
 
 /// Puts the callee's entry into the callee register, and its context and memory base into theirs
 /// when they may differ. Returns where the code address lies.
-pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
+pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Entrance) -> Mem {
     let (context, target) = (M::FILE.context, M::FILE.callee);
     match callee {
-        Callee::Defined(index) => {
+        Entrance::Defined(index) => {
             masm.load(
                 LoadOp::U64,
                 target,
@@ -32,7 +32,7 @@ pub(crate) fn enter_callee<M: Masm>(masm: &mut M, callee: Callee) -> Mem {
             // The first call of a function finds its entry there.
             masm.address(target, Mem::at(target, offset));
         }
-        Callee::Reference => {
+        Entrance::Reference => {
             let field = |offset: u32| Mem::at(target, offset as i32);
             // A host function works on its caller's instance. The frames do not tell which that is
             // when the caller has left by a tail call.
@@ -101,7 +101,7 @@ impl TailCall {
     }
 
     /// Gives up the frame and goes to the callee, once the arguments are in place.
-    pub(crate) fn go<M: Masm>(self, masm: &mut M, frame: Frame, saved: &[Gpr], callee: Callee) {
+    pub(crate) fn go<M: Masm>(self, masm: &mut M, frame: Frame, saved: &[Gpr], callee: Entrance) {
         let entry = enter_callee(masm, callee);
         frame::restore_saved(masm, frame, saved);
         if self.own_bytes != self.callee_bytes {

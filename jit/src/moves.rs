@@ -7,11 +7,15 @@
 use smallvec::SmallVec;
 
 /// Destinations and sources.
-pub type Moves<R> = SmallVec<[(R, R); 8]>;
+pub type RegisterMoves<R> = SmallVec<[(R, R); 8]>;
 
 /// Emits a set of moves with distinct destinations, one `emit(destination, source)` after the
 /// other. `scratch` is neither source nor destination.
-pub fn parallel<R: Copy + PartialEq>(mut moves: Moves<R>, scratch: R, mut emit: impl FnMut(R, R)) {
+pub fn parallel<R: Copy + PartialEq>(
+    mut moves: RegisterMoves<R>,
+    scratch: R,
+    mut emit: impl FnMut(R, R),
+) {
     moves.retain(|(dst, src)| dst != src);
     while !moves.is_empty() {
         let free = moves

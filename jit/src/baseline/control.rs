@@ -1,12 +1,12 @@
 //! Structured control flow, branches, calls, `select`, exceptions' tables.
 
-use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, Value};
+use super::values::{Held, HeldOperand, Home, Loc, LocalState, Pending, StackValue};
 use super::{Compiler, Next, VALIDATED};
 use crate::abi::{Abi, Place, is_float, part_of, width_of};
-use crate::calls::{self, Callee};
+use crate::calls::{self, Entrance};
 use crate::contract::{CatchClause, CatchRange};
 use crate::masm::{AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
-use crate::moves::{self, Moves};
+use crate::moves::{self, RegisterMoves};
 use crate::runtime::context_field;
 use smallvec::SmallVec;
 use std::collections::HashMap;
@@ -194,7 +194,7 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::CallRef { type_index } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.reference_callee();
-                self.emit_call(&ty, Callee::Reference);
+                self.emit_call(&ty, Entrance::Reference);
             }
             Operator::ReturnCall { function_index } => self.return_call(*function_index),
             Operator::ReturnCallIndirect {
@@ -203,12 +203,12 @@ impl<M: Masm> Compiler<'_, M> {
             } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.indirect_callee(*type_index, *table_index);
-                self.emit_return_call(&ty, Callee::Reference);
+                self.emit_return_call(&ty, Entrance::Reference);
             }
             Operator::ReturnCallRef { type_index } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.reference_callee();
-                self.emit_return_call(&ty, Callee::Reference);
+                self.emit_return_call(&ty, Entrance::Reference);
             }
             _ => return false,
         }
@@ -349,7 +349,7 @@ impl<M: Masm> Compiler<'_, M> {
     // --- branches ---
 
     /// Branches on an `i32`, or on the pending comparison.
-    fn branch_on(&mut self, cond: Value, negated: bool, target: M::Label) {
+    fn branch_on(&mut self, cond: StackValue, negated: bool, target: M::Label) {
         if cond.loc != Loc::Pending {
             let held = self.hold(cond);
             let when = if negated { Cond::Eq } else { Cond::Ne };
@@ -527,7 +527,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     // --- copies that leave the stack as it is ---
 
-    fn copy_to_memory(&mut self, value: Value, mem: Mem) {
+    fn copy_to_memory(&mut self, value: StackValue, mem: Mem) {
         match value.loc {
             Loc::Gpr(reg) => self.masm.store(StoreOp::B8, reg, mem),
             Loc::Fpr(reg) => self.masm.float_store(part_of(value.ty), reg, mem),
@@ -551,7 +551,7 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn copy_to_gpr(&mut self, value: Value, dst: Gpr) {
+    fn copy_to_gpr(&mut self, value: StackValue, dst: Gpr) {
         match value.loc {
             Loc::Gpr(reg) => self.masm.mov(Width::W64, dst, reg),
             Loc::Const { low, .. } => self.masm.imm(dst, low),
@@ -573,7 +573,7 @@ impl<M: Masm> Compiler<'_, M> {
         }
     }
 
-    fn copy_to_fpr(&mut self, value: Value, dst: Fpr) {
+    fn copy_to_fpr(&mut self, value: StackValue, dst: Fpr) {
         let part = part_of(value.ty);
         match value.loc {
             Loc::Fpr(reg) => self.masm.float_mov(part, dst, reg),
@@ -599,15 +599,15 @@ impl<M: Masm> Compiler<'_, M> {
     // --- calls ---
 
     /// The callee of a direct call; an imported one's reference goes to the callee register.
-    fn direct_callee(&mut self, func: u32) -> (Arc<FuncType>, Callee) {
+    fn direct_callee(&mut self, func: u32) -> (Arc<FuncType>, Entrance) {
         let info = self.env.info;
         let ty = self.env.types[info.funcs[func as usize] as usize].clone();
         match info.defined_func(func) {
-            Some(defined) => (ty, Callee::Defined(defined)),
+            Some(defined) => (ty, Entrance::Defined(defined)),
             None => {
                 let mem = context_field::<M>(info.offsets.imported_funcs + func * 8);
                 self.masm.load(LoadOp::U64, M::FILE.callee, mem);
-                (ty, Callee::Reference)
+                (ty, Entrance::Reference)
             }
         }
     }
@@ -620,7 +620,7 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn call_indirect(&mut self, type_index: u32, table_index: u32) {
         let ty = self.env.types[type_index as usize].clone();
         self.indirect_callee(type_index, table_index);
-        self.emit_call(&ty, Callee::Reference);
+        self.emit_call(&ty, Entrance::Reference);
     }
 
     fn return_call(&mut self, func: u32) {
@@ -677,7 +677,7 @@ impl<M: Masm> Compiler<'_, M> {
             .branch_if(Cond::Eq, Width::W64, callee, Operand::Imm(0), null);
     }
 
-    fn emit_call(&mut self, ty: &FuncType, callee: Callee) {
+    fn emit_call(&mut self, ty: &FuncType, callee: Entrance) {
         let abi = Abi::of(ty, M::FILE);
         let count = ty.params().len();
         self.settle_registers(count);
@@ -689,7 +689,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.returns_here();
         // Even a direct callee may have left by a tail call, into another instance or to a function
         // with other arguments.
-        let is_elsewhere = !matches!(callee, Callee::Defined(_));
+        let is_elsewhere = !matches!(callee, Entrance::Defined(_));
         if is_elsewhere || self.env.info.has_tail_calls {
             self.masm.restore_stack();
         }
@@ -704,16 +704,16 @@ impl<M: Masm> Compiler<'_, M> {
     /// its stack arguments begin.
     pub(super) fn pass_arguments(&mut self, abi: &Abi, count: usize, area: Mem) {
         let first = self.stack.len() - count;
-        let values: SmallVec<[Value; 8]> = self.stack[first..].iter().copied().collect();
+        let values: SmallVec<[StackValue; 8]> = self.stack[first..].iter().copied().collect();
         for (value, place) in values.iter().zip(&abi.params) {
             if let Place::Stack(at) = *place {
                 let mem = Mem::at(area.base, area.displacement + at as i32);
                 self.copy_to_memory(*value, mem);
             }
         }
-        let mut gprs = Moves::new();
-        let mut fprs = Moves::new();
-        let mut loads: SmallVec<[(Value, Place); 8]> = SmallVec::new();
+        let mut gprs = RegisterMoves::new();
+        let mut fprs = RegisterMoves::new();
+        let mut loads: SmallVec<[(StackValue, Place); 8]> = SmallVec::new();
         for (value, place) in values.iter().zip(&abi.params) {
             match (*place, self.register_of(*value)) {
                 (Place::Gpr(dst), Some(Place::Gpr(src))) => gprs.push((dst, src)),
@@ -740,7 +740,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// The register that a value lies in.
-    fn register_of(&self, value: Value) -> Option<Place> {
+    fn register_of(&self, value: StackValue) -> Option<Place> {
         match value.loc {
             Loc::Gpr(reg) => Some(Place::Gpr(reg)),
             Loc::Fpr(reg) => Some(Place::Fpr(reg)),
@@ -815,7 +815,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// The condition as a comparison of at most one temporary: with the values to choose from,
     /// more would not fit.
-    fn select_condition(&mut self, cond: Value) -> (Cond, Width, Held, HeldOperand) {
+    fn select_condition(&mut self, cond: StackValue) -> (Cond, Width, Held, HeldOperand) {
         if cond.loc == Loc::Pending
             && let Some(Pending::Int { cond, width, a, b }) = self.pending
         {
@@ -829,7 +829,7 @@ impl<M: Masm> Compiler<'_, M> {
         (Cond::Ne, Width::W32, held, HeldOperand::Imm(0))
     }
 
-    fn float_select(&mut self, ty: ValType, cond: Value) {
+    fn float_select(&mut self, ty: ValType, cond: StackValue) {
         // A pending comparison of floats keeps its registers until the branch.
         let y = self.pop_fpr();
         let x = self.pop_fpr();

@@ -28,12 +28,12 @@ use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES, Scope, Site,
 use crate::frame::{self, Frame, Prologue};
 use crate::interruption::Watch;
 use crate::masm::{Charge, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Target, Width};
-use crate::moves::{self, Moves};
+use crate::moves::{self, RegisterMoves};
 use crate::runtime;
 use crate::truncate::Slow;
 use control::ControlFrame;
 use std::sync::Arc;
-use values::{Home, LocalState, Marks, Pending, Registers, Value};
+use values::{Home, LocalState, Marks, Pending, Registers, StackValue};
 use wasmparser::{BinaryReader, FunctionBody, Operator, OperatorsReader};
 use zwasm_core::{FuncType, TrapCode, ValType};
 
@@ -80,7 +80,7 @@ struct Compiler<'m, M: Masm> {
     locals: Vec<LocalState>,
     /// Those whose home is a register that callees do not preserve.
     volatile_locals: Vec<u32>,
-    stack: Vec<Value>,
+    stack: Vec<StackValue>,
     marks: Marks,
     control: Vec<ControlFrame<M::Label>>,
     registers: Registers,
@@ -271,8 +271,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
     fn receive_parameters(&mut self) {
         let params = self.abi.params.clone();
-        let mut gprs = Moves::new();
-        let mut fprs = Moves::new();
+        let mut gprs = RegisterMoves::new();
+        let mut fprs = RegisterMoves::new();
         for (i, place) in params.iter().enumerate() {
             let LocalState { ty, home, slot, .. } = self.locals[i];
             match (*place, home) {

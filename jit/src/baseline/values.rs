@@ -52,7 +52,7 @@ pub(super) enum Loc {
 
 /// A value of the operand stack.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Value {
+pub(super) struct StackValue {
     pub(super) ty: ValType,
     pub(super) loc: Loc,
     /// The canonical slot of its height.
@@ -248,7 +248,7 @@ impl<M: Masm> Compiler<'_, M> {
             self.locals[local as usize].pending += 1;
             self.pending_locals += 1;
         }
-        self.stack.push(Value { ty, loc, slot });
+        self.stack.push(StackValue { ty, loc, slot });
         self.next_slot += ty.slots();
         self.max_slot = self.max_slot.max(self.next_slot);
     }
@@ -258,7 +258,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Takes the topmost value; what it owns is the caller's.
-    pub(super) fn pop(&mut self) -> Value {
+    pub(super) fn pop(&mut self) -> StackValue {
         let value = self.stack.pop().expect(super::VALIDATED);
         self.marks.lower(self.stack.len());
         self.next_slot = value.slot;
@@ -266,7 +266,7 @@ impl<M: Masm> Compiler<'_, M> {
         value
     }
 
-    fn unlink(&mut self, value: Value) {
+    fn unlink(&mut self, value: StackValue) {
         if let Loc::Local(local) = value.loc {
             self.locals[local as usize].pending -= 1;
             self.pending_locals -= 1;
@@ -282,7 +282,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Releases what a value owns.
-    pub(super) fn discard(&mut self, value: Value) {
+    pub(super) fn discard(&mut self, value: StackValue) {
         match value.loc {
             Loc::Gpr(reg) => self.free_gpr(reg),
             Loc::Fpr(reg) => self.free_fpr(reg),
@@ -408,7 +408,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// A value's register; it is loaded when it has none.
-    pub(super) fn hold(&mut self, value: Value) -> Held {
+    pub(super) fn hold(&mut self, value: StackValue) -> Held {
         match value.loc {
             Loc::Gpr(reg) => Held { reg, owned: true },
             Loc::Local(local) => {
@@ -446,7 +446,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.hold_float(value)
     }
 
-    pub(super) fn hold_float(&mut self, value: Value) -> HeldFloat {
+    pub(super) fn hold_float(&mut self, value: StackValue) -> HeldFloat {
         match value.loc {
             Loc::Fpr(reg) => HeldFloat { reg, owned: true },
             Loc::Local(local) => {

@@ -5,7 +5,7 @@ use crate::opt::predecessors::Predecessors;
 
 /// A loop without calls that is in no other such loop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Loop {
+pub(super) struct CallFreeLoop {
     pub(super) header: BlockId,
     /// The one block outside that leads to the header.
     pub(super) before: BlockId,
@@ -17,14 +17,14 @@ const LOOKS_PER_BLOCK: usize = 64;
 
 /// Which blocks are in such loops.
 #[derive(Debug)]
-pub(super) struct Loops {
-    of_block: Vec<Option<Loop>>,
+pub(super) struct CallFreeLoops {
+    of_block: Vec<Option<CallFreeLoop>>,
 }
 
-impl Loops {
-    pub(super) fn of(function: &Function) -> Loops {
+impl CallFreeLoops {
+    pub(super) fn of(function: &Function) -> CallFreeLoops {
         let count = function.blocks.len();
-        let mut loops = Loops {
+        let mut loops = CallFreeLoops {
             of_block: vec![None; count],
         };
         if !function.has_loops() {
@@ -59,14 +59,14 @@ impl Loops {
                 continue;
             }
             for block in body {
-                loops.of_block[block.0 as usize] = Some(Loop { header, before });
+                loops.of_block[block.0 as usize] = Some(CallFreeLoop { header, before });
             }
         }
         loops
     }
 
     /// The outermost loop without calls that a block is in.
-    pub(super) fn around(&self, block: BlockId) -> Option<Loop> {
+    pub(super) fn around(&self, block: BlockId) -> Option<CallFreeLoop> {
         self.of_block[block.0 as usize]
     }
 }

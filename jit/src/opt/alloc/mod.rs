@@ -30,7 +30,7 @@ use crate::masm::{Fpr, Gpr, Target};
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
 use live::{Graph, Positions};
-use loops::Loops;
+use loops::CallFreeLoops;
 use round::Round;
 #[cfg(feature = "lab")]
 pub(super) use round::in_place;
@@ -100,7 +100,7 @@ pub(crate) fn allocate(
         for &value in &all {
             spills[value.0 as usize] = Spill::PerUse;
         }
-        let loops = loops.get_or_insert_with(|| Loops::of(function));
+        let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
         spill::rewrite(function, sunk, &mut spills, &all, machine, loops);
     }
     let fixed = Fixed {
@@ -121,7 +121,7 @@ pub(crate) fn allocate(
                 spills[value.0 as usize] = Spill::PerStretch;
             }
             pads::spill_between(function, &fixed.unlikely, &mut spills, &mut caught);
-            let loops = loops.get_or_insert_with(|| Loops::of(function));
+            let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
             spill::rewrite(function, sunk, &mut spills, &caught, machine, loops);
         }
         clock.lap("landing pads", function);
@@ -181,7 +181,7 @@ pub(crate) fn allocate(
                 _ => Spill::PerUse,
             };
         }
-        let loops = loops.get_or_insert_with(|| Loops::of(function));
+        let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
         spill::rewrite(function, sunk, &mut spills, &failed, machine, loops);
         clock.lap("spilling", function);
     }

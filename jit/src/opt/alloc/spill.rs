@@ -6,7 +6,7 @@
 
 use super::Machine;
 use super::live::has_place;
-use super::loops::{Loop, Loops};
+use super::loops::{CallFreeLoop, CallFreeLoops};
 use crate::masm::Target;
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
@@ -67,7 +67,7 @@ pub(super) fn rewrite(
     spills: &mut Vec<Spill>,
     newly: &[Value],
     machine: Machine<'_>,
-    loops: &Loops,
+    loops: &CallFreeLoops,
 ) {
     let mut is_new = vec![false; function.nodes.len()];
     newly
@@ -90,7 +90,7 @@ pub(super) fn rewrite(
         rewriter.block(function, block);
     }
     // In the order in which they were made.
-    let mut in_loops: Vec<(Loop, Value)> = rewriter
+    let mut in_loops: Vec<(CallFreeLoop, Value)> = rewriter
         .in_loops
         .iter()
         .map(|(key, &reload)| (key.0, reload))
@@ -105,11 +105,11 @@ struct Rewriter<'s> {
     target: &'s Target,
     /// The block that is being rewritten.
     block: BlockId,
-    loops: &'s Loops,
+    loops: &'s CallFreeLoops,
     /// Where each value is defined; reloads of this round are not among them.
     home: Vec<BlockId>,
     /// What holds a value in a loop.
-    in_loops: HashMap<(Loop, Value), Value>,
+    in_loops: HashMap<(CallFreeLoop, Value), Value>,
     sunk: &'s mut Vec<bool>,
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
@@ -287,7 +287,7 @@ impl Rewriter<'_> {
     }
 
     /// The loop that one reload of a value serves.
-    fn loop_for(&self, function: &Function, value: Value) -> Option<Loop> {
+    fn loop_for(&self, function: &Function, value: Value) -> Option<CallFreeLoop> {
         let is_first = self.spills[value.0 as usize] == Spill::PerStretch;
         if !is_first || function[value].op == Op::Reload {
             return None;

@@ -145,7 +145,7 @@ impl<M: Masm> Emitter<'_, M> {
     /// The same for a reference of another instance.
     pub(super) fn call_elsewhere(&mut self, back: M::Label) {
         let start = self.masm.offset();
-        let entry = calls::enter_callee(&mut self.masm, calls::Callee::Reference);
+        let entry = calls::enter_callee(&mut self.masm, calls::Entrance::Reference);
         self.masm.call(entry);
         self.site(self.masm.offset(), None);
         self.cover(start);
@@ -304,10 +304,10 @@ impl<M: Masm> Emitter<'_, M> {
     }
 }
 
-fn convention(callee: Callee) -> calls::Callee {
+fn convention(callee: Callee) -> calls::Entrance {
     match callee {
-        Callee::Defined(index) => calls::Callee::Defined(index),
-        Callee::Reference | Callee::Imported => calls::Callee::Reference,
+        Callee::Defined(index) => calls::Entrance::Defined(index),
+        Callee::Reference | Callee::Imported => calls::Entrance::Reference,
         Callee::Helper(..) => unreachable!("helpers are called in their own way"),
     }
 }

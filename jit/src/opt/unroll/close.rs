@@ -4,7 +4,7 @@
 use super::super::dominators::Dominators;
 use super::super::ir::{BlockId, Exit, Function, Node, Op, Origin, Value};
 use super::super::predecessors::Predecessors;
-use super::Loop;
+use super::Unrollable;
 use foldhash::{HashMap, HashMapExt};
 
 /// No loop.
@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 struct Pass<'p> {
     predecessors: &'p Predecessors,
     dominators: Dominators,
-    loops: &'p [Loop],
+    loops: &'p [Unrollable],
     /// The loop that each block is in, if it is one of these.
     of_block: Vec<u32>,
     /// The loop that each value is made in.
@@ -29,8 +29,8 @@ struct Pass<'p> {
 pub(super) fn close(
     function: &mut Function,
     predecessors: &Predecessors,
-    mut loops: Vec<Loop>,
-) -> Vec<Loop> {
+    mut loops: Vec<Unrollable>,
+) -> Vec<Unrollable> {
     let mut pass = Pass {
         predecessors,
         dominators: Dominators::of(function),

@@ -2,11 +2,11 @@
 //! that traps and backtraces are those of the loop.
 
 use super::super::ir::{Block, BlockId, Function, Origin, Value, Values};
-use super::Loop;
+use super::Unrollable;
 use foldhash::{HashMap, HashMapExt};
 
 /// Adds iterations behind a loop's own. Returns the blocks of all iterations in their order.
-pub(super) fn unroll(function: &mut Function, one: &Loop) -> Vec<BlockId> {
+pub(super) fn unroll(function: &mut Function, one: &Unrollable) -> Vec<BlockId> {
     let template: Vec<Block> = one
         .blocks
         .iter()
@@ -39,7 +39,7 @@ pub(super) fn unroll(function: &mut Function, one: &Loop) -> Vec<BlockId> {
 /// the header are `given`.
 fn copy(
     function: &mut Function,
-    one: &Loop,
+    one: &Unrollable,
     template: &[Block],
     given: Option<Values>,
 ) -> Vec<BlockId> {
@@ -87,7 +87,7 @@ fn copy(
 }
 
 /// The block of an iteration that stands for one of the loop's; others stand for themselves.
-fn counterpart(one: &Loop, iteration: &[BlockId], block: BlockId) -> BlockId {
+fn counterpart(one: &Unrollable, iteration: &[BlockId], block: BlockId) -> BlockId {
     let at = one.blocks.iter().position(|&other| other == block);
     at.map_or(block, |at| iteration[at])
 }

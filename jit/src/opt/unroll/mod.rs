@@ -99,11 +99,11 @@ fn choose(
     function: &Function,
     predecessors: &Predecessors,
     ranges: &[(BlockId, BlockId)],
-) -> Vec<Loop> {
+) -> Vec<Unrollable> {
     let mut added = 0;
     let loops = ranges
         .iter()
-        .filter_map(|&(header, last)| Loop::of(function, predecessors, header, last));
+        .filter_map(|&(header, last)| Unrollable::of(function, predecessors, header, last));
     loops
         .take_while(|one| {
             added += one.nodes * (one.iterations() - 1);
@@ -113,7 +113,7 @@ fn choose(
 }
 
 /// An innermost loop that is to be unrolled.
-struct Loop {
+struct Unrollable {
     header: BlockId,
     /// The last block of its range.
     last: BlockId,
@@ -127,13 +127,13 @@ struct Loop {
     nodes: usize,
 }
 
-impl Loop {
+impl Unrollable {
     fn of(
         function: &Function,
         predecessors: &Predecessors,
         header: BlockId,
         last: BlockId,
-    ) -> Option<Loop> {
+    ) -> Option<Unrollable> {
         let is_back = |edge: &(BlockId, u32)| edge.0 >= header;
         let back: Vec<_> = predecessors
             .to(header)
@@ -141,7 +141,7 @@ impl Loop {
             .copied()
             .filter(is_back)
             .collect();
-        let mut one = Loop {
+        let mut one = Unrollable {
             header,
             last,
             blocks: vec![header],

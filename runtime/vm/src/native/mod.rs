@@ -43,14 +43,14 @@ use zwasm_jit::opt::PassTimes;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) type Isa = zwasm_jit::isa::x86_64::X64Masm;
+pub(crate) type HostMasm = zwasm_jit::isa::x86_64::X64Masm;
 #[cfg(target_arch = "aarch64")]
-pub(crate) type Isa = zwasm_jit::isa::aarch64::A64Masm;
+pub(crate) type HostMasm = zwasm_jit::isa::aarch64::A64Masm;
 
 /// What an engine needs to run native code.
 #[derive(Debug)]
 pub(crate) struct NativeEngine {
-    pub(crate) features: <Isa as Masm>::Features,
+    pub(crate) features: <HostMasm as Masm>::Features,
     memory: Mutex<CodeMemory>,
     entry_stubs: Stubs,
     host_stubs: Stubs,
@@ -88,8 +88,8 @@ impl NativeEngine {
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
-        let raise = publish(stubs::raise::<Isa>())? as usize;
-        let compile_stub = publish(stubs::compile::<Isa>())? as usize;
+        let raise = publish(stubs::raise::<HostMasm>())? as usize;
+        let compile_stub = publish(stubs::compile::<HostMasm>())? as usize;
         let table = helpers::table([
             raise,
             compile_entry as *const () as usize,
@@ -105,7 +105,7 @@ impl NativeEngine {
             entries: core::ptr::null(),
         });
         let features = if config.portable_code {
-            <Isa as Masm>::Features::default()
+            <HostMasm as Masm>::Features::default()
         } else {
             host_features()
         };
@@ -148,7 +148,7 @@ impl Supply for NativeEngine {
         let times = passes.as_mut();
         let features = self.features;
         let compiled =
-            compiler::compile::<Isa>(module, features, defined, false, times, interrupt)?;
+            compiler::compile::<HostMasm>(module, features, defined, false, times, interrupt)?;
         Ok(Box::new(CompiledFunc {
             defined,
             compiled,
@@ -190,7 +190,7 @@ impl Runner for NativeCalls {
         ty: &FuncType,
     ) -> Result<HostReference> {
         let native = NativeEngine::of(engine);
-        let code = native.stub(&native.host_stubs, func.sig, || stubs::host::<Isa>(ty))?;
+        let code = native.stub(&native.host_stubs, func.sig, || stubs::host::<HostMasm>(ty))?;
         let entry = Box::new(HostEntry {
             code,
             _own: 0,
@@ -210,7 +210,7 @@ impl Runner for NativeCalls {
 
 /// What the processor has.
 #[cfg(target_arch = "x86_64")]
-fn host_features() -> <Isa as Masm>::Features {
+fn host_features() -> <HostMasm as Masm>::Features {
     use std::arch::is_x86_feature_detected as has;
     zwasm_jit::isa::x86_64::Features {
         lzcnt: has!("lzcnt"),
@@ -227,7 +227,7 @@ fn host_features() -> <Isa as Masm>::Features {
 
 /// What the processor has: code for ARM64 needs nothing beyond the architecture's first version.
 #[cfg(target_arch = "aarch64")]
-fn host_features() -> <Isa as Masm>::Features {}
+fn host_features() -> <HostMasm as Masm>::Features {}
 
 fn no_signal_stack(error: std::io::Error) -> Error {
     Error::resource(format!(
@@ -246,7 +246,7 @@ fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()
     let (sig, mut stub) = store.entry_stub;
     if sig != func.sig() || stub == 0 {
         stub = native.stub(&native.entry_stubs, func.sig(), || {
-            stubs::entry::<Isa>(&engine.inner().types.get(func.sig()))
+            stubs::entry::<HostMasm>(&engine.inner().types.get(func.sig()))
         })?;
         store.entry_stub = (func.sig(), stub);
     }

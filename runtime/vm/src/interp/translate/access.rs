@@ -2,7 +2,7 @@
 
 use super::Translator;
 use super::emit::{Fusible, vector_bits, with_slot_type};
-use super::operand::{Form, Place, Value};
+use super::operand::{Form, Place, StackValue};
 use crate::interp::handlers::memory::{self, Load, Store};
 use crate::interp::handlers::simd;
 use crate::interp::handlers::{bulk, control, variable};
@@ -348,7 +348,7 @@ impl Translator<'_> {
 
     /// Pops values into slots; the result is in the order of the operands.
     pub(super) fn pop_slots<const N: usize>(&mut self) -> [u32; N] {
-        let mut values: Vec<Value> = (0..N).map(|_| self.pop()).collect();
+        let mut values: Vec<StackValue> = (0..N).map(|_| self.pop()).collect();
         values.reverse();
         core::array::from_fn(|i| self.consume_slot(values[i]))
     }

@@ -1,7 +1,7 @@
 //! Structured control flow, branches, calls, exceptions.
 
 use super::emit::{Fusible, with_slot_type};
-use super::operand::{Form, Place, Value};
+use super::operand::{Form, Place, StackValue};
 use super::{Translator, slot_offset};
 use crate::interp::handlers::{call, control as handlers};
 use crate::interp::machine::HANDLER_WORDS;
@@ -318,7 +318,7 @@ impl Translator<'_> {
     // --- branches ---
 
     /// Emits a branch on an `i32` with an unknown target.
-    fn conditional(&mut self, cond: Value, negated: bool, back: bool) -> Patch {
+    fn conditional(&mut self, cond: StackValue, negated: bool, back: bool) -> Patch {
         if let Some((last, Fusible::Compare(compare))) = self.fusible(cond) {
             // The comparison was the last instruction: it becomes the branch.
             let negated = negated != compare.negated;
@@ -550,7 +550,7 @@ impl Translator<'_> {
             }
             _ => {
                 let first = self.stack.len() - count;
-                let values: Vec<Value> = self.stack[first..].to_vec();
+                let values: Vec<StackValue> = self.stack[first..].to_vec();
                 let from = values[0].slot;
                 let slots = values.iter().map(|value| value.ty.slots()).sum();
                 for value in values {

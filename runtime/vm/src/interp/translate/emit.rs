@@ -6,7 +6,7 @@
 //! and label clears it. `last` is the definition made by the very last instruction: it may still
 //! be given another destination, or be fused into a branch.
 
-use super::operand::{Form, Operand, Place, Value};
+use super::operand::{Form, Operand, Place, StackValue};
 use super::{Translator, slot_offset};
 use crate::interp::handlers::ops::{DestForms, pick_unary};
 use crate::interp::machine::{Class, HANDLER_WORDS, Handler, SlotValue};
@@ -203,7 +203,7 @@ impl Translator<'_> {
     }
 
     /// What the instruction that just defined `value` offers to the one that consumes it.
-    pub(super) fn fusible(&self, value: Value) -> Option<(LastDef, Fusible)> {
+    pub(super) fn fusible(&self, value: StackValue) -> Option<(LastDef, Fusible)> {
         let last = self.last?;
         let is_last = value.place == Place::Canonical && last.slot == value.slot;
         Some((last, last.fusible.filter(|_| is_last)?))
@@ -219,7 +219,7 @@ impl Translator<'_> {
     }
 
     /// The best form of a value that is consumed here.
-    pub(super) fn consume(&mut self, value: Value) -> Operand {
+    pub(super) fn consume(&mut self, value: StackValue) -> Operand {
         let operand = |form, slot| Operand {
             form,
             slot,
@@ -257,7 +257,7 @@ impl Translator<'_> {
     }
 
     /// A value consumed from a slot or as an immediate.
-    pub(super) fn consume_no_acc(&mut self, value: Value) -> Operand {
+    pub(super) fn consume_no_acc(&mut self, value: StackValue) -> Operand {
         let (form, slot, low, high) = match value.place {
             Place::Const { low, high } => (Form::Imm, value.slot, low, high),
             Place::Local(local) => (Form::Slot, self.locals[local as usize].slot, 0, 0),
@@ -274,7 +274,7 @@ impl Translator<'_> {
 
     /// A value consumed from a slot; a constant is put into its canonical one first. Resolve these
     /// operands before any that may be in an accumulator.
-    pub(super) fn consume_slot(&mut self, value: Value) -> u32 {
+    pub(super) fn consume_slot(&mut self, value: StackValue) -> u32 {
         let operand = self.consume_no_acc(value);
         if operand.form == Form::Imm {
             self.emit_move(operand, value.slot);
@@ -376,7 +376,7 @@ impl Translator<'_> {
 
     /// Puts a value into a slot: by giving the instruction that just made it another destination,
     /// or by a move. The value is consumed.
-    pub(super) fn move_value(&mut self, value: Value, slot: u32) {
+    pub(super) fn move_value(&mut self, value: StackValue, slot: u32) {
         if value.place == Place::Canonical {
             if value.slot == slot {
                 return;

@@ -20,7 +20,7 @@ use super::handlers::control as handlers;
 use crate::module::{ModuleInner, convert_val_type};
 use control::{ControlFrame, PendingClause};
 use emit::{CLASSES, Elidable, LastDef};
-use operand::{Place, Value};
+use operand::{Place, StackValue};
 use std::sync::Arc;
 use wasmparser::{BinaryReader, FunctionBody, Operator};
 use zwasm_core::{FuncType, ValType, fuel};
@@ -46,7 +46,7 @@ struct Translator<'m> {
     code: Vec<u32>,
     positions: Vec<(u32, u32)>,
     locals: Vec<Local>,
-    stack: Vec<Value>,
+    stack: Vec<StackValue>,
     control: Vec<ControlFrame>,
     /// The canonical slot of the next value.
     next_slot: u32,
@@ -203,7 +203,7 @@ impl<'m> Translator<'m> {
             self.locals[local as usize].pending += 1;
             self.pending_locals += 1;
         }
-        self.stack.push(Value { ty, place, slot });
+        self.stack.push(StackValue { ty, place, slot });
         self.next_slot += ty.slots();
         self.max_slot = self.max_slot.max(self.next_slot);
     }
@@ -212,14 +212,14 @@ impl<'m> Translator<'m> {
         self.push(ty, Place::Const { low: bits, high: 0 });
     }
 
-    fn pop(&mut self) -> Value {
+    fn pop(&mut self) -> StackValue {
         let value = self.stack.pop().expect(VALIDATED);
         self.next_slot = value.slot;
         self.unlink(value);
         value
     }
 
-    fn unlink(&mut self, value: Value) {
+    fn unlink(&mut self, value: StackValue) {
         if let Place::Local(local) = value.place {
             self.locals[local as usize].pending -= 1;
             self.pending_locals -= 1;

@@ -2,7 +2,7 @@
 
 use super::Translator;
 use super::emit::{Fusible, FusibleCompare, from_bits, to_bits};
-use super::operand::{Place, Value};
+use super::operand::{Place, StackValue};
 use crate::interp::handlers::ops::{
     self, DestForms, pick_binary, pick_branch, pick_compare, pick_unary,
 };
@@ -15,7 +15,7 @@ use wasmparser::Operator;
 use zwasm_core::ValType;
 
 /// The bits of a constant scalar.
-fn constant(value: Value) -> Option<u64> {
+fn constant(value: StackValue) -> Option<u64> {
     match value.place {
         Place::Const { low, .. } => Some(low),
         _ => None,

@@ -27,7 +27,7 @@ pub(crate) enum Place {
 
 /// A value of the operand stack.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Value {
+pub(crate) struct StackValue {
     pub(crate) ty: ValType,
     pub(crate) place: Place,
     /// The canonical slot of its height.
