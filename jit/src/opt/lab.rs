@@ -9,6 +9,7 @@
 use super::alloc::live::has_place;
 use super::alloc::{Allocation, Home, Machine, clobbers, in_place};
 use super::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
+use super::select::Selected;
 use super::select::{takes_float_memory, takes_memory};
 use crate::abi::{self, Place};
 use crate::masm::RegisterFile;
@@ -161,12 +162,12 @@ fn arguments(
     placed
 }
 
-fn is_placed(function: &Function, sunk: &[bool], value: Value) -> bool {
-    value != Value::NONE && has_place(function[value].op) && !sunk[value.0 as usize]
+fn is_placed(function: &Selected, value: Value) -> bool {
+    value != Value::NONE && has_place(function[value].op) && !function.is_sunk(value)
 }
 
 /// The problem that a function is before allocation.
-pub(super) fn problem(function: &Function, sunk: &[bool], machine: Machine<'_>) -> Problem {
+pub(super) fn problem(function: &Selected, machine: Machine<'_>) -> Problem {
     let register = |is_float| move |number| Register { is_float, number };
     let file = machine.target.file;
     let general = file.temporary.iter().chain(file.rare).map(|gpr| gpr.0);
@@ -177,7 +178,6 @@ pub(super) fn problem(function: &Function, sunk: &[bool], machine: Machine<'_>) 
     let is_float = |node: &Node| matches!(node.ty, Ty::F32 | Ty::F64 | Ty::V128);
     let mut builder = Builder {
         function,
-        sunk,
         machine,
         blocks: vec![Block::default(); function.blocks.len()],
         from: HashMap::new(),
@@ -194,8 +194,7 @@ pub(super) fn problem(function: &Function, sunk: &[bool], machine: Machine<'_>) 
 }
 
 struct Builder<'b> {
-    function: &'b Function,
-    sunk: &'b [bool],
+    function: &'b Selected,
     machine: Machine<'b>,
     blocks: Vec<Block>,
     /// Where the blocks of edges come from.
@@ -261,7 +260,7 @@ impl Builder<'_> {
         let function = self.function;
         let is_call = function[node].op == Op::Call;
         function.for_each_arg(node, |arg| {
-            if self.sunk[arg.0 as usize] {
+            if self.function.is_sunk(arg) {
                 self.operands(arg, uses);
             } else if has_place(function[arg].op) && !is_call {
                 uses.push((arg.0, Constraint::Register));
@@ -272,7 +271,7 @@ impl Builder<'_> {
     fn node(&mut self, node: Value, insts: &mut Vec<Inst>) {
         let function = self.function;
         let data = &function[node];
-        if self.sunk[node.0 as usize] {
+        if self.function.is_sunk(node) {
             return;
         }
         let mut inst = Inst::default();
@@ -291,7 +290,7 @@ impl Builder<'_> {
                 is_float: false,
                 number: clobber.register.0,
             };
-            if clobber.may_hold_second && is_placed(function, self.sunk, second) {
+            if clobber.may_hold_second && is_placed(function, second) {
                 let mut uses = inst.uses.iter_mut().rev();
                 if let Some(one) = uses.find(|one| one.0 == second.0) {
                     // It stays there.
@@ -303,7 +302,7 @@ impl Builder<'_> {
         }
         let folds = self.machine.target.folds_loads
             && (takes_memory(data.op) || takes_float_memory(data.op, self.machine.target))
-            && is_placed(function, self.sunk, second)
+            && is_placed(function, second)
             && data.args[0] != second;
         if folds && let Some(one) = inst.uses.iter_mut().rev().find(|one| one.0 == second.0) {
             one.1 = Constraint::Anywhere;
@@ -355,7 +354,7 @@ impl Builder<'_> {
         let mut inst = Inst::default();
         match exit {
             Exit::Branch(cond, _) | Exit::Table(cond, _) => {
-                if self.sunk[cond.0 as usize] {
+                if self.function.is_sunk(*cond) {
                     self.operands(*cond, &mut inst.uses);
                 } else if has_place(self.function[*cond].op) {
                     inst.uses.push((cond.0, Constraint::Register));
@@ -416,14 +415,12 @@ impl Builder<'_> {
 
 /// What our allocator inserted into the function that it is done with.
 pub(super) fn inserted(
-    function: &Function,
-    sunk: &[bool],
+    function: &Selected,
     machine: Machine<'_>,
     allocation: &Allocation,
 ) -> Inserted {
     let mut counter = Counter {
         function,
-        sunk,
         machine,
         allocation,
         inserted: Inserted::default(),
@@ -433,8 +430,7 @@ pub(super) fn inserted(
 }
 
 struct Counter<'c> {
-    function: &'c Function,
-    sunk: &'c [bool],
+    function: &'c Selected,
     machine: Machine<'c>,
     allocation: &'c Allocation,
     inserted: Inserted,
@@ -485,7 +481,7 @@ impl Counter<'_> {
     fn node(&mut self, node: Value, depth: u32) {
         let function = self.function;
         let data = &function[node];
-        let is_sunk = self.sunk[node.0 as usize];
+        let is_sunk = self.function.is_sunk(node);
         if data.op == Op::Reload {
             let counter = if is_sunk {
                 &mut self.inserted.memory_operands
@@ -510,7 +506,7 @@ impl Counter<'_> {
         let reused = reused(function, self.machine, data);
         let is_there = |&value: &Value| {
             !has_place(function[value].op)
-                || self.sunk[value.0 as usize]
+                || self.function.is_sunk(value)
                 || self.register(value) == self.register(node)
         };
         if !reused.is_empty() && self.register(node).is_some() && !reused.iter().any(is_there) {

@@ -47,6 +47,7 @@ use clock::Clock;
 pub use clock::{PassTime, PassTimes};
 use construct::Unsupported;
 use ir::{Function, Node, Op};
+use select::Selected;
 use wasmparser::FunctionBody;
 
 /// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).
@@ -134,10 +135,10 @@ fn optimise<M: Masm>(
     run(&mut function, "legalising", &|function| {
         legalise::run(function, target)
     })?;
-    let mut sunk = if env.stress.no_fold {
-        vec![false; function.nodes.len()]
+    let mut function = if env.stress.no_fold {
+        Selected::plain(function)
     } else {
-        select::run(&mut function, target)
+        select::run(function, target)
     };
     clock.lap("selection", &function);
     let limits = alloc::Limits {
@@ -151,30 +152,23 @@ fn optimise<M: Masm>(
     #[cfg(feature = "lab")]
     let problem = clock
         .wants_problem()
-        .then(|| lab::problem(&function, &sunk, machine));
+        .then(|| lab::problem(&function, machine));
     #[cfg(feature = "lab")]
     clock.restart();
-    let allocation = alloc::allocate(
-        &mut function,
-        &mut sunk,
-        machine,
-        limits,
-        &watch,
-        &mut clock,
-    );
+    let allocation = alloc::allocate(&mut function, machine, limits, &watch, &mut clock);
     if watch.is_over() {
         return Err(Unsupported::Interrupted);
     }
     let allocation = allocation.ok_or(Unsupported::TooComplex)?;
     #[cfg(feature = "lab")]
     if let Some(mut problem) = problem {
-        problem.ours = lab::inserted(&function, &sunk, machine, &allocation);
+        problem.ours = lab::inserted(&function, machine, &allocation);
         clock.keep_problem(problem);
     }
     if cfg!(debug_assertions)
-        && let Err(why) = alloc::check::check(&function, &sunk, machine, &allocation)
+        && let Err(why) = alloc::check::check(&function, machine, &allocation)
     {
-        panic!("register allocation: {why}\n{function}");
+        panic!("register allocation: {why}\n{}", *function);
     }
     let attempt = |mut masm: M| {
         masm.allocate_rare();
@@ -182,7 +176,6 @@ fn optimise<M: Masm>(
             masm,
             &signature,
             &function,
-            &sunk,
             &allocation,
             emit::Options {
                 record_operators: env.record_operators,

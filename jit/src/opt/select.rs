@@ -8,8 +8,9 @@
 //! copy. A load moves over nothing that it could be told from: what has no effect, and for loads that
 //! cannot fault, what only traps.
 
-use super::ir::{Alias, BlockId, Effect, Exit, Function, Op, Ty, Value};
+use super::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Target, Width};
+use core::ops::{Deref, DerefMut};
 use foldhash::{HashMap, HashMapExt};
 
 /// Whether operand 1 of an operation can be an integer in memory.
@@ -30,12 +31,54 @@ pub(super) fn takes_float_memory(op: Op, target: &Target) -> bool {
     }
 }
 
+/// A function whose instructions are chosen: some of its nodes are sunk.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    function: Function,
+    /// Of each node.
+    sunk: Vec<bool>,
+}
+
+impl Selected {
+    /// Every node is an instruction of its own.
+    pub(super) fn plain(function: Function) -> Selected {
+        let sunk = vec![false; function.nodes.len()];
+        Selected { function, sunk }
+    }
+
+    /// Whether a node is part of the instructions that use it.
+    pub(crate) fn is_sunk(&self, value: Value) -> bool {
+        self.sunk[value.0 as usize]
+    }
+
+    /// Adds a node to none of the blocks.
+    pub(super) fn add_selected(&mut self, node: Node, origin: Origin, is_sunk: bool) -> Value {
+        self.sunk.push(is_sunk);
+        self.function.add(node, origin)
+    }
+}
+
+impl Deref for Selected {
+    type Target = Function;
+
+    fn deref(&self) -> &Function {
+        &self.function
+    }
+}
+
+/// For what adds no node: [`Selected::add_selected`] does.
+impl DerefMut for Selected {
+    fn deref_mut(&mut self) -> &mut Function {
+        &mut self.function
+    }
+}
+
 /// Chooses the nodes that are sunk. Swaps operands where that makes one possible.
-pub(super) fn run(function: &mut Function, target: &Target) -> Vec<bool> {
+pub(super) fn run(mut function: Function, target: &Target) -> Selected {
     let mut selection = Selection {
         target,
         sunk: vec![false; function.nodes.len()],
-        uses: uses(function),
+        uses: uses(&function),
         home: vec![None; function.nodes.len()],
         seen: vec![Seen::default(); function.nodes.len()],
         now: Seen::default(),
@@ -43,14 +86,15 @@ pub(super) fn run(function: &mut Function, target: &Target) -> Vec<bool> {
         copies: Vec::new(),
     };
     for block in function.block_ids() {
-        selection.comparisons(function, block);
+        selection.comparisons(&mut function, block);
     }
-    selection.shifts(function);
-    selection.insert_copies(function);
+    selection.shifts(&mut function);
+    selection.insert_copies(&mut function);
     for block in function.block_ids() {
-        selection.operands(function, block);
+        selection.operands(&mut function, block);
     }
-    selection.sunk
+    let sunk = selection.sunk;
+    Selected { function, sunk }
 }
 
 /// How often a comparison is done at most.

@@ -5,7 +5,8 @@
 //! follows what the code will do.
 
 use super::{Allocation, Home, Machine, clobbers};
-use crate::opt::ir::{BlockId, Edge, Function, Op, Ty, Value};
+use crate::opt::ir::{BlockId, Edge, Op, Ty, Value};
+use crate::opt::select::Selected;
 use std::collections::HashMap;
 
 /// A place: a register by class and number, or a slot.
@@ -21,14 +22,12 @@ type State = HashMap<Place, Value>;
 
 /// Says which use finds something else than its value.
 pub(crate) fn check(
-    function: &Function,
-    sunk: &[bool],
+    function: &Selected,
     machine: Machine<'_>,
     allocation: &Allocation,
 ) -> Result<(), String> {
     let checker = Checker {
         function,
-        sunk,
         machine,
         allocation,
     };
@@ -68,8 +67,7 @@ pub(crate) fn check(
 }
 
 struct Checker<'c> {
-    function: &'c Function,
-    sunk: &'c [bool],
+    function: &'c Selected,
     machine: Machine<'c>,
     allocation: &'c Allocation,
 }
@@ -121,10 +119,10 @@ impl Checker<'_> {
 
     /// An operand that has to be in its register.
     fn operand(&self, state: &State, value: Value, what: &str) -> Result<(), String> {
-        if self.sunk[value.0 as usize] && self.function[value].op == Op::Reload {
+        if self.function.is_sunk(value) && self.function[value].op == Op::Reload {
             return self.slot_of(state, self.function[value].args[0], what);
         }
-        if self.sunk[value.0 as usize] {
+        if self.function.is_sunk(value) {
             let mut result = Ok(());
             self.function.for_each_arg(value, |arg| {
                 if result.is_ok() {
@@ -168,7 +166,7 @@ impl Checker<'_> {
         let invoked = self.function.invoked(block);
         let mut thrown = None;
         for (i, &node) in self.function[block].nodes.iter().enumerate() {
-            if self.sunk[node.0 as usize] {
+            if self.function.is_sunk(node) {
                 continue;
             }
             let what = format!("{node} in {block}");

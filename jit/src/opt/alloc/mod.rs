@@ -22,11 +22,12 @@ mod spill;
 mod taken;
 
 use super::clock::Clock;
-use super::ir::{Function, Op, Value};
+use super::ir::{Op, Value};
 use super::unlikely::Unlikely;
 use crate::abi::Place;
 use crate::interruption::Watch;
 use crate::masm::{Fpr, Gpr, Target};
+use crate::opt::select::Selected;
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
 use live::{Graph, Positions};
@@ -83,11 +84,9 @@ const ROUNDS_MAX: u32 = 32;
 const MANY_VALUES: usize = 1 << 16;
 const PATIENT_ROUNDS: u32 = 4;
 
-/// Allocates; adds reloads to the function. `sunk` says which comparisons are emitted where they
-/// are used. `None` when it does not come to an end, or is to be at one.
+/// Allocates; adds reloads to the function. `None` when it does not come to an end, or is to be at one.
 pub(crate) fn allocate(
-    function: &mut Function,
-    sunk: &mut Vec<bool>,
+    function: &mut Selected,
     machine: Machine<'_>,
     limits: Limits,
     watch: &Watch<'_>,
@@ -96,12 +95,12 @@ pub(crate) fn allocate(
     let mut spills = vec![Spill::No; function.nodes.len()];
     let mut loops = None;
     if limits.spill_all {
-        let all: Vec<Value> = spill::spillable(function, sunk);
+        let all: Vec<Value> = spill::spillable(function);
         for &value in &all {
             spills[value.0 as usize] = Spill::PerUse;
         }
         let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
-        spill::rewrite(function, sunk, &mut spills, &all, machine, loops);
+        spill::rewrite(function, &mut spills, &all, machine, loops);
     }
     let fixed = Fixed {
         machine,
@@ -113,7 +112,7 @@ pub(crate) fn allocate(
     };
     if function.catches {
         let positions = Positions::of(function);
-        let start = Start::of(function, &positions, sunk, &spills, &fixed);
+        let start = Start::of(function, &positions, &spills, &fixed);
         let mut caught = pads::live_in(function, &positions, &start.live);
         caught.retain(|value| spills[value.0 as usize] == Spill::No);
         if !caught.is_empty() {
@@ -122,7 +121,7 @@ pub(crate) fn allocate(
             }
             pads::spill_between(function, &fixed.unlikely, &mut spills, &mut caught);
             let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
-            spill::rewrite(function, sunk, &mut spills, &caught, machine, loops);
+            spill::rewrite(function, &mut spills, &caught, machine, loops);
         }
         clock.lap("landing pads", function);
     }
@@ -130,7 +129,7 @@ pub(crate) fn allocate(
     let mut placed = Vec::new();
     for round_number in 0..ROUNDS_MAX {
         let positions = Positions::of(function);
-        let start = Start::of(function, &positions, sunk, &spills, &fixed);
+        let start = Start::of(function, &positions, &spills, &fixed);
         clock.lap("live ranges", function);
         if watch.is_over() {
             return None;
@@ -148,8 +147,7 @@ pub(crate) fn allocate(
         }
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
-            let (slots, slot_count) =
-                slots::assign(function, &fixed, &positions, &start, sunk, &spills);
+            let (slots, slot_count) = slots::assign(function, &fixed, &positions, &start, &spills);
             clock.lap("slots", function);
             // At a landing pad, registers hold what the callee left there.
             let catches = function.catches;
@@ -182,7 +180,7 @@ pub(crate) fn allocate(
             };
         }
         let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
-        spill::rewrite(function, sunk, &mut spills, &failed, machine, loops);
+        spill::rewrite(function, &mut spills, &failed, machine, loops);
         clock.lap("spilling", function);
     }
     None

@@ -5,8 +5,9 @@ use super::live::{Calls, LiveRanges, Positions, Uses, has_place};
 use super::spill::{self, Spill};
 use super::{Fixed, Home, Limits};
 use crate::masm::RegisterFile;
-use crate::opt::ir::{BlockId, Function, Op, Ty, Value};
+use crate::opt::ir::{BlockId, Op, Ty, Value};
 use crate::opt::lists::Lists;
+use crate::opt::select::Selected;
 
 /// Of a value without a register.
 pub(super) const NO_REGISTER: u8 = u8::MAX;
@@ -60,8 +61,7 @@ fn bits(first: usize, last: usize) -> u64 {
 
 /// Walks over a function and collects what a round wants to know.
 struct Scan<'s> {
-    function: &'s Function,
-    sunk: &'s [bool],
+    function: &'s Selected,
     spills: &'s [Spill],
     block: BlockId,
     uses: Uses,
@@ -78,7 +78,7 @@ impl Scan<'_> {
         let node = &self.function[value];
         let is_placed = node.ty != Ty::None
             && has_place(node.op)
-            && !self.sunk[value.0 as usize]
+            && !self.function.is_sunk(value)
             && !spill::arrives_in_slot(self.function, self.spills, value);
         if is_placed {
             self.uses.define(value, self.block, at);
@@ -87,7 +87,7 @@ impl Scan<'_> {
 
     /// An operand, which is in a register.
     fn operand(&mut self, value: Value, at: u32) {
-        if !self.sunk[value.0 as usize] {
+        if !self.function.is_sunk(value) {
             self.uses.note(value, self.block, at);
         } else if self.function[value].op != Op::Reload {
             let function = self.function;
@@ -117,7 +117,7 @@ impl Scan<'_> {
                 self.hints.push((first.0, node));
             }
         }
-        if self.sunk[node.0 as usize] {
+        if self.function.is_sunk(node) {
             return;
         }
         match data.op {
@@ -149,7 +149,7 @@ impl Scan<'_> {
                 self.anywhere(arg, at);
             }
         });
-        if let Some(cond) = condition.filter(|cond| self.sunk[cond.0 as usize]) {
+        if let Some(cond) = condition.filter(|&cond| self.function.is_sunk(cond)) {
             let weights = &mut self.weights;
             function.for_each_arg(cond, |arg| weights[arg.0 as usize] += weight);
         }
@@ -171,9 +171,8 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) fn of(
-        function: &Function,
+        function: &Selected,
         positions: &Positions,
-        sunk: &[bool],
         spills: &[Spill],
         fixed: &Fixed<'_>,
     ) -> Start {
@@ -184,7 +183,6 @@ impl Start {
         let mut wishes: Vec<(u32, u8)> = fixed.wishes.iter().map(number).collect();
         let mut scan = Scan {
             function,
-            sunk,
             spills,
             block: BlockId(0),
             uses: Uses::new(count),

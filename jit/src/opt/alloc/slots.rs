@@ -6,7 +6,8 @@ use super::live::{Positions, Range, Uses};
 use super::scan::Start;
 use super::spill::{self, Spill};
 use super::taken::Taken;
-use crate::opt::ir::{BlockId, Function, Op, Value};
+use crate::opt::ir::{BlockId, Op, Value};
+use crate::opt::select::Selected;
 use core::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -15,8 +16,7 @@ const GROUPS_MAX: usize = 4;
 
 /// Where spilled values are defined, and read from their slots.
 struct Scan<'f> {
-    function: &'f Function,
-    sunk: &'f [bool],
+    function: &'f Selected,
     spills: &'f [Spill],
     block: BlockId,
     uses: Uses,
@@ -37,7 +37,7 @@ impl Scan<'_> {
     fn sunk_uses(&mut self, node: Value, at: u32) {
         let function = self.function;
         function.for_each_arg(node, |arg| {
-            if self.sunk[arg.0 as usize] {
+            if self.function.is_sunk(arg) {
                 match function[arg].op {
                     Op::Reload => self.uses.note(function[arg].args[0], self.block, at),
                     _ => self.sunk_uses(arg, at),
@@ -47,7 +47,7 @@ impl Scan<'_> {
     }
 
     fn node(&mut self, node: Value, at: u32) {
-        if self.sunk[node.0 as usize] {
+        if self.function.is_sunk(node) {
             return;
         }
         let function = self.function;
@@ -65,17 +65,16 @@ impl Scan<'_> {
         self.function
             .for_each_exit_arg(block, |arg| uses.note(arg, block, at));
         if let Some(cond) = self.function[block].exit.condition()
-            && self.sunk[cond.0 as usize]
+            && self.function.is_sunk(cond)
         {
             self.sunk_uses(cond, at);
         }
     }
 }
 
-fn uses(function: &Function, positions: &Positions, sunk: &[bool], spills: &[Spill]) -> Uses {
+fn uses(function: &Selected, positions: &Positions, spills: &[Spill]) -> Uses {
     let mut scan = Scan {
         function,
-        sunk,
         spills,
         block: BlockId(0),
         uses: Uses::new(function.nodes.len()),
@@ -98,11 +97,10 @@ fn uses(function: &Function, positions: &Positions, sunk: &[bool], spills: &[Spi
 /// and their arguments have the same where that is possible, so that nothing is moved; what is used
 /// most comes first, where short offsets reach.
 pub(super) fn assign(
-    function: &Function,
+    function: &Selected,
     fixed: &Fixed<'_>,
     positions: &Positions,
     start: &Start,
-    sunk: &[bool],
     spills: &[Spill],
 ) -> (Vec<Option<u32>>, u32) {
     let count = function.nodes.len();
@@ -110,7 +108,7 @@ pub(super) fn assign(
     if spills.iter().all(|&spill| spill == Spill::No) {
         return (slots, 0);
     }
-    let live = uses(function, positions, sunk, spills).ranges(function, &fixed.graph, positions);
+    let live = uses(function, positions, spills).ranges(function, &fixed.graph, positions);
     let bundles = Bundles::of(count, &fixed.pairs, &InPlace::default(), &live, |_| false);
     let mut frame = Frame {
         groups: Vec::new(),

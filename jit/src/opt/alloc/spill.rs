@@ -10,6 +10,7 @@ use super::loops::{CallFreeLoop, CallFreeLoops};
 use crate::masm::Target;
 use crate::opt::ir::{BlockId, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::select;
+use crate::opt::select::Selected;
 use foldhash::{HashMap, HashMapExt};
 
 /// How far the reloads of a spilled value are taken apart.
@@ -43,7 +44,7 @@ pub(super) fn arrives_in_slot(function: &Function, spills: &[Spill], value: Valu
 }
 
 /// Everything that may be spilled.
-pub(super) fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
+pub(super) fn spillable(function: &Selected) -> Vec<Value> {
     let in_block = function
         .blocks
         .iter()
@@ -55,15 +56,14 @@ pub(super) fn spillable(function: &Function, sunk: &[bool]) -> Vec<Value> {
             node.ty != Ty::None
                 && has_place(node.op)
                 && node.op != Op::Materialize
-                && !sunk[value.0 as usize]
+                && !function.is_sunk(value)
         })
         .collect()
 }
 
 /// Adds reloads for the values that were spilled just now.
 pub(super) fn rewrite(
-    function: &mut Function,
-    sunk: &mut Vec<bool>,
+    function: &mut Selected,
     spills: &mut Vec<Spill>,
     newly: &[Value],
     machine: Machine<'_>,
@@ -78,7 +78,6 @@ pub(super) fn rewrite(
         loops,
         home: function.definitions(),
         in_loops: HashMap::new(),
-        sunk,
         spills,
         is_new,
         target: machine.target,
@@ -110,7 +109,6 @@ struct Rewriter<'s> {
     home: Vec<BlockId>,
     /// What holds a value in a loop.
     in_loops: HashMap<(CallFreeLoop, Value), Value>,
-    sunk: &'s mut Vec<bool>,
     spills: &'s mut Vec<Spill>,
     is_new: Vec<bool>,
     /// What holds each spilled value in a register since the last call, and the number of nodes
@@ -123,7 +121,7 @@ struct Rewriter<'s> {
 }
 
 impl Rewriter<'_> {
-    fn block(&mut self, function: &mut Function, block: BlockId) {
+    fn block(&mut self, function: &mut Selected, block: BlockId) {
         self.forget();
         self.block = block;
         let mut nodes = core::mem::take(&mut function[block].nodes);
@@ -132,7 +130,7 @@ impl Rewriter<'_> {
                 // Taken apart.
                 continue;
             }
-            if !self.sunk[node.0 as usize]
+            if !function.is_sunk(node)
                 && !matches!(function[node].op, Op::Call | Op::CallResult | Op::Reload)
             {
                 self.operands(function, node, false);
@@ -151,7 +149,7 @@ impl Rewriter<'_> {
             }
         }
         if let Some(cond) = function[block].exit.condition() {
-            if self.sunk[cond.0 as usize] {
+            if function.is_sunk(cond) {
                 self.operands(function, cond, true);
             } else {
                 let replaced = self.operand(function, cond);
@@ -197,7 +195,7 @@ impl Rewriter<'_> {
     }
 
     /// `is_branch` says that the node is a comparison that a branch makes.
-    fn operands(&mut self, function: &mut Function, node: Value, is_branch: bool) {
+    fn operands(&mut self, function: &mut Selected, node: Value, is_branch: bool) {
         if self.target.folds_loads {
             self.prefer_second(function, node, is_branch);
         }
@@ -206,7 +204,7 @@ impl Rewriter<'_> {
             if arg == Value::NONE {
                 continue;
             }
-            if self.sunk[arg.0 as usize] {
+            if function.is_sunk(arg) {
                 // A reload of an earlier round reads the slot, however often its value fails.
                 if function[arg].op != Op::Reload {
                     let is_branch = matches!(function[node].op, Op::TrapIf(_));
@@ -221,7 +219,7 @@ impl Rewriter<'_> {
     }
 
     /// Whether a spilled operand is read from its slot by the operation itself.
-    fn folds(&self, function: &Function, node: Value, arg: Value) -> bool {
+    fn folds(&self, function: &Selected, node: Value, arg: Value) -> bool {
         let op = function[node].op;
         let held = match function[arg].op {
             Op::Reload => None,
@@ -236,11 +234,11 @@ impl Rewriter<'_> {
     }
 
     /// Swaps operands if only the first is spilled.
-    fn prefer_second(&self, function: &mut Function, node: Value, is_branch: bool) {
+    fn prefer_second(&self, function: &mut Selected, node: Value, is_branch: bool) {
         let data = function[node];
         let [a, b, _] = data.args;
         let is_second = |arg: Value| arg != Value::NONE && self.is_new(arg);
-        if !is_second(a) || is_second(b) || b == Value::NONE || self.sunk[b.0 as usize] {
+        if !is_second(a) || is_second(b) || b == Value::NONE || function.is_sunk(b) {
             return;
         }
         // Branches compare memory with constants, too.
@@ -253,7 +251,7 @@ impl Rewriter<'_> {
         }
     }
 
-    fn operand(&mut self, function: &mut Function, value: Value) -> Value {
+    fn operand(&mut self, function: &mut Selected, value: Value) -> Value {
         if !self.is_new(value) {
             return value;
         }
@@ -287,7 +285,7 @@ impl Rewriter<'_> {
     }
 
     /// The loop that one reload of a value serves.
-    fn loop_for(&self, function: &Function, value: Value) -> Option<CallFreeLoop> {
+    fn loop_for(&self, function: &Selected, value: Value) -> Option<CallFreeLoop> {
         let is_first = self.spills[value.0 as usize] == Spill::PerStretch;
         if !is_first || function[value].op == Op::Reload {
             return None;
@@ -298,14 +296,13 @@ impl Rewriter<'_> {
     }
 
     /// A node that reads a spilled value again, or is the operand in memory of the next one.
-    fn reload(&mut self, function: &mut Function, value: Value, is_sunk: bool) -> Value {
+    fn reload(&mut self, function: &mut Selected, value: Value, is_sunk: bool) -> Value {
         let origin = match function[value].op {
             Op::Reload => function[value].args[0],
             _ => value,
         };
         let node = Node::new(Op::Reload, function[origin].ty, &[origin], 0);
-        let reload = function.add(node, Origin::default());
-        self.sunk.push(is_sunk);
+        let reload = function.add_selected(node, Origin::default(), is_sunk);
         self.is_new.push(false);
         self.spills.push(Spill::No);
         self.nodes.push(reload);

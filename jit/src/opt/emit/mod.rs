@@ -11,7 +11,7 @@ mod catches;
 mod nodes;
 
 use super::alloc::{Allocation, Home};
-use super::ir::{Alias, BlockId, Edge, Exit, Function, Op, Origin, Ty, Value};
+use super::ir::{Alias, BlockId, Edge, Exit, Op, Origin, Ty, Value};
 use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::unlikely::Unlikely;
@@ -19,6 +19,7 @@ use crate::abi::{Abi, Place};
 use crate::contract::{Compiled, Site};
 use crate::frame::{self, Frame, Prologue};
 use crate::masm::{AluOp, Cond, FloatSource, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
+use crate::opt::select::Selected;
 use crate::truncate::Slow;
 use catches::Covered;
 use zwasm_core::{FuncType, TrapCode};
@@ -60,8 +61,7 @@ pub(super) struct Options {
 }
 
 pub(super) struct Emitter<'f, M: Masm> {
-    function: &'f Function,
-    sunk: &'f [bool],
+    function: &'f Selected,
     allocation: &'f Allocation,
     masm: M,
     abi: Abi,
@@ -104,8 +104,7 @@ pub(super) struct Emitter<'f, M: Masm> {
 pub(super) fn emit<M: Masm>(
     masm: M,
     signature: &FuncType,
-    function: &Function,
-    sunk: &[bool],
+    function: &Selected,
     allocation: &Allocation,
     options: Options,
 ) -> Option<Compiled> {
@@ -116,7 +115,6 @@ pub(super) fn emit<M: Masm>(
     let helper_slots = calls::helper_slots(function, &volatile);
     let emitter = Emitter {
         function,
-        sunk,
         allocation,
         masm,
         abi: Abi::of(signature, M::FILE),
@@ -234,7 +232,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
 
     /// A second operand: a register, a constant that instructions hold, or what was sunk.
     fn operand(&self, value: Value) -> Operand {
-        if self.sunk[value.0 as usize] {
+        if self.function.is_sunk(value) {
             let node = &self.function[value];
             let [a, b, _] = node.args;
             return match node.op {
@@ -257,7 +255,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         if let Some(bits) = self.function.constant(value) {
             return Some(FloatSource::Constant(bits));
         }
-        let is_sunk = self.sunk[value.0 as usize];
+        let is_sunk = self.function.is_sunk(value);
         is_sunk.then(|| FloatSource::Mem(self.sunk_mem(value)))
     }
 
@@ -279,7 +277,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
     fn sunk_fault(&mut self, node: Value) {
         let function = self.function;
         let second = function[node].args[1];
-        if second == Value::NONE || !self.sunk[second.0 as usize] {
+        if second == Value::NONE || !self.function.is_sunk(second) {
             return;
         }
         if let Op::Load(_, Alias::Heap) | Op::FloatLoad(_, Alias::Heap) = function[second].op {
@@ -381,7 +379,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         // What is ahead is known; back lead only edges to the heads of loops.
         for block in (1..landings.len() as u32).rev().map(BlockId) {
             let data = &function[block];
-            let is_empty = data.nodes.iter().all(|node| self.sunk[node.0 as usize]);
+            let is_empty = data.nodes.iter().all(|&node| self.function.is_sunk(node));
             if let Exit::Jump(edge) = &data.exit
                 && is_empty
                 && !data.is_loop_header
@@ -410,7 +408,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         let function = self.function;
         self.current = block;
         for &node in &function[block].nodes {
-            if !self.sunk[node.0 as usize] {
+            if !self.function.is_sunk(node) {
                 self.origin = function.origins[node.0 as usize];
                 self.record_operator();
                 self.node(node);
@@ -516,7 +514,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
     /// Goes to a label when a condition holds, or when it does not.
     fn branch_if(&mut self, cond: Value, negated: bool, label: M::Label) {
         let (cond_value, node) = (cond, self.function[cond]);
-        if self.sunk[cond.0 as usize] {
+        if self.function.is_sunk(cond) {
             let [a, b, _] = node.args;
             match node.op {
                 Op::Compare(cond, width) => {
@@ -550,7 +548,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
 
     /// Goes to a label when a comparison with a constant holds.
     fn branch_if_constant(&mut self, cond: Cond, width: Width, a: Value, b: i32, label: M::Label) {
-        if !self.sunk[a.0 as usize] {
+        if !self.function.is_sunk(a) {
             let a = self.gpr(a);
             return self.masm.branch_if(cond, width, a, Operand::Imm(b), label);
         }

@@ -101,7 +101,7 @@ impl<M: Masm> Emitter<'_, M> {
             }
             Op::VecBinary(op) => {
                 let (dst, a) = (self.fpr(value), self.fpr(a));
-                if self.sunk[b.0 as usize] {
+                if self.function.is_sunk(b) {
                     let b = self.sunk_mem(b);
                     self.masm.vec_binary_from(op, dst, a, b);
                     self.sunk_fault(value);
@@ -274,8 +274,8 @@ impl<M: Masm> Emitter<'_, M> {
         let ty = self.function[value].ty;
         let cond_node = self.function[cond];
         let is_int = matches!(cond_node.op, Op::Compare(..));
-        if !ty.is_float() && (is_int || !self.sunk[cond.0 as usize]) {
-            let (when, width, a, b) = if self.sunk[cond.0 as usize] {
+        if !ty.is_float() && (is_int || !self.function.is_sunk(cond)) {
+            let (when, width, a, b) = if self.function.is_sunk(cond) {
                 let Op::Compare(when, width) = cond_node.op else {
                     unreachable!("asked above");
                 };
@@ -286,7 +286,7 @@ impl<M: Masm> Emitter<'_, M> {
             };
             let (dst, x, y) = (self.gpr(value), self.gpr(x), self.gpr(y));
             self.masm.select(when, width, a, b, dst, x, y);
-            if self.sunk[cond.0 as usize] {
+            if self.function.is_sunk(cond) {
                 self.sunk_fault(cond);
             }
             return;
