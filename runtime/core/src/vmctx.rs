@@ -152,12 +152,13 @@ pub struct VmOffsets {
     pub imported_globals: u32,
     /// `*mut TagDef` per tag.
     pub tags: u32,
-    /// The canonical number of a signature per type that indirect calls name, in the low 32 bits.
-    pub called_types: u32,
     /// A `FuncRef` per function of the module that escapes (exported, or `ref.func`).
     pub func_refs: u32,
     /// A 16-byte value per global the module defines, 16-byte aligned.
     pub globals: u32,
+    /// The canonical number of a signature per type that indirect calls name, in the low 32 bits. Behind
+    /// all else, which code names more often: short offsets reach that.
+    pub called_types: u32,
     /// Total size.
     pub size: u32,
 }
@@ -191,19 +192,19 @@ impl VmOffsets {
         let imported_funcs = array(counts.imported_funcs, 8);
         let imported_globals = array(counts.imported_globals, 8);
         let tags = array(counts.tags, 8);
-        let called_types = array(counts.called_types, 8);
         let func_refs = array(counts.func_refs, func_ref::SIZE);
         let globals = next.next_multiple_of(16);
-        let size = globals + counts.globals * 16;
+        let called_types = globals + counts.globals * 16;
+        let size = called_types + counts.called_types * 8;
         VmOffsets {
             memories,
             tables,
             imported_funcs,
             imported_globals,
             tags,
-            called_types,
             func_refs,
             globals,
+            called_types,
             size,
         }
     }
@@ -227,10 +228,10 @@ mod tests {
         });
         assert_eq!(offsets.memories, context::SIZE);
         assert_eq!(offsets.tables, offsets.memories + 8);
-        assert_eq!(offsets.called_types, offsets.tags + 8);
-        assert_eq!(offsets.func_refs, offsets.called_types + 24);
+        assert_eq!(offsets.func_refs, offsets.tags + 8);
         assert_eq!(offsets.globals % 16, 0);
         assert!(offsets.globals >= offsets.func_refs + 5 * func_ref::SIZE);
-        assert_eq!(offsets.size, offsets.globals + 32);
+        assert_eq!(offsets.called_types, offsets.globals + 32);
+        assert_eq!(offsets.size, offsets.called_types + 24);
     }
 }

@@ -1,8 +1,8 @@
 //! Native code: where machine code of the JIT meets the runtime.
 //!
-//! [`NativeEngine`] holds an engine's code memory, stubs and helper table; [`call`] is the way in
-//! from the host. A function is compiled on its first call, by [`compile_entry`], which the first
-//! code of every entry leads to.
+//! [`NativeEngine`] holds an engine's code memory, stubs and helper table, and supplies code;
+//! [`NativeCalls`] runs it, by [`call`], the way in from the host. A function is compiled on its first
+//! call, by [`compile_entry`], which the first code of every entry leads to.
 
 mod code;
 mod frame;
@@ -241,10 +241,10 @@ fn no_code_memory(error: std::io::Error) -> Error {
 
 /// Calls a wasm function with raw arguments in `slots`, where the results end up.
 fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()> {
-    let engine = store.engine();
-    let native = NativeEngine::of(&engine);
     let (sig, mut stub) = store.entry_stub;
     if sig != func.sig() || stub == 0 {
+        let engine = store.engine();
+        let native = NativeEngine::of(engine);
         stub = native.stub(&native.entry_stubs, func.sig(), || {
             stubs::entry::<HostMasm>(&engine.inner().types.get(func.sig()))
         })?;
