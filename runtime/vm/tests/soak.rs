@@ -2,6 +2,10 @@
 //! what they leave behind must not add up.
 //!
 //! `ZWASM_SOAK_INSTANCES=n` sets their number, in each tier.
+//!
+//! Under the address sanitizer (`RUSTFLAGS=-Zsanitizer=address`, with `--target`), the engine keeps its
+//! handlers of faults, and what the sanitizer holds back would count as left behind:
+//! `ASAN_OPTIONS=handle_segv=0:allow_user_segv_handler=1:detect_leaks=0:quarantine_size_mb=8`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
