@@ -4,10 +4,27 @@ use core::cell::Cell;
 use core::ops::Range;
 
 /// An address in the frame of the function that asks: whatever that calls lies below.
+///
+/// It is the stack pointer and no local's address, for a sanitizer may keep locals elsewhere.
 #[inline(always)]
 pub(crate) fn frame_address() -> usize {
-    let marker = 0_u8;
-    core::ptr::from_ref(&marker).addr()
+    let address: usize;
+    // SAFETY: the instruction only reads the stack pointer.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        core::arch::asm!("mov {}, rsp", out(reg) address, options(nomem, nostack, preserves_flags));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        core::arch::asm!("mov {}, sp", out(reg) address, options(nomem, nostack, preserves_flags));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    {
+        let marker = 0_u8;
+        address = core::ptr::from_ref(&marker).addr();
+    }
+    address
 }
 
 /// An address below the frame of the function that asks.
