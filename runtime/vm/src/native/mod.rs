@@ -354,7 +354,8 @@ unsafe extern "C" fn host_call(
         };
         // What the guest has in registers lies here, or in frames above, if another thread looks.
         let registers = stack::saved_registers();
-        let bottom = registers.as_ptr().addr();
+        core::hint::black_box(&registers);
+        let bottom = stack::frame_address();
         let outer_bottom = (*store).activations.set_bottom(bottom);
         // Machine code cannot unwind: a panic waits in the store until the run has ended.
         let result = catch_unwind(AssertUnwindSafe(|| host.call(call)));
