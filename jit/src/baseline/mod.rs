@@ -8,7 +8,8 @@
 //!
 //! What an instruction set does in one or two instructions is emitted inline; everything else
 //! calls a helper of the runtime through the context, with its operands in canonical slots
-//! ([`helpers`](crate::contract::helpers)). Slots of a frame ([`frame`](crate::frame)) are the locals', then the operands'.
+//! ([`helpers`](crate::contract::helpers)). A frame's slots ([`frame`]) are the locals', then the
+//! operands'.
 
 mod control;
 mod detours;
