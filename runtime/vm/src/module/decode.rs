@@ -219,10 +219,11 @@ impl<'e> Decoder<'e> {
             self.section(payload)?;
         }
         let threads = self.engine.config().validation_threads;
-        let found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
+        let mut found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
         self.info.leaves_by_tail_call = found.leaves_by_tail_call;
         self.info.has_tail_calls = found.has_tail_calls;
-        self.info.called_types = found.called_types.iter().collect();
+        let called_types = core::mem::take(&mut found.called_types);
+        self.info.called_types = called_types.iter().collect();
         self.finish();
         Ok((self.info, self.types, found, self.held))
     }
