@@ -18,7 +18,7 @@
 //! pages too, so its size is compared before the stack pointer moves, by code behind the function.
 
 use crate::masm::{
-    FrameSize, Gpr, Masm, Mem, RegisterFile, SMALL_FRAME_BYTES, StackCheck, StoreOp,
+    FrameSize, Gpr, LoadOp, Masm, Mem, RegisterFile, SMALL_FRAME_BYTES, StackCheck, StoreOp,
 };
 use zwasm_core::vmctx::{context, limits};
 
@@ -142,6 +142,6 @@ impl<L: Copy> Prologue<L> {
 /// Puts back what [`Prologue::begin`] saved.
 pub(crate) fn restore_saved<M: Masm>(masm: &mut M, frame: Frame, saved: &[Gpr]) {
     for (index, &register) in saved.iter().enumerate() {
-        masm.load(crate::masm::LoadOp::U64, register, frame.saved(index));
+        masm.load(LoadOp::U64, register, frame.saved(index));
     }
 }

@@ -383,34 +383,29 @@ impl<'m, M: Masm> Compiler<'m, M> {
         label
     }
 
-    /// Records that the next instruction may fault.
-    fn may_fault(&mut self, code: TrapCode) {
+    /// Records a place of the current operator's.
+    fn site(&mut self, offset: u32, trap: Option<TrapCode>) {
         self.sites.push(Site {
-            offset: self.masm.offset(),
-            trap: Some(code),
+            offset,
+            trap,
             module_offset: self.module_offset,
             scope: Scope::FUNCTION,
         });
+    }
+
+    /// Records that the next instruction may fault.
+    fn may_fault(&mut self, code: TrapCode) {
+        self.site(self.masm.offset(), Some(code));
     }
 
     /// Records that the load or store just emitted may fault.
     fn may_have_faulted(&mut self, code: TrapCode) {
-        self.sites.push(Site {
-            offset: self.masm.last_access(),
-            trap: Some(code),
-            module_offset: self.module_offset,
-            scope: Scope::FUNCTION,
-        });
+        self.site(self.masm.last_access(), Some(code));
     }
 
     /// Records the return address of a call just emitted.
     fn returns_here(&mut self) {
-        self.sites.push(Site {
-            offset: self.masm.offset(),
-            trap: None,
-            module_offset: self.module_offset,
-            scope: Scope::FUNCTION,
-        });
+        self.site(self.masm.offset(), None);
     }
 
     /// The code, if its branches reach.
@@ -422,12 +417,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.masm.trap(TrapCode::StackOverflow);
         for exit in core::mem::take(&mut self.trap_exits) {
             self.masm.bind(exit.label);
-            self.sites.push(Site {
-                offset: self.masm.offset(),
-                trap: Some(exit.code),
-                module_offset: exit.module_offset,
-                scope: Scope::FUNCTION,
-            });
+            self.module_offset = exit.module_offset;
+            self.may_fault(exit.code);
             self.masm.trap(exit.code);
         }
         self.emit_raise_exits();
@@ -472,12 +463,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// Puts a code address that belongs to the current operator into the callee register.
     fn place_here(&mut self) {
-        self.sites.push(Site {
-            offset: self.masm.offset(),
-            trap: None,
-            module_offset: self.module_offset,
-            scope: Scope::FUNCTION,
-        });
+        self.site(self.masm.offset(), None);
         self.masm.here(M::FILE.callee);
     }
 

@@ -334,7 +334,7 @@ pub(crate) struct RuntimeCall {
 }
 
 /// The bit of a memory's word that says that indices have 64 bits.
-pub(crate) const WIDE_OPERANDS: u32 = 1;
+pub const WIDE_OPERANDS: u32 = 1;
 
 /// A memory's place for helpers: where in the context the pointer to its definition is, and in bit 0 whether
 /// its indices have 64 bits.

@@ -265,13 +265,11 @@ fn exports(lib: &str) -> BTreeMap<String, String> {
     let mut exported = BTreeMap::new();
     for statement in lib.split("pub use ").skip(1) {
         let statement = statement.split(';').next().expect("at least one piece");
-        let Some((path, names)) = statement.rsplit_once("::") else {
+        let braces = statement.find("::{");
+        let Some(at) = braces.or_else(|| statement.rfind("::")) else {
             continue;
         };
-        let (path, names) = match statement.split_once("::{") {
-            Some((path, _)) => (path, &statement[path.len() + 2..]),
-            None => (path, names),
-        };
+        let (path, names) = (&statement[..at], &statement[at + 2..]);
         let module = path.split("::").next().expect("at least one piece");
         for name in first_names(names) {
             exported.insert(name, module.to_owned());

@@ -189,8 +189,8 @@ impl InterruptHandle {
 }
 
 impl Module {
-    /// As [`Module::compile_all`], until the store of the handle is interrupted. What has been compiled until then stays,
-    /// and the rest can be compiled later.
+    /// As [`Module::compile_all`], until the store of the handle is interrupted. What has been compiled
+    /// until then stays, and the rest can be compiled later.
     ///
     /// # Errors
     /// As [`Module::compile_all`]; the trap [`TrapCode::Interrupted`](crate::TrapCode::Interrupted),

@@ -217,7 +217,7 @@ pub(crate) fn compile<M: Masm>(
     cpu: M::Features,
     defined: u32,
     record_operators: bool,
-    times: Option<&mut PassTimes>,
+    mut times: Option<&mut PassTimes>,
     interrupt: Option<&AtomicU64>,
 ) -> Result<Compiled> {
     let func_index = module.info.imported_funcs + defined;
@@ -244,21 +244,18 @@ pub(crate) fn compile<M: Masm>(
         record_operators,
         interrupt,
     };
+    let optimised = (module.engine.tier() == Tier::Opt)
+        .then(|| opt::compile::<M>(env, cpu, func_index, &body, times.as_deref_mut()));
     let baseline = || baseline::compile::<M>(env, cpu, func_index, &body);
-    let compiled = match module.engine.tier() {
-        Tier::Opt => {
-            let mut times = times;
-            match opt::compile::<M>(env, cpu, func_index, &body, times.as_deref_mut()) {
-                Err(CompileError::Declined) => {
-                    if let Some(times) = times {
-                        times.left_to_baseline += 1;
-                    }
-                    baseline()
-                }
-                other => other,
+    let compiled = match optimised {
+        None => baseline(),
+        Some(Err(CompileError::Declined)) => {
+            if let Some(times) = times {
+                times.left_to_baseline += 1;
             }
+            baseline()
         }
-        _ => baseline(),
+        Some(other) => other,
     };
     compiled.map_err(|reason| {
         if reason == CompileError::Interrupted {

@@ -116,9 +116,10 @@ pub(crate) struct ModuleCode {
 impl ModuleCode {
     /// For so many functions, none of which has code.
     pub(crate) fn new(functions: usize, supply: &dyn Supply) -> ModuleCode {
+        let own = supply.own_word();
         let entry = |_| FuncEntry {
             code: AtomicPtr::new(core::ptr::null_mut()),
-            own: supply.own_word(),
+            own,
         };
         let entries: Box<[FuncEntry]> = (0..functions).map(entry).collect();
         for entry in &entries {

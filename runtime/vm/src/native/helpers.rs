@@ -12,7 +12,7 @@ use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
 use zwasm_core::{FuncType, Outcome, TrapCode};
-use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper};
+use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, WIDE_OPERANDS};
 
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
@@ -374,8 +374,8 @@ unsafe extern "C" fn memory_grow(cx: *mut VmContext, p: *mut u64, memory: u64, _
 /// The immediate is what the compiler passes for a memory of the module of `cx`.
 unsafe fn memory_of(cx: *mut VmContext, word: u64) -> (*const MemoryDef, bool) {
     // SAFETY: forwarded.
-    let def = unsafe { VmContext::memory(cx, word as u32 & !1) };
-    (def, word & 1 != 0)
+    let def = unsafe { VmContext::memory(cx, word as u32 & !WIDE_OPERANDS) };
+    (def, word as u32 & WIDE_OPERANDS != 0)
 }
 
 unsafe extern "C" fn memory_fill(cx: *mut VmContext, p: *mut u64, memory: u64, _: u64) -> Outcome {
@@ -433,14 +433,13 @@ unsafe extern "C" fn memory_init(
 unsafe extern "C" fn atomic(cx: *mut VmContext, p: *mut u64, op: u64, offset: u64) -> Outcome {
     // SAFETY: the running code's own context and operands; the number and the memory are of its module.
     unsafe {
-        let (number, memory) = (op as u32 as usize, (op >> 32) as u32);
-        let op = AtomicOp::ALL[number];
+        let (memory, is_64) = memory_of(cx, op >> 32);
+        let op = AtomicOp::ALL[op as u32 as usize];
         // The last operand is lowest.
         let above = op.operands() - 1;
-        let at = index(p, above, memory & 1 != 0);
+        let at = index(p, above, is_64);
         let operand = |i: usize| if i < above { *p.add(above - 1 - i) } else { 0 };
-        let def = &*VmContext::memory(cx, memory & !1);
-        match operations::atomic::perform(def, op, at, offset, [operand(0), operand(1)]) {
+        match operations::atomic::perform(&*memory, op, at, offset, [operand(0), operand(1)]) {
             Ok(result) => {
                 if op.result().is_some() {
                     *p.add(above) = result;

@@ -43,14 +43,14 @@ use zwasm_jit::opt::PassTimes;
 use zwasm_jit::stubs;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) type HostMasm = zwasm_jit::isa::x86_64::X64Masm;
+type HostMasm = zwasm_jit::isa::x86_64::X64Masm;
 #[cfg(target_arch = "aarch64")]
-pub(crate) type HostMasm = zwasm_jit::isa::aarch64::A64Masm;
+type HostMasm = zwasm_jit::isa::aarch64::A64Masm;
 
 /// What an engine needs to run native code.
 #[derive(Debug)]
 pub(crate) struct NativeEngine {
-    pub(crate) features: <HostMasm as Masm>::Features,
+    features: <HostMasm as Masm>::Features,
     memory: Mutex<CodeMemory>,
     entry_stubs: Stubs,
     host_stubs: Stubs,
