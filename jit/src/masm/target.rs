@@ -2,7 +2,7 @@
 //! instructions and registers, and emits nothing.
 
 use super::vector::VecBinary;
-use super::{AluOp, Clobber, FixedRoles, FromInt, IntUnary, RegisterFile, StoreOp};
+use super::{AluOp, FromInt, Gpr, IntUnary, RegisterFile, StoreOp};
 
 /// An instruction set on a processor. [`Masm::target`](super::Masm::target) makes one.
 #[derive(Clone, Copy, Debug)]
@@ -14,9 +14,9 @@ pub struct Target {
     pub has_vectors: bool,
     /// Whether there are multiplications and additions that are rounded once.
     pub has_fused: bool,
-    /// Whether [`Masm::sum`](super::Masm::sum) is one instruction.
+    /// Whether [`IntMasm::sum`](super::IntMasm::sum) is one instruction.
     pub has_sums: bool,
-    /// Whether [`Masm::funnel_shift`](super::Masm::funnel_shift) is faster than two shifts.
+    /// Whether [`IntMasm::funnel_shift`](super::IntMasm::funnel_shift) is faster than two shifts.
     pub has_funnel_shift: bool,
     /// Whether instructions overwrite their first operand with the result.
     pub two_address: bool,
@@ -60,4 +60,30 @@ impl Clobbers {
             FixedRoles::FromInt(_) | FixedRoles::Unary(_) => &[],
         }
     }
+}
+
+/// Operations that may need registers in fixed roles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FixedRoles {
+    /// A shift or rotation by a register.
+    Shift(AluOp),
+    /// A division.
+    Div,
+    /// The upper half of a product.
+    MulHigh,
+    /// An operation on one integer.
+    Unary(IntUnary),
+    /// A conversion of an integer to a float.
+    FromInt(FromInt),
+}
+
+/// What an operation does to a register beside its result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clobber {
+    /// The register, one of [`RegisterFile::rare`].
+    pub register: Gpr,
+    /// Its second operand, and no other, may be there.
+    pub may_hold_second: bool,
+    /// Its result may be there.
+    pub may_hold_result: bool,
 }

@@ -2,7 +2,9 @@
 
 use std::cell::Cell;
 
-use zwasm_jit::masm::{AluOp, Cond, LoadOp, Masm, Mem, Operand, StackCheck, StoreOp, Width};
+use zwasm_jit::masm::{
+    AluOp, Cond, IntMasm, Labels, LoadOp, Masm, Mem, Operand, StackCheck, StoreOp, Width,
+};
 
 use super::harness::{Changes, Code, Host, Kept, POINTERS_OFFSET, State, hosts, operands};
 

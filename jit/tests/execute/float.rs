@@ -5,7 +5,7 @@
 
 use zwasm_core::num;
 use zwasm_jit::masm::{
-    FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Masm, ToInt,
+    FloatCond, FloatMasm, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Masm, ToInt,
 };
 
 use super::harness::{Changes, Code, Kept, State, float_operands, hosts, operands};

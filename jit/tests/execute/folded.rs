@@ -3,8 +3,8 @@
 use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, operands};
 use super::int::expected_alu;
 use zwasm_jit::masm::{
-    AluOp, Cond, FixedRoles, FloatOp, FloatSource, FloatWidth, FromInt, IntUnary, Masm, Mem,
-    Operand, StoreOp, Target, Width,
+    AluOp, Cond, FixedRoles, FloatMasm, FloatOp, FloatSource, FloatWidth, FromInt, IntMasm,
+    IntUnary, Labels, Masm, Mem, Operand, StoreOp, Target, Width,
 };
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];

@@ -3,14 +3,14 @@
 use std::ffi::c_void;
 use std::sync::LazyLock;
 
-use zwasm_jit::masm::{FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, StoreOp, Width};
+use zwasm_jit::masm::{FloatPart, Fpr, Gpr, Labels, LoadOp, Masm, Mem, StoreOp, Width};
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use zwasm_jit::isa::aarch64::A64Masm as Host;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use zwasm_jit::isa::x86_64::X64Masm as Host;
 
-pub(crate) type Label = <Host as Masm>::Label;
+pub(crate) type Label = <Host as Labels>::Label;
 
 /// The macro-assemblers to test: on x86_64 with and without the instructions beyond the baseline,
 /// and with vectors but without AVX.

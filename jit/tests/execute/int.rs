@@ -1,7 +1,7 @@
 //! Integer operations on edge values, registers in all combinations.
 
 use zwasm_core::{TrapCode, num};
-use zwasm_jit::masm::{AluOp, Cond, DivOp, Gpr, IntUnary, Masm, MulHigh, Operand, Width};
+use zwasm_jit::masm::{AluOp, Cond, DivOp, Gpr, IntMasm, IntUnary, MulHigh, Operand, Width};
 
 use super::harness::{Changes, Code, Kept, State, hosts, operands};
 

@@ -10,9 +10,8 @@ use dynasmrt::aarch64::{
     Aarch64Relocation, encode_logical_immediate_32bit, encode_logical_immediate_64bit,
 };
 use dynasmrt::relocations::Relocation;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 
-use super::masm::{A64Masm, NEAR_BYTES};
 use super::regs::{SP, ZERO};
 use crate::masm::{FloatWidth, Fpr, Gpr, Width};
 
@@ -192,10 +191,79 @@ fn m(register: u8) -> u32 {
     u32::from(register) << 16
 }
 
-impl A64Masm {
+/// The word of `dst = a op value`, if the value has at most 12 bits or ends in 12 clear ones.
+pub(super) fn add_imm_word(op: AddImm, width: Width, dst: Gpr, a: Gpr, value: u32) -> Option<u32> {
+    let field = if value < 0x1000 {
+        value << 10
+    } else if value & 0xfff == 0 && value < 0x100_0000 {
+        1 << 22 | (value >> 12) << 10
+    } else {
+        return None;
+    };
+    Some(op as u32 | sf(width) | field | d(dst.0) | n(a.0))
+}
+
+/// How far conditional branches reach.
+pub(super) const NEAR_BYTES: usize = 1 << 20;
+
+/// Puts instructions into a buffer, one per call.
+pub(super) struct Assembler {
+    buffer: VecAssembler<Aarch64Relocation>,
+    /// Whether conditional branches to places not known to be near take two instructions.
+    pub(super) far_branches: bool,
+    /// The offset of the latest load or store.
+    pub(super) last_access: u32,
+}
+
+impl Assembler {
+    pub(super) fn new(far_branches: bool) -> Assembler {
+        Assembler {
+            buffer: VecAssembler::new(0),
+            far_branches,
+            last_access: 0,
+        }
+    }
+
+    /// Makes room for this many bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve_ops(bytes);
+    }
+
+    /// The number of bytes so far.
+    pub(super) fn offset(&self) -> u32 {
+        self.buffer.offset().0 as u32
+    }
+
+    /// A new unbound label.
+    pub(super) fn label(&mut self) -> DynamicLabel {
+        self.buffer.new_dynamic_label()
+    }
+
+    /// Binds a label here.
+    pub(super) fn bind(&mut self, label: DynamicLabel) {
+        self.buffer.dynamic_label(label);
+    }
+
+    /// Where a label is bound, if it is.
+    pub(super) fn bound(&self, label: DynamicLabel) -> Option<u32> {
+        let bound = self.buffer.labels().resolve_dynamic(label).ok()?;
+        Some(bound.0 as u32)
+    }
+
+    /// The code, with all labels resolved.
+    pub(super) fn finish(self) -> Vec<u8> {
+        let code = self.buffer.finalize();
+        code.expect("every label is bound once and in reach")
+    }
+
+    /// Data.
+    pub(super) fn data(&mut self, bytes: &[u8]) {
+        self.buffer.extend(bytes);
+    }
+
     /// Emits a word.
     pub(super) fn word(&mut self, word: u32) {
-        self.asm.push_u32(word);
+        self.buffer.push_u32(word);
     }
 
     pub(super) fn three(&mut self, op: Three, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
@@ -241,7 +309,7 @@ impl A64Masm {
         self.three(Three::Orr, width, dst, ZERO, src);
     }
 
-    /// `dst = a op value`, if the value has at most 12 bits or ends in 12 clear ones.
+    /// `dst = a op value`, if [`add_imm_word`] has an instruction for it.
     pub(super) fn add_imm(
         &mut self,
         op: AddImm,
@@ -250,15 +318,11 @@ impl A64Masm {
         a: Gpr,
         value: u32,
     ) -> bool {
-        let field = if value < 0x1000 {
-            value << 10
-        } else if value & 0xfff == 0 && value < 0x100_0000 {
-            1 << 22 | (value >> 12) << 10
-        } else {
-            return false;
-        };
-        self.word(op as u32 | sf(width) | field | d(dst.0) | n(a.0));
-        true
+        let word = add_imm_word(op, width, dst, a, value);
+        if let Some(word) = word {
+            self.word(word);
+        }
+        word.is_some()
     }
 
     /// `dst = a op value`, if the value is a repeating pattern; neither 0 nor all ones is.
@@ -404,10 +468,8 @@ impl A64Masm {
     }
 
     fn is_near(&self, target: DynamicLabel) -> bool {
-        match self.asm.labels().resolve_dynamic(target) {
-            Ok(bound) => self.asm.offset().0 - bound.0 < NEAR_BYTES,
-            Err(_) => false,
-        }
+        let bound = self.bound(target);
+        bound.is_some_and(|bound| ((self.offset() - bound) as usize) < NEAR_BYTES)
     }
 
     /// `dst` = the address of a label within 1 MiB.
@@ -424,7 +486,7 @@ impl A64Masm {
     fn relocated(&mut self, word: u32, target: DynamicLabel, kind: u8) {
         self.word(word);
         let kind = Aarch64Relocation::from_encoding(kind);
-        self.asm.dynamic_relocation(target, 0, 4, 4, kind);
+        self.buffer.dynamic_relocation(target, 0, 4, 4, kind);
     }
 }
 
@@ -465,10 +527,10 @@ impl Access {
     }
 }
 
-impl A64Masm {
+impl Assembler {
     /// Accesses what `word`, from [`Access::at`], holds.
     pub(super) fn access(&mut self, word: u32, register: u8, base: Gpr) {
-        self.last_access = self.asm.offset().0 as u32;
+        self.last_access = self.offset();
         self.word(word | d(register) | n(base.0));
     }
 
@@ -476,7 +538,7 @@ impl A64Masm {
     pub(super) fn access_indexed(&mut self, access: Access, register: u8, base: Gpr, index: Gpr) {
         debug_assert!(index != SP, "the stack pointer cannot be an index");
         let word = access.word & !(1 << 24) | 0x0020_6800;
-        self.last_access = self.asm.offset().0 as u32;
+        self.last_access = self.offset();
         self.word(word | d(register) | n(base.0) | m(index.0));
     }
 

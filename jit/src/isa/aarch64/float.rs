@@ -9,7 +9,8 @@ use super::encode::{Bitfield, Cc, Test, double};
 use super::masm::A64Masm;
 use super::regs::{FLOAT_PRIVATE, PRIVATE, PRIVATE_2};
 use crate::masm::{
-    FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr, Masm, ToInt, Width,
+    FloatCond, FloatMasm, FloatOp, FloatPart, FloatSource, FloatUnary, FloatWidth, Fpr, FromInt,
+    Gpr, Masm, ToInt, Width,
 };
 
 const FNEG: u32 = 0x1e21_4000;
@@ -27,61 +28,9 @@ const FLAGS_LT: u32 = 0b1000;
 const FLAGS_VS: u32 = 0b0001;
 
 impl A64Masm {
-    /// `dst = a op b`.
-    pub(super) fn float_binary(
-        &mut self,
-        op: FloatOp,
-        width: FloatWidth,
-        dst: Fpr,
-        a: Fpr,
-        b: Fpr,
-    ) {
-        let word = match op {
-            FloatOp::Add => 0x1e20_2800,
-            FloatOp::Sub => 0x1e20_3800,
-            FloatOp::Mul => 0x1e20_0800,
-            FloatOp::Div => 0x1e20_1800,
-            FloatOp::Min => 0x1e20_5800,
-            FloatOp::Max => 0x1e20_4800,
-            FloatOp::Copysign => {
-                // The sign bit alone is minus zero.
-                self.vector_imm(FLOAT_PRIVATE, 0, 0);
-                self.float_two(FNEG, width, FLOAT_PRIVATE, FLOAT_PRIVATE);
-                if dst == b {
-                    self.vector(BIF, dst, a, FLOAT_PRIVATE);
-                } else {
-                    self.float_mov(FloatPart::F64, dst, a);
-                    self.vector(BIT, dst, b, FLOAT_PRIVATE);
-                }
-                return;
-            }
-        };
-        self.float_three(word, width, dst, a, b);
-    }
-
-    /// `dst = op a`.
-    pub(super) fn float_one_operand(
-        &mut self,
-        op: FloatUnary,
-        width: FloatWidth,
-        dst: Fpr,
-        a: Fpr,
-    ) {
-        let word = match op {
-            FloatUnary::Abs => 0x1e20_c000,
-            FloatUnary::Neg => FNEG,
-            FloatUnary::Sqrt => 0x1e21_c000,
-            FloatUnary::Ceil => 0x1e24_c000,
-            FloatUnary::Floor => 0x1e25_4000,
-            FloatUnary::Trunc => 0x1e25_c000,
-            FloatUnary::Nearest => 0x1e24_4000,
-        };
-        self.float_two(word, width, dst, a);
-    }
-
     /// Sets the flags of a comparison and says which condition is `cond`; the opposite condition
     /// holds whenever `cond` does not, unordered operands included.
-    pub(super) fn float_flags(&mut self, cond: FloatCond, width: FloatWidth, a: Fpr, b: Fpr) -> Cc {
+    fn float_flags(&mut self, cond: FloatCond, width: FloatWidth, a: Fpr, b: Fpr) -> Cc {
         self.float_compare_registers(width, a, b);
         match cond {
             FloatCond::Eq => Cc::Eq,
@@ -94,37 +43,154 @@ impl A64Masm {
     }
 
     fn float_compare_registers(&mut self, width: FloatWidth, a: Fpr, b: Fpr) {
-        self.float_three(FCMP, width, Fpr(0), a, b);
+        self.asm.float_three(FCMP, width, Fpr(0), a, b);
+    }
+}
+
+impl FloatMasm for A64Masm {
+    fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
+        let word = match op {
+            FloatOp::Add => 0x1e20_2800,
+            FloatOp::Sub => 0x1e20_3800,
+            FloatOp::Mul => 0x1e20_0800,
+            FloatOp::Div => 0x1e20_1800,
+            FloatOp::Min => 0x1e20_5800,
+            FloatOp::Max => 0x1e20_4800,
+            FloatOp::Copysign => {
+                // The sign bit alone is minus zero.
+                self.vector_imm(FLOAT_PRIVATE, 0, 0);
+                self.asm
+                    .float_two(FNEG, width, FLOAT_PRIVATE, FLOAT_PRIVATE);
+                if dst == b {
+                    self.asm.vector(BIF, dst, a, FLOAT_PRIVATE);
+                } else {
+                    self.float_mov(FloatPart::F64, dst, a);
+                    self.asm.vector(BIT, dst, b, FLOAT_PRIVATE);
+                }
+                return;
+            }
+        };
+        self.asm.float_three(word, width, dst, a, b);
     }
 
-    /// Converts an integer.
-    pub(super) fn convert_from_int(
+    fn float_from(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: FloatSource) {
+        let part = match width {
+            FloatWidth::F32 => FloatPart::F32,
+            FloatWidth::F64 => FloatPart::F64,
+        };
+        match b {
+            FloatSource::Mem(mem) => self.float_load(part, FLOAT_PRIVATE, mem),
+            FloatSource::Constant(bits) => self.vector_imm(FLOAT_PRIVATE, bits, 0),
+        }
+        self.float(op, width, dst, a, FLOAT_PRIVATE);
+    }
+
+    fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
+        let word = match op {
+            FloatUnary::Abs => 0x1e20_c000,
+            FloatUnary::Neg => FNEG,
+            FloatUnary::Sqrt => 0x1e21_c000,
+            FloatUnary::Ceil => 0x1e24_c000,
+            FloatUnary::Floor => 0x1e25_4000,
+            FloatUnary::Trunc => 0x1e25_c000,
+            FloatUnary::Nearest => 0x1e24_4000,
+        };
+        self.asm.float_two(word, width, dst, a);
+    }
+
+    fn float_compare(&mut self, cond: FloatCond, width: FloatWidth, dst: Gpr, a: Fpr, b: Fpr) {
+        let cc = self.float_flags(cond, width, a, b);
+        self.asm.cset(cc, dst);
+    }
+
+    fn float_branch_if(
         &mut self,
-        from: FromInt,
+        cond: FloatCond,
+        negated: bool,
         width: FloatWidth,
-        dst: Fpr,
-        src: Gpr,
+        a: Fpr,
+        b: Fpr,
+        target: DynamicLabel,
     ) {
+        let cc = self.float_flags(cond, width, a, b);
+        let cc = if negated { cc.negate() } else { cc };
+        self.asm.branch_when(Test::Flags(cc), target);
+    }
+
+    fn float_from_int(&mut self, from: FromInt, width: FloatWidth, dst: Fpr, src: Gpr) {
         let (word, from) = match from {
             FromInt::I32S => (SCVTF, Width::W32),
             FromInt::I32U => (UCVTF, Width::W32),
             FromInt::I64S => (SCVTF, Width::W64),
             FromInt::I64U => (UCVTF, Width::W64),
         };
-        self.float_from_general(word | double(width), from, dst, src);
+        self.asm
+            .float_from_general(word | double(width), from, dst, src);
     }
 
-    /// Converts between the precisions.
-    pub(super) fn convert_float(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
+    fn float_convert(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
         let word = match to {
             FloatWidth::F32 => 0x1e62_4000,
             FloatWidth::F64 => 0x1e22_c000,
         };
-        self.float_two(word, FloatWidth::F32, dst, src);
+        self.asm.float_two(word, FloatWidth::F32, dst, src);
     }
 
-    /// `dst = trunc(src)`, the nearest integer if it does not fit, 0 for NaN.
-    pub(super) fn saturate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr) {
+    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
+        // Everything goes through the signed 64-bit conversion: 32-bit results fit if they extend
+        // back to it, 64-bit ones if it did not saturate. A comparison of the float with itself
+        // tells NaN from 0, and the comparison of integers happens only if that was ordered, so
+        // that one branch is enough.
+        Self::check_operands(&[dst]);
+        let convert = FCVTZS | double(from);
+        match to {
+            ToInt::I32S => {
+                self.asm
+                    .general_from_float(convert, Width::W64, PRIVATE, src);
+                let extended = [PRIVATE_2, PRIVATE];
+                self.asm
+                    .bitfield(Bitfield::Signed, Width::W64, extended, 0, 31);
+                self.float_compare_registers(from, src, src);
+                self.asm.ccmp(Cc::Vc, Width::W64, PRIVATE_2, PRIVATE, 0);
+                self.asm.branch_when(Test::Flags(Cc::Ne), slow);
+                self.asm.mov_always(Width::W32, dst, PRIVATE);
+            }
+            ToInt::I32U => {
+                self.asm
+                    .general_from_float(convert, Width::W64, PRIVATE, src);
+                self.asm.mov_always(Width::W32, dst, PRIVATE);
+                self.float_compare_registers(from, src, src);
+                self.asm.ccmp(Cc::Vc, Width::W64, dst, PRIVATE, 0);
+                self.asm.branch_when(Test::Flags(Cc::Ne), slow);
+            }
+            ToInt::I64S => {
+                self.asm.general_from_float(convert, Width::W64, dst, src);
+                // Both ends of the range become the greatest value, and only that plus 1 overflows.
+                self.asm.xor_with_sign(PRIVATE, dst);
+                self.float_compare_registers(from, src, src);
+                self.asm.ccmn_1(Cc::Vc, Width::W64, PRIVATE, FLAGS_VS);
+                self.asm.branch_when(Test::Flags(Cc::Vs), slow);
+            }
+            ToInt::I64U => {
+                self.asm.general_from_float(convert, Width::W64, dst, src);
+                // What is negative or saturated is less than 1 after adding 1.
+                self.add_constant(Width::W64, PRIVATE, dst, 1);
+                self.float_compare_registers(from, src, src);
+                self.asm.ccmp_1(Cc::Vc, Width::W64, PRIVATE, FLAGS_LT);
+                self.asm.branch_when(Test::Flags(Cc::Lt), slow);
+            }
+        }
+    }
+
+    fn truncate_saturating(
+        &mut self,
+        to: ToInt,
+        from: FloatWidth,
+        dst: Gpr,
+        src: Fpr,
+        _slow: DynamicLabel,
+    ) -> bool {
+        // The nearest integer if it does not fit, 0 for NaN.
         Self::check_operands(&[dst]);
         let (word, width) = match to {
             ToInt::I32S => (FCVTZS, Width::W32),
@@ -132,58 +198,8 @@ impl A64Masm {
             ToInt::I64S => (FCVTZS, Width::W64),
             ToInt::I64U => (FCVTZU, Width::W64),
         };
-        self.general_from_float(word | double(from), width, dst, src);
-    }
-
-    /// `dst = trunc(src)`, or to `slow`.
-    ///
-    /// Everything goes through the signed 64-bit conversion: 32-bit results fit if they extend back
-    /// to it, 64-bit ones if it did not saturate. A comparison of the float with itself tells NaN
-    /// from 0, and the comparison of integers happens only if that was ordered, so that one branch
-    /// is enough.
-    pub(super) fn truncate_or_leave(
-        &mut self,
-        to: ToInt,
-        from: FloatWidth,
-        dst: Gpr,
-        src: Fpr,
-        slow: DynamicLabel,
-    ) {
-        Self::check_operands(&[dst]);
-        let convert = FCVTZS | double(from);
-        match to {
-            ToInt::I32S => {
-                self.general_from_float(convert, Width::W64, PRIVATE, src);
-                let extended = [PRIVATE_2, PRIVATE];
-                self.bitfield(Bitfield::Signed, Width::W64, extended, 0, 31);
-                self.float_compare_registers(from, src, src);
-                self.ccmp(Cc::Vc, Width::W64, PRIVATE_2, PRIVATE, 0);
-                self.branch_when(Test::Flags(Cc::Ne), slow);
-                self.mov_always(Width::W32, dst, PRIVATE);
-            }
-            ToInt::I32U => {
-                self.general_from_float(convert, Width::W64, PRIVATE, src);
-                self.mov_always(Width::W32, dst, PRIVATE);
-                self.float_compare_registers(from, src, src);
-                self.ccmp(Cc::Vc, Width::W64, dst, PRIVATE, 0);
-                self.branch_when(Test::Flags(Cc::Ne), slow);
-            }
-            ToInt::I64S => {
-                self.general_from_float(convert, Width::W64, dst, src);
-                // Both ends of the range become the greatest value, and only that plus 1 overflows.
-                self.xor_with_sign(PRIVATE, dst);
-                self.float_compare_registers(from, src, src);
-                self.ccmn_1(Cc::Vc, Width::W64, PRIVATE, FLAGS_VS);
-                self.branch_when(Test::Flags(Cc::Vs), slow);
-            }
-            ToInt::I64U => {
-                self.general_from_float(convert, Width::W64, dst, src);
-                // What is negative or saturated is less than 1 after adding 1.
-                self.add_constant(Width::W64, PRIVATE, dst, 1);
-                self.float_compare_registers(from, src, src);
-                self.ccmp_1(Cc::Vc, Width::W64, PRIVATE, FLAGS_LT);
-                self.branch_when(Test::Flags(Cc::Lt), slow);
-            }
-        }
+        self.asm
+            .general_from_float(word | double(from), width, dst, src);
+        true
     }
 }

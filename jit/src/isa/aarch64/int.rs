@@ -7,10 +7,11 @@
 use dynasmrt::DynamicLabel;
 
 use super::encode::{AddImm, Bitfield, Cc, LogicalImm, Test, Three, Two};
-use super::masm::A64Masm;
+use super::masm::{A64Masm, folds_shift};
 use super::regs::{FLOAT_PRIVATE, PRIVATE, PRIVATE_2, ZERO};
 use crate::masm::{
-    AluOp, Cond, DivOp, FloatWidth, Gpr, IntUnary, LoadOp, Masm, Mem, Operand, Width,
+    AluOp, Cond, DivOp, FloatWidth, Gpr, IntMasm, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand,
+    Width,
 };
 
 /// A constant as an operand of this width.
@@ -38,7 +39,7 @@ const fn condition(cond: Cond) -> Cc {
 
 impl A64Masm {
     /// A second operand out of memory.
-    pub(super) fn load_second(&mut self, width: Width, mem: Mem) -> Gpr {
+    fn load_second(&mut self, width: Width, mem: Mem) -> Gpr {
         let op = match width {
             Width::W32 => LoadOp::U32,
             Width::W64 => LoadOp::U64,
@@ -64,18 +65,18 @@ impl A64Masm {
     }
 
     /// `dst = a op b`.
-    pub(super) fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+    fn alu_registers(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
         let mut count = b;
         if op == AluOp::Rotl {
             // Left by n is right by -n, modulo the width.
-            self.three(Three::Sub, Width::W32, PRIVATE, ZERO, b);
+            self.asm.three(Three::Sub, Width::W32, PRIVATE, ZERO, b);
             count = PRIVATE;
         }
-        self.three(Self::three_of(op), width, dst, a, count);
+        self.asm.three(Self::three_of(op), width, dst, a, count);
     }
 
     /// `dst = a op b`, in the cheapest way for `b`.
-    pub(super) fn alu_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
+    fn alu_constant(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: i32) {
         Self::check_operands(&[dst, a]);
         match op {
             AluOp::Add => self.add_constant(width, dst, a, b),
@@ -94,7 +95,7 @@ impl A64Masm {
             },
             AluOp::Xor => match b {
                 0 => self.mov(width, dst, a),
-                -1 => self.three(Three::Orn, width, dst, ZERO, a),
+                -1 => self.asm.three(Three::Orn, width, dst, ZERO, a),
                 b => self.logical_constant(LogicalImm::Eor, op, width, [dst, a], b),
             },
             AluOp::Mul => self.multiply_constant(width, dst, a, b),
@@ -117,7 +118,10 @@ impl A64Masm {
         [dst, a]: [Gpr; 2],
         b: i32,
     ) {
-        if !self.logical_imm(imm, width, dst, a, operand_bits(width, b)) {
+        if !self
+            .asm
+            .logical_imm(imm, width, dst, a, operand_bits(width, b))
+        {
             self.through_register(op, width, dst, a, b);
         }
     }
@@ -126,13 +130,14 @@ impl A64Masm {
         match b {
             0 => self.imm(dst, 0),
             1 => self.mov(width, dst, a),
-            -1 => self.three(Three::Sub, width, dst, ZERO, a),
+            -1 => self.asm.three(Three::Sub, width, dst, ZERO, a),
             b if b > 0 && b.count_ones() == 1 => {
                 self.shift_constant(AluOp::Shl, width, dst, a, b.trailing_zeros() as i32);
             }
             b if b > 0 && (b - 1).count_ones() == 1 => {
                 let count = (b - 1).trailing_zeros();
-                self.three_shifted(Three::Add, width, [dst, a, a], count);
+                self.asm
+                    .three_shifted(Three::Add, width, [dst, a, a], count);
             }
             b => self.through_register(AluOp::Mul, width, dst, a, b),
         }
@@ -148,96 +153,38 @@ impl A64Masm {
         match op {
             AluOp::Shl => {
                 let rotate = bits - count;
-                self.bitfield(Bitfield::Unsigned, width, [dst, a], rotate, rotate - 1);
+                self.asm
+                    .bitfield(Bitfield::Unsigned, width, [dst, a], rotate, rotate - 1);
             }
-            AluOp::ShrU => self.bitfield(Bitfield::Unsigned, width, [dst, a], count, bits - 1),
-            AluOp::ShrS => self.bitfield(Bitfield::Signed, width, [dst, a], count, bits - 1),
-            AluOp::Rotl => self.rotate_imm(width, dst, a, bits - count),
-            AluOp::Rotr => self.rotate_imm(width, dst, a, count),
+            AluOp::ShrU => self
+                .asm
+                .bitfield(Bitfield::Unsigned, width, [dst, a], count, bits - 1),
+            AluOp::ShrS => self
+                .asm
+                .bitfield(Bitfield::Signed, width, [dst, a], count, bits - 1),
+            AluOp::Rotl => self.asm.rotate_imm(width, dst, a, bits - count),
+            AluOp::Rotr => self.asm.rotate_imm(width, dst, a, count),
             AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor | AluOp::Mul => {
                 unreachable!("the caller passes shifts only")
             }
         }
     }
 
-    /// `dst = a op b`, the operands in this order.
-    pub(super) fn divide(
-        &mut self,
-        op: DivOp,
-        width: Width,
-        [dst, a, b]: [Gpr; 3],
-        by_zero: DynamicLabel,
-        overflow: DynamicLabel,
-    ) {
-        Self::check_operands(&[dst, a, b]);
-        self.branch_when(Test::Zero(width, b), by_zero);
-        match op {
-            DivOp::DivS => {
-                // b == -1 and then a - 1 overflows: a is the least value.
-                self.add_imm(AddImm::Adds, width, ZERO, b, 1);
-                self.ccmp_1(Cc::Eq, width, a, 0);
-                self.branch_when(Test::Flags(Cc::Vs), overflow);
-                self.three(Three::Sdiv, width, dst, a, b);
-            }
-            DivOp::DivU => self.three(Three::Udiv, width, dst, a, b),
-            // The least value by -1 gives itself, and the remainder comes out as 0.
-            DivOp::RemS => {
-                self.three(Three::Sdiv, width, PRIVATE, a, b);
-                self.multiply_subtract(width, [dst, PRIVATE, b, a]);
-            }
-            DivOp::RemU => {
-                self.three(Three::Udiv, width, PRIVATE, a, b);
-                self.multiply_subtract(width, [dst, PRIVATE, b, a]);
-            }
-        }
-    }
-
-    /// `dst = op a`.
-    pub(super) fn count_or_extend(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
-        match op {
-            IntUnary::Clz => self.two(Two::Clz, width, dst, a),
-            IntUnary::Ctz => {
-                self.two(Two::Rbit, width, dst, a);
-                self.two(Two::Clz, width, dst, dst);
-            }
-            IntUnary::Popcnt => {
-                // Only the vector unit counts; the upper half of a 32-bit value is clear.
-                self.float_from_bits(FloatWidth::F64, FLOAT_PRIVATE, a);
-                // cnt v.8b; addv b, v.8b
-                self.float_two(0x0e20_5800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
-                self.float_two(0x0e31_b800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
-                self.float_to_bits(FloatWidth::F32, dst, FLOAT_PRIVATE);
-            }
-            IntUnary::SwapBytes => match width {
-                Width::W32 => self.two(Two::Rev32, width, dst, a),
-                Width::W64 => self.two(Two::Rev64, width, dst, a),
-            },
-            IntUnary::Extend8S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 7),
-            IntUnary::Extend16S => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 15),
-            IntUnary::Extend32S => match width {
-                Width::W32 => self.mov(width, dst, a),
-                Width::W64 => self.bitfield(Bitfield::Signed, width, [dst, a], 0, 31),
-            },
-            // Also when both are one register.
-            IntUnary::Wrap => self.mov_always(Width::W32, dst, a),
-        }
-    }
-
     /// Sets the flags of `a - b` and says which condition is `cond`.
-    pub(super) fn flags(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Cc {
+    fn flags(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Cc {
         match b {
-            Operand::Reg(b) => self.three(Three::Subs, width, ZERO, a, b),
+            Operand::Reg(b) => self.asm.three(Three::Subs, width, ZERO, a, b),
             Operand::Imm(b) => {
                 // Adding the negative sets the same flags, but for 0.
                 let op = if b < 0 { AddImm::Adds } else { AddImm::Subs };
-                if !self.add_imm(op, width, ZERO, a, b.unsigned_abs()) {
+                if !self.asm.add_imm(op, width, ZERO, a, b.unsigned_abs()) {
                     self.imm(PRIVATE, operand_bits(width, b));
-                    self.three(Three::Subs, width, ZERO, a, PRIVATE);
+                    self.asm.three(Three::Subs, width, ZERO, a, PRIVATE);
                 }
             }
             Operand::Mem(b) => {
                 let b = self.load_second(width, b);
-                self.three(Three::Subs, width, ZERO, a, b);
+                self.asm.three(Three::Subs, width, ZERO, a, b);
             }
             Operand::Shl(..) => unreachable!("comparisons do not shift"),
         }
@@ -245,11 +192,140 @@ impl A64Masm {
     }
 
     /// As `flags`, for a branch.
-    pub(super) fn test(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Test {
+    fn test(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand) -> Test {
         match (cond, b) {
             (Cond::Eq, Operand::Imm(0)) => Test::Zero(width, a),
             (Cond::Ne, Operand::Imm(0)) => Test::NotZero(width, a),
             (cond, b) => Test::Flags(self.flags(cond, width, a, b)),
         }
+    }
+}
+
+impl IntMasm for A64Masm {
+    fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        match b {
+            Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
+            Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
+            Operand::Mem(b) => {
+                let b = self.load_second(width, b);
+                self.alu_registers(op, width, dst, a, b);
+            }
+            Operand::Shl(b, count) => {
+                assert!(folds_shift(op, count.into()), "{op:?} does not shift");
+                let op = Self::three_of(op);
+                self.asm.three_shifted(op, width, [dst, a, b], count.into());
+            }
+        }
+    }
+
+    fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
+        self.asm.three(Three::Bic, width, dst, a, b);
+    }
+
+    fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32) {
+        self.asm.extract(width, [dst, a, b], width.bits() - count);
+    }
+
+    fn sum(&mut self, width: Width, dst: Gpr, a: Gpr, b: Operand, c: i32) {
+        self.alu(AluOp::Add, width, dst, a, b);
+        self.alu(AluOp::Add, width, dst, dst, Operand::Imm(c));
+    }
+
+    fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
+        let op = match op {
+            MulHigh::Signed => Three::Smulh,
+            MulHigh::Unsigned => Three::Umulh,
+        };
+        self.asm.three(op, Width::W64, dst, a, b);
+    }
+
+    fn div(
+        &mut self,
+        op: DivOp,
+        width: Width,
+        dst: Gpr,
+        a: Gpr,
+        b: Gpr,
+        by_zero: DynamicLabel,
+        overflow: DynamicLabel,
+    ) {
+        Self::check_operands(&[dst, a, b]);
+        self.asm.branch_when(Test::Zero(width, b), by_zero);
+        match op {
+            DivOp::DivS => {
+                // b == -1 and then a - 1 overflows: a is the least value.
+                self.asm.add_imm(AddImm::Adds, width, ZERO, b, 1);
+                self.asm.ccmp_1(Cc::Eq, width, a, 0);
+                self.asm.branch_when(Test::Flags(Cc::Vs), overflow);
+                self.asm.three(Three::Sdiv, width, dst, a, b);
+            }
+            DivOp::DivU => self.asm.three(Three::Udiv, width, dst, a, b),
+            // The least value by -1 gives itself, and the remainder comes out as 0.
+            DivOp::RemS => {
+                self.asm.three(Three::Sdiv, width, PRIVATE, a, b);
+                self.asm.multiply_subtract(width, [dst, PRIVATE, b, a]);
+            }
+            DivOp::RemU => {
+                self.asm.three(Three::Udiv, width, PRIVATE, a, b);
+                self.asm.multiply_subtract(width, [dst, PRIVATE, b, a]);
+            }
+        }
+    }
+
+    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
+        match op {
+            IntUnary::Clz => self.asm.two(Two::Clz, width, dst, a),
+            IntUnary::Ctz => {
+                self.asm.two(Two::Rbit, width, dst, a);
+                self.asm.two(Two::Clz, width, dst, dst);
+            }
+            IntUnary::Popcnt => {
+                // Only the vector unit counts; the upper half of a 32-bit value is clear.
+                self.float_from_bits(FloatWidth::F64, FLOAT_PRIVATE, a);
+                // cnt v.8b; addv b, v.8b
+                self.asm
+                    .float_two(0x0e20_5800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
+                self.asm
+                    .float_two(0x0e31_b800, FloatWidth::F32, FLOAT_PRIVATE, FLOAT_PRIVATE);
+                self.float_to_bits(FloatWidth::F32, dst, FLOAT_PRIVATE);
+            }
+            IntUnary::SwapBytes => match width {
+                Width::W32 => self.asm.two(Two::Rev32, width, dst, a),
+                Width::W64 => self.asm.two(Two::Rev64, width, dst, a),
+            },
+            IntUnary::Extend8S => self.asm.bitfield(Bitfield::Signed, width, [dst, a], 0, 7),
+            IntUnary::Extend16S => self.asm.bitfield(Bitfield::Signed, width, [dst, a], 0, 15),
+            IntUnary::Extend32S => match width {
+                Width::W32 => self.mov(width, dst, a),
+                Width::W64 => self.asm.bitfield(Bitfield::Signed, width, [dst, a], 0, 31),
+            },
+            // Also when both are one register.
+            IntUnary::Wrap => self.asm.mov_always(Width::W32, dst, a),
+        }
+    }
+
+    fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand) {
+        let cc = self.flags(cond, width, a, b);
+        self.asm.cset(cc, dst);
+    }
+
+    fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: DynamicLabel) {
+        let test = self.test(cond, width, a, b);
+        self.asm.branch_when(test, target);
+    }
+
+    fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {
+        let width = match load {
+            LoadOp::U64 => Width::W64,
+            _ => Width::W32,
+        };
+        self.load(load, PRIVATE, a);
+        let test = self.test(cond, width, PRIVATE, Operand::Imm(b));
+        self.asm.branch_when(test, target);
+    }
+
+    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
+        let cc = self.flags(cond, width, a, b);
+        self.asm.csel(cc, dst, x, y);
     }
 }

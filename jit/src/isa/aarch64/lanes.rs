@@ -109,14 +109,14 @@ impl A64Masm {
         for (log, size) in [(3, 8), (2, 4), (1, 2), (0, 1)] {
             for (permutation, word) in PERMUTATIONS {
                 if matches(permutation.bytes(size)) {
-                    self.vector(word | log << 22, dst, a, b);
+                    self.asm.vector(word | log << 22, dst, a, b);
                     return true;
                 }
             }
         }
         let first = bytes[0];
         if first < 16 && matches(core::array::from_fn(|i| first + i as u8)) {
-            self.vector(EXT | u32::from(first) << 11, dst, a, b);
+            self.asm.vector(EXT | u32::from(first) << 11, dst, a, b);
             return true;
         }
         false
@@ -150,7 +150,7 @@ impl A64Masm {
         }
         if !self.shuffle_short(bytes, true, dst, a, a) {
             self.vector_literal(P, u128::from_le_bytes(bytes));
-            self.vector(TBL, dst, a, P);
+            self.asm.vector(TBL, dst, a, P);
         }
     }
 }
@@ -158,7 +158,7 @@ impl A64Masm {
 impl LaneMasm for A64Masm {
     fn splat(&mut self, lanes: Lanes, dst: Fpr, src: Gpr) {
         let word = DUP_GENERAL | lane_field(lanes, 0);
-        self.float_from_general(word, Width::W32, dst, src);
+        self.asm.float_from_general(word, Width::W32, dst, src);
     }
 
     fn float_splat(&mut self, width: FloatWidth, dst: Fpr, src: Fpr) {
@@ -174,7 +174,8 @@ impl LaneMasm for A64Masm {
             Extract::I32 => (UMOV_32, Lanes::I32x4),
             Extract::I64 => (UMOV_64, Lanes::I64x2),
         };
-        self.general_from_float(word | lane_field(lanes, lane), Width::W32, dst, a);
+        self.asm
+            .general_from_float(word | lane_field(lanes, lane), Width::W32, dst, a);
     }
 
     fn float_extract_lane(&mut self, width: FloatWidth, lane: u8, dst: Fpr, a: Fpr) {
@@ -188,7 +189,7 @@ impl LaneMasm for A64Masm {
     fn replace_lane(&mut self, lanes: Lanes, lane: u8, dst: Fpr, a: Fpr, value: Gpr) {
         self.vec_copy(dst, a);
         let word = INS_GENERAL | lane_field(lanes, lane);
-        self.float_from_general(word, Width::W32, dst, value);
+        self.asm.float_from_general(word, Width::W32, dst, value);
     }
 
     fn float_replace_lane(&mut self, width: FloatWidth, lane: u8, dst: Fpr, a: Fpr, value: Fpr) {
@@ -221,7 +222,7 @@ impl LaneMasm for A64Masm {
         self.vec_copy(Q, a);
         self.vec_copy(P, b);
         self.vector_literal(dst, u128::from_le_bytes(bytes));
-        self.vector(TBL_2, dst, Q, dst);
+        self.asm.vector(TBL_2, dst, Q, dst);
     }
 
     fn vec_load(&mut self, op: VecLoad, dst: Fpr, mem: Mem) {
@@ -236,7 +237,7 @@ impl LaneMasm for A64Masm {
             VecLoad::Splat(lanes) => {
                 let base = self.plain_address(mem);
                 let log = lanes.bytes().trailing_zeros();
-                self.access(0x4d40_c000 | log << 10, dst.0, base);
+                self.asm.access(0x4d40_c000 | log << 10, dst.0, base);
                 return;
             }
             VecLoad::Zero32 => return self.float_load(FloatPart::F32, dst, mem),
@@ -249,7 +250,7 @@ impl LaneMasm for A64Masm {
     fn load_lane(&mut self, lanes: Lanes, lane: u8, dst: Fpr, a: Fpr, mem: Mem) {
         self.vec_copy(dst, a);
         let base = self.plain_address(mem);
-        self.access(lane_access(lanes, lane, 1), dst.0, base);
+        self.asm.access(lane_access(lanes, lane, 1), dst.0, base);
     }
 
     fn store_lane(&mut self, lanes: Lanes, lane: u8, src: Fpr, mem: Mem) {
@@ -258,7 +259,7 @@ impl LaneMasm for A64Masm {
             (Lanes::I64x2, 0) => self.float_store(FloatPart::F64, src, mem),
             (lanes, lane) => {
                 let base = self.plain_address(mem);
-                self.access(lane_access(lanes, lane, 0), src.0, base);
+                self.asm.access(lane_access(lanes, lane, 0), src.0, base);
             }
         }
     }

@@ -4,17 +4,19 @@
 
 use std::collections::HashMap;
 
-use dynasmrt::aarch64::{Aarch64Relocation, encode_floating_point_immediate};
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
+use dynasmrt::DynamicLabel;
+use dynasmrt::aarch64::encode_floating_point_immediate;
 use zwasm_core::TrapCode;
 use zwasm_core::fuel::PIECE_UNITS_MAX;
 
-use super::encode::{Access, AddImm, Cc, LogicalImm, MoveWide, Test, Three, double};
-use super::regs::{FILE, FLOAT_PRIVATE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
+use super::encode::{
+    Access, AddImm, Assembler, Cc, LogicalImm, MoveWide, NEAR_BYTES, Test, Three, add_imm_word,
+    double,
+};
+use super::regs::{FILE, FP, PRIVATE, PRIVATE_2, SP, X16, X17, ZERO};
 use crate::masm::{
-    AluOp, Charge, Clobbers, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatSource, FloatUnary,
-    FloatWidth, Fpr, FrameSize, FromInt, Gpr, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand,
-    RegisterFile, StackCheck, StoreOp, Target, ToInt, Width,
+    AluOp, Charge, Clobbers, FloatPart, FloatWidth, Fpr, FrameSize, Gpr, Labels, LoadOp, Masm, Mem,
+    RegisterFile, StackCheck, StoreOp, Target, Width,
 };
 
 const NOP: u32 = 0xd503_201f;
@@ -24,20 +26,15 @@ const BLR: u32 = 0xd63f_0000;
 const FMOV_TO_FLOAT: u32 = 0x1e27_0000;
 const FMOV_FROM_FLOAT: u32 = 0x1e26_0000;
 
-/// How far conditional branches reach.
-pub(super) const NEAR_BYTES: usize = 1 << 20;
-
 /// Generates ARM64 code.
 pub struct A64Masm {
-    pub(super) asm: VecAssembler<Aarch64Relocation>,
-    pub(super) far_branches: bool,
+    pub(super) asm: Assembler,
     /// Words to be written at the end: offset, word.
     patches: Vec<(u32, u32)>,
     /// Where the stack pointer is to be set to the end of the frame, and what comes after.
     frame_ends: Vec<(u32, DynamicLabel)>,
     /// Entries of tables: where one is, where its table begins, where it leads.
     entries: Vec<(u32, u32, DynamicLabel)>,
-    pub(super) last_access: u32,
     /// 16 bytes each, behind the code.
     literals: Vec<(u128, DynamicLabel)>,
     literal_labels: HashMap<u128, DynamicLabel>,
@@ -54,12 +51,10 @@ const fn bits_width(width: FloatWidth) -> Width {
 impl A64Masm {
     fn with(far_branches: bool) -> A64Masm {
         A64Masm {
-            asm: VecAssembler::new(0),
-            far_branches,
+            asm: Assembler::new(far_branches),
             patches: Vec::new(),
             frame_ends: Vec::new(),
             entries: Vec::new(),
-            last_access: 0,
             literals: Vec::new(),
             literal_labels: HashMap::new(),
         }
@@ -68,20 +63,20 @@ impl A64Masm {
     /// `dst = bits`, from behind the code unless that may be out of reach.
     pub(super) fn vector_literal(&mut self, dst: Fpr, bits: u128) {
         let (low, high) = (bits as u64, (bits >> 64) as u64);
-        if self.far_branches {
+        if self.asm.far_branches {
             self.vector_from_general(dst, low, high);
             return;
         }
         let label = match self.literal_labels.get(&bits) {
             Some(&label) => label,
             None => {
-                let label = self.asm.new_dynamic_label();
+                let label = self.asm.label();
                 self.literals.push((bits, label));
                 self.literal_labels.insert(bits, label);
                 label
             }
         };
-        self.load_literal(dst, label);
+        self.asm.load_literal(dst, label);
     }
 
     /// `dst = bits`, its halves through general registers.
@@ -89,14 +84,16 @@ impl A64Masm {
         self.imm(PRIVATE, low);
         if low == high {
             // dup v.2d, x
-            self.float_from_general(0x4e08_0c00, Width::W32, dst, PRIVATE);
+            self.asm
+                .float_from_general(0x4e08_0c00, Width::W32, dst, PRIVATE);
             return;
         }
         self.float_from_bits(FloatWidth::F64, dst, PRIVATE);
         if high != 0 {
             self.imm(PRIVATE, high);
             // mov v.d[1], x
-            self.float_from_general(0x4e18_1c00, Width::W32, dst, PRIVATE);
+            self.asm
+                .float_from_general(0x4e18_1c00, Width::W32, dst, PRIVATE);
         }
     }
 
@@ -104,12 +101,12 @@ impl A64Masm {
         if self.literals.is_empty() {
             return;
         }
-        while !self.asm.offset().0.is_multiple_of(16) {
-            self.word(0);
+        while !self.asm.offset().is_multiple_of(16) {
+            self.asm.word(0);
         }
         for (bits, label) in std::mem::take(&mut self.literals) {
-            self.asm.dynamic_label(label);
-            self.asm.extend(bits.to_le_bytes());
+            self.asm.bind(label);
+            self.asm.data(&bits.to_le_bytes());
         }
     }
 
@@ -133,7 +130,7 @@ impl A64Masm {
         let base = match index {
             None => base,
             Some(index) if displacement == 0 => {
-                self.access_indexed(access, register, base, index);
+                self.asm.access_indexed(access, register, base, index);
                 return;
             }
             Some(index) => {
@@ -142,7 +139,7 @@ impl A64Masm {
             }
         };
         if let Some(word) = access.at(displacement) {
-            self.access(word, register, base);
+            self.asm.access(word, register, base);
             return;
         }
         // A displacement of 24 bits is split between an addition and the access, if that can hold
@@ -151,13 +148,15 @@ impl A64Masm {
         match access.at(lower) {
             Some(word)
                 if upper > 0
-                    && self.add_imm(AddImm::Add, Width::W64, PRIVATE, base, upper as u32) =>
+                    && self
+                        .asm
+                        .add_imm(AddImm::Add, Width::W64, PRIVATE, base, upper as u32) =>
             {
-                self.access(word, register, PRIVATE);
+                self.asm.access(word, register, PRIVATE);
             }
             Some(_) | None => {
                 self.imm(PRIVATE_2, i64::from(displacement) as u64);
-                self.access_indexed(access, register, base, PRIVATE_2);
+                self.asm.access_indexed(access, register, base, PRIVATE_2);
             }
         }
     }
@@ -165,9 +164,9 @@ impl A64Masm {
     /// `dst = base + index`; the base may be the stack pointer.
     fn add_registers(&mut self, dst: Gpr, base: Gpr, index: Gpr) {
         if base == SP {
-            self.three_with_stack(Three::Add, dst, base, index);
+            self.asm.three_with_stack(Three::Add, dst, base, index);
         } else {
-            self.three(Three::Add, Width::W64, dst, base, index);
+            self.asm.three(Three::Add, Width::W64, dst, base, index);
         }
     }
 
@@ -177,15 +176,15 @@ impl A64Masm {
         let magnitude = value.unsigned_abs();
         if value == 0 && a != SP {
             self.mov(width, dst, a);
-        } else if self.add_imm(op, width, dst, a, magnitude) {
+        } else if self.asm.add_imm(op, width, dst, a, magnitude) {
         } else if magnitude < 0x100_0000 {
-            let fits = self.add_imm(op, width, dst, a, magnitude & !0xfff)
-                && self.add_imm(op, width, dst, dst, magnitude & 0xfff);
+            let fits = self.asm.add_imm(op, width, dst, a, magnitude & !0xfff)
+                && self.asm.add_imm(op, width, dst, dst, magnitude & 0xfff);
             assert!(fits, "two parts of 12 bits");
         } else {
             self.imm(PRIVATE_2, i64::from(value) as u64);
             match width {
-                Width::W32 => self.three(Three::Add, width, dst, a, PRIVATE_2),
+                Width::W32 => self.asm.three(Three::Add, width, dst, a, PRIVATE_2),
                 Width::W64 => self.add_registers(dst, a, PRIVATE_2),
             }
         }
@@ -193,25 +192,20 @@ impl A64Masm {
 
     /// Undoes `enter`.
     fn drop_frame(&mut self) {
-        self.add_imm(AddImm::Add, Width::W64, SP, FP, 0);
+        self.asm.add_imm(AddImm::Add, Width::W64, SP, FP, 0);
         // ldp x29, x30, [sp], #16
-        self.word(0xa8c1_7bfd);
+        self.asm.word(0xa8c1_7bfd);
     }
 
     /// The word of `sp = base - size_bytes`, if there is one.
     fn lower_stack(base: Gpr, size_bytes: u32) -> Option<u32> {
-        let mut scratch = A64Masm::new();
-        let fits = scratch.add_imm(AddImm::Sub, Width::W64, SP, base, size_bytes);
-        fits.then(|| {
-            let code = scratch.finish()[..4].try_into();
-            u32::from_le_bytes(code.expect("one instruction"))
-        })
+        add_imm_word(AddImm::Sub, Width::W64, SP, base, size_bytes)
     }
 
     /// `dst = fp - size_bytes`, which no instruction holds.
     fn end_of_frame(&mut self, dst: Gpr, size_bytes: u32) {
         self.imm(dst, size_bytes.into());
-        self.three(Three::Sub, Width::W64, dst, FP, dst);
+        self.asm.three(Three::Sub, Width::W64, dst, FP, dst);
     }
 
     /// Makes the word at an offset branch to the code that begins here.
@@ -234,7 +228,7 @@ impl A64Masm {
             }
             self.branch_from(at);
             self.end_of_frame(X17, size_bytes);
-            self.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
+            self.asm.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
             self.jump(back);
         }
     }
@@ -255,14 +249,16 @@ impl A64Masm {
         let mut pieces = Self::pieces(value, count, piece);
         // All pieces alike: one of them starts the chain.
         let (position, bits) = pieces.next().unwrap_or((0, piece));
-        self.move_wide(first, width, dst, bits ^ piece, position);
+        self.asm
+            .move_wide(first, width, dst, bits ^ piece, position);
         for (position, bits) in pieces {
-            self.move_wide(MoveWide::Movk, width, dst, bits, position);
+            self.asm
+                .move_wide(MoveWide::Movk, width, dst, bits, position);
         }
     }
 }
 
-fn folds_shift(op: AluOp, count: u64) -> bool {
+pub(super) fn folds_shift(op: AluOp, count: u64) -> bool {
     let shifts = matches!(
         op,
         AluOp::Add | AluOp::Sub | AluOp::And | AluOp::Or | AluOp::Xor
@@ -270,8 +266,19 @@ fn folds_shift(op: AluOp, count: u64) -> bool {
     shifts && count < 32
 }
 
-impl Masm for A64Masm {
+impl Labels for A64Masm {
     type Label = DynamicLabel;
+
+    fn label(&mut self) -> DynamicLabel {
+        self.asm.label()
+    }
+
+    fn bind(&mut self, label: DynamicLabel) {
+        self.asm.bind(label);
+    }
+}
+
+impl Masm for A64Masm {
     /// The first version of the architecture has all that the backend uses.
     type Features = ();
 
@@ -309,39 +316,29 @@ impl Masm for A64Masm {
     }
 
     fn reserve(&mut self, bytes: usize) {
-        self.asm.reserve_ops(bytes);
+        self.asm.reserve(bytes);
     }
 
     fn allocate_rare(&mut self) {}
 
     fn in_reach(&self) -> bool {
         // The literals follow at a multiple of their size.
-        self.far_branches || self.asm.offset().0 + 16 * self.literals.len() + 16 < NEAR_BYTES
-    }
-
-    fn label(&mut self) -> DynamicLabel {
-        self.asm.new_dynamic_label()
-    }
-
-    fn bind(&mut self, label: DynamicLabel) {
-        self.asm.dynamic_label(label);
+        self.asm.far_branches
+            || self.asm.offset() as usize + 16 * self.literals.len() + 16 < NEAR_BYTES
     }
 
     fn offset(&self) -> u32 {
-        self.asm.offset().0 as u32
+        self.asm.offset()
     }
 
     fn finish(mut self) -> Vec<u8> {
         self.append_literals();
         for (at, table, target) in std::mem::take(&mut self.entries) {
-            let bound = self.asm.labels().resolve_dynamic(target);
-            let bound = bound.expect("every target of a table is bound").0 as u32;
+            let bound = self.asm.bound(target);
+            let bound = bound.expect("every target of a table is bound");
             self.patches.push((at, bound.wrapping_sub(table)));
         }
-        let mut code = self
-            .asm
-            .finalize()
-            .expect("every label is bound once and in reach");
+        let mut code = self.asm.finish();
         for (offset, word) in self.patches {
             let at = offset as usize;
             code[at..at + 4].copy_from_slice(&word.to_le_bytes());
@@ -351,10 +348,10 @@ impl Masm for A64Masm {
 
     fn enter(&mut self) -> FrameSize {
         // stp x29, x30, [sp, #-16]!
-        self.word(0xa9bf_7bfd);
-        self.add_imm(AddImm::Add, Width::W64, FP, SP, 0);
+        self.asm.word(0xa9bf_7bfd);
+        self.asm.add_imm(AddImm::Add, Width::W64, FP, SP, 0);
         let at = FrameSize(self.offset());
-        self.word(NOP);
+        self.asm.word(NOP);
         at
     }
 
@@ -378,18 +375,18 @@ impl Masm for A64Masm {
         self.end_of_frame(X17, size_bytes);
         self.load(LoadOp::U64, X16, Mem::at(FILE.context, check.limits_offset));
         self.load(LoadOp::U64, X16, Mem::at(X16, check.limit_offset));
-        self.three(Three::Subs, Width::W64, ZERO, X17, X16);
-        self.branch_when(Test::Flags(Cc::Lo), check.slow);
-        self.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
+        self.asm.three(Three::Subs, Width::W64, ZERO, X17, X16);
+        self.asm.branch_when(Test::Flags(Cc::Lo), check.slow);
+        self.asm.add_imm(AddImm::Add, Width::W64, SP, X17, 0);
         self.jump(back);
         self.set_frame_end(size_bytes);
     }
 
     fn restore_stack(&mut self) {
-        let back = self.asm.new_dynamic_label();
+        let back = self.asm.label();
         self.frame_ends.push((self.offset(), back));
-        self.word(NOP);
-        self.asm.dynamic_label(back);
+        self.asm.word(NOP);
+        self.asm.bind(back);
     }
 
     fn leave(&mut self) {
@@ -404,14 +401,14 @@ impl Masm for A64Masm {
 
     fn here(&mut self, dst: Gpr) {
         // adr dst, #0
-        self.word(0x1000_0000 | u32::from(dst.0));
+        self.asm.word(0x1000_0000 | u32::from(dst.0));
     }
 
     fn check_stack(&mut self, check: StackCheck<DynamicLabel>) {
         self.load(LoadOp::U64, X16, Mem::at(FILE.context, check.limits_offset));
         self.load(LoadOp::U64, X16, Mem::at(X16, check.limit_offset));
-        self.three_with_stack(Three::Subs, ZERO, SP, X16);
-        self.branch_when(Test::Flags(Cc::Lo), check.slow);
+        self.asm.three_with_stack(Three::Subs, ZERO, SP, X16);
+        self.asm.branch_when(Test::Flags(Cc::Lo), check.slow);
     }
 
     fn charge(&mut self, limits_offset: i32, counter_offset: i32, empty: DynamicLabel) -> Charge {
@@ -419,18 +416,17 @@ impl Masm for A64Masm {
         self.load(LoadOp::U64, X16, Mem::at(FILE.context, limits_offset));
         self.load(LoadOp::U64, X17, counter);
         let at = Charge(self.offset());
-        self.word(NOP);
+        self.asm.word(NOP);
         self.store(StoreOp::B8, X17, counter);
-        self.branch_when(Test::Flags(Cc::Lt), empty);
+        self.asm.branch_when(Test::Flags(Cc::Lt), empty);
         at
     }
 
     fn set_charge(&mut self, at: Charge, amount: u32) {
         assert!(amount <= PIECE_UNITS_MAX, "pieces are short");
-        let mut scratch = A64Masm::new();
-        scratch.add_imm(AddImm::Subs, Width::W64, X17, X17, amount);
-        let word = scratch.finish()[..4].try_into().expect("one instruction");
-        self.patches.push((at.0, u32::from_le_bytes(word)));
+        let word = add_imm_word(AddImm::Subs, Width::W64, X17, X17, amount);
+        let word = word.expect("pieces are short");
+        self.patches.push((at.0, word));
     }
 
     fn imm(&mut self, dst: Gpr, value: u64) {
@@ -443,8 +439,13 @@ impl Masm for A64Masm {
             self.chain(MoveWide::Movn, Width::W64, dst, value, 0xffff);
         } else if is_narrow && Self::pieces(value, 2, 0xffff).count() <= 1 {
             self.chain(MoveWide::Movn, Width::W32, dst, value, 0xffff);
-        } else if self.logical_imm(LogicalImm::Orr, Width::W64, dst, ZERO, value)
-            || is_narrow && self.logical_imm(LogicalImm::Orr, Width::W32, dst, ZERO, value)
+        } else if self
+            .asm
+            .logical_imm(LogicalImm::Orr, Width::W64, dst, ZERO, value)
+            || is_narrow
+                && self
+                    .asm
+                    .logical_imm(LogicalImm::Orr, Width::W32, dst, ZERO, value)
         {
         } else if zeros <= ones {
             self.chain(MoveWide::Movz, Width::W64, dst, value, 0);
@@ -457,9 +458,9 @@ impl Masm for A64Masm {
         if dst == src {
             // The upper half of a 32-bit value is clear already.
         } else if dst == SP || src == SP {
-            self.add_imm(AddImm::Add, Width::W64, dst, src, 0);
+            self.asm.add_imm(AddImm::Add, Width::W64, dst, src, 0);
         } else {
-            self.mov_always(width, dst, src);
+            self.asm.mov_always(width, dst, src);
         }
     }
 
@@ -468,25 +469,27 @@ impl Masm for A64Masm {
             // orr v.16b: moves of whole registers are renamed away.
             FloatPart::F32 | FloatPart::F64 | FloatPart::V128 => {
                 if dst != src {
-                    self.vector(0x4ea0_1c00, dst, src, src);
+                    self.asm.vector(0x4ea0_1c00, dst, src, src);
                 }
             }
         }
     }
 
     fn float_from_bits(&mut self, width: FloatWidth, dst: Fpr, src: Gpr) {
-        self.float_from_general(FMOV_TO_FLOAT | double(width), bits_width(width), dst, src);
+        self.asm
+            .float_from_general(FMOV_TO_FLOAT | double(width), bits_width(width), dst, src);
     }
 
     fn float_to_bits(&mut self, width: FloatWidth, dst: Gpr, src: Fpr) {
-        self.general_from_float(FMOV_FROM_FLOAT | double(width), bits_width(width), dst, src);
+        self.asm
+            .general_from_float(FMOV_FROM_FLOAT | double(width), bits_width(width), dst, src);
     }
 
     fn vector_imm(&mut self, dst: Fpr, low: u64, high: u64) {
         if low == high && (low == 0 || low == u64::MAX) {
             // movi v.2d, all bits alike.
             let pattern = if low == 0 { 0 } else { 0x0007_03e0 };
-            self.word(0x6f00_e400 | pattern | u32::from(dst.0));
+            self.asm.word(0x6f00_e400 | pattern | u32::from(dst.0));
             return;
         }
         let short = match u32::try_from(low) {
@@ -505,7 +508,7 @@ impl Masm for A64Masm {
             _ if high != 0 => self.vector_literal(dst, u128::from(high) << 64 | u128::from(low)),
             Some((width, field)) => {
                 let word = 0x1e20_1000 | double(width) | u32::from(field) << 13;
-                self.word(word | u32::from(dst.0));
+                self.asm.word(word | u32::from(dst.0));
             }
             None => self.vector_from_general(dst, low, 0),
         }
@@ -560,7 +563,7 @@ impl Masm for A64Masm {
     }
 
     fn last_access(&self) -> u32 {
-        self.last_access
+        self.asm.last_access
     }
 
     fn address(&mut self, dst: Gpr, mem: Mem) {
@@ -573,188 +576,47 @@ impl Masm for A64Masm {
         }
     }
 
-    fn alu(&mut self, op: AluOp, width: Width, dst: Gpr, a: Gpr, b: Operand) {
-        match b {
-            Operand::Reg(b) => self.alu_registers(op, width, dst, a, b),
-            Operand::Imm(b) => self.alu_constant(op, width, dst, a, b),
-            Operand::Mem(b) => {
-                let b = self.load_second(width, b);
-                self.alu_registers(op, width, dst, a, b);
-            }
-            Operand::Shl(b, count) => {
-                assert!(folds_shift(op, count.into()), "{op:?} does not shift");
-                let op = Self::three_of(op);
-                self.three_shifted(op, width, [dst, a, b], count.into());
-            }
-        }
-    }
-
-    fn sum(&mut self, width: Width, dst: Gpr, a: Gpr, b: Operand, c: i32) {
-        self.alu(AluOp::Add, width, dst, a, b);
-        self.alu(AluOp::Add, width, dst, dst, Operand::Imm(c));
-    }
-
-    fn and_not(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr) {
-        self.three(Three::Bic, width, dst, a, b);
-    }
-
-    fn funnel_shift(&mut self, width: Width, dst: Gpr, a: Gpr, b: Gpr, count: u32) {
-        self.extract(width, [dst, a, b], width.bits() - count);
-    }
-
-    fn multiply_high(&mut self, op: MulHigh, dst: Gpr, a: Gpr, b: Gpr) {
-        let op = match op {
-            MulHigh::Signed => Three::Smulh,
-            MulHigh::Unsigned => Three::Umulh,
-        };
-        self.three(op, Width::W64, dst, a, b);
-    }
-
-    fn div(
-        &mut self,
-        op: DivOp,
-        width: Width,
-        dst: Gpr,
-        a: Gpr,
-        b: Gpr,
-        by_zero: DynamicLabel,
-        overflow: DynamicLabel,
-    ) {
-        self.divide(op, width, [dst, a, b], by_zero, overflow);
-    }
-
-    fn int_unary(&mut self, op: IntUnary, width: Width, dst: Gpr, a: Gpr) {
-        self.count_or_extend(op, width, dst, a);
-    }
-
-    fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand) {
-        let cc = self.flags(cond, width, a, b);
-        self.cset(cc, dst);
-    }
-
-    fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: DynamicLabel) {
-        let test = self.test(cond, width, a, b);
-        self.branch_when(test, target);
-    }
-
-    fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {
-        let width = match load {
-            LoadOp::U64 => Width::W64,
-            _ => Width::W32,
-        };
-        self.load(load, PRIVATE, a);
-        let test = self.test(cond, width, PRIVATE, Operand::Imm(b));
-        self.branch_when(test, target);
-    }
-
-    fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
-        let cc = self.flags(cond, width, a, b);
-        self.csel(cc, dst, x, y);
-    }
-
-    fn float(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        self.float_binary(op, width, dst, a, b);
-    }
-
-    fn float_from(&mut self, op: FloatOp, width: FloatWidth, dst: Fpr, a: Fpr, b: FloatSource) {
-        let part = match width {
-            FloatWidth::F32 => FloatPart::F32,
-            FloatWidth::F64 => FloatPart::F64,
-        };
-        match b {
-            FloatSource::Mem(mem) => self.float_load(part, FLOAT_PRIVATE, mem),
-            FloatSource::Constant(bits) => self.vector_imm(FLOAT_PRIVATE, bits, 0),
-        }
-        self.float_binary(op, width, dst, a, FLOAT_PRIVATE);
-    }
-
-    fn float_unary(&mut self, op: FloatUnary, width: FloatWidth, dst: Fpr, a: Fpr) {
-        self.float_one_operand(op, width, dst, a);
-    }
-
-    fn float_compare(&mut self, cond: FloatCond, width: FloatWidth, dst: Gpr, a: Fpr, b: Fpr) {
-        let cc = self.float_flags(cond, width, a, b);
-        self.cset(cc, dst);
-    }
-
-    fn float_branch_if(
-        &mut self,
-        cond: FloatCond,
-        negated: bool,
-        width: FloatWidth,
-        a: Fpr,
-        b: Fpr,
-        target: DynamicLabel,
-    ) {
-        let cc = self.float_flags(cond, width, a, b);
-        let cc = if negated { cc.negate() } else { cc };
-        self.branch_when(Test::Flags(cc), target);
-    }
-
-    fn float_from_int(&mut self, from: FromInt, width: FloatWidth, dst: Fpr, src: Gpr) {
-        self.convert_from_int(from, width, dst, src);
-    }
-
-    fn float_convert(&mut self, to: FloatWidth, dst: Fpr, src: Fpr) {
-        self.convert_float(to, dst, src);
-    }
-
-    fn truncate(&mut self, to: ToInt, from: FloatWidth, dst: Gpr, src: Fpr, slow: DynamicLabel) {
-        self.truncate_or_leave(to, from, dst, src, slow);
-    }
-
-    fn truncate_saturating(
-        &mut self,
-        to: ToInt,
-        from: FloatWidth,
-        dst: Gpr,
-        src: Fpr,
-        _slow: DynamicLabel,
-    ) -> bool {
-        self.saturate(to, from, dst, src);
-        true
-    }
-
     fn jump(&mut self, target: DynamicLabel) {
-        self.branch_always(target);
+        self.asm.branch_always(target);
     }
 
     fn jump_table(&mut self, index: Gpr, targets: &[DynamicLabel]) {
         Self::check_operands(&[index]);
-        let table = self.asm.new_dynamic_label();
-        self.address_of(PRIVATE, table);
-        self.load_entry(PRIVATE_2, PRIVATE, index);
-        self.three(Three::Add, Width::W64, PRIVATE, PRIVATE, PRIVATE_2);
-        self.branch_register(BR, PRIVATE);
-        self.asm.dynamic_label(table);
+        let table = self.asm.label();
+        self.asm.address_of(PRIVATE, table);
+        self.asm.load_entry(PRIVATE_2, PRIVATE, index);
+        self.asm
+            .three(Three::Add, Width::W64, PRIVATE, PRIVATE, PRIVATE_2);
+        self.asm.branch_register(BR, PRIVATE);
+        self.asm.bind(table);
         let start = self.offset();
         for &target in targets {
             let at = self.offset();
             self.entries.push((at, start, target));
-            self.word(0);
+            self.asm.word(0);
         }
     }
 
     fn trap(&mut self, code: TrapCode) {
         // brk; the handler finds the code in the side table, the operand is for debuggers.
-        self.word(0xd420_0000 | (code as u32) << 5);
+        self.asm.word(0xd420_0000 | (code as u32) << 5);
     }
 
     fn call_label(&mut self, target: DynamicLabel) {
-        self.call_near(target);
+        self.asm.call_near(target);
     }
 
     fn call(&mut self, mem: Mem) {
         self.load(LoadOp::U64, X16, mem);
-        self.branch_register(BLR, X16);
+        self.asm.branch_register(BLR, X16);
     }
 
     fn jump_to(&mut self, mem: Mem) {
         self.load(LoadOp::U64, X16, mem);
-        self.branch_register(BR, X16);
+        self.asm.branch_register(BR, X16);
     }
 
     fn ret(&mut self) {
-        self.word(0xd65f_03c0);
+        self.asm.word(0xd65f_03c0);
     }
 }

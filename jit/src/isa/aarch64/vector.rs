@@ -8,7 +8,7 @@ use super::encode::{LogicalImm, Three};
 use super::masm::A64Masm;
 use super::regs::{FLOAT_PRIVATE as P, FLOAT_PRIVATE_2 as Q, PRIVATE, ZERO};
 use crate::masm::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
-use crate::masm::{Cond, FloatPart, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width};
+use crate::masm::{Cond, FloatPart, FloatWidth, Fpr, Gpr, IntMasm, Masm, Mem, Operand, Width};
 
 /// The sizes of lanes as instructions encode them.
 const B: u32 = 0;
@@ -112,7 +112,7 @@ const fn sum(size: u32) -> u32 {
 impl A64Masm {
     /// `dst = op a`.
     pub(super) fn vec1(&mut self, op: u32, dst: Fpr, a: Fpr) {
-        self.vector(op, dst, a, Fpr(0));
+        self.asm.vector(op, dst, a, Fpr(0));
     }
 
     pub(super) fn vec_copy(&mut self, dst: Fpr, src: Fpr) {
@@ -120,7 +120,7 @@ impl A64Masm {
     }
 
     fn not_equal(&mut self, op: u32, dst: Fpr, a: Fpr, b: Fpr) {
-        self.vector(op, dst, a, b);
+        self.asm.vector(op, dst, a, b);
         self.vec1(NOT, dst, dst);
     }
 
@@ -136,30 +136,30 @@ impl A64Masm {
     /// Cross products of the halves, then the product of the lower ones.
     fn multiply_qwords(&mut self, dst: Fpr, a: Fpr, b: Fpr) {
         self.vec1(REV64_4S, P, b);
-        self.vector(multiply(S), P, P, a);
+        self.asm.vector(multiply(S), P, P, a);
         self.vec1(add_long_pairs(1, S), P, P);
         self.vec1(shift_imm(0, 64 + 32, 0b01010), P, P);
         self.vec1(XTN_2S, Q, b);
         self.vec1(XTN_2S, dst, a);
-        self.vector(UMLAL_2D, P, dst, Q);
+        self.asm.vector(UMLAL_2D, P, dst, Q);
         self.vec_copy(dst, P);
     }
 
     /// The products' pairs are added across both halves.
     fn dot(&mut self, size: u32, dst: Fpr, a: Fpr, b: Fpr) {
-        self.vector(multiply_long(0, 0, size), P, a, b);
-        self.vector(multiply_long(1, 0, size), Q, a, b);
-        self.vector(add_pairs(size + 1), dst, P, Q);
+        self.asm.vector(multiply_long(0, 0, size), P, a, b);
+        self.asm.vector(multiply_long(1, 0, size), Q, a, b);
+        self.asm.vector(add_pairs(size + 1), dst, P, Q);
     }
 
     /// `b` where `greater > less`, else `a`.
     fn choose(&mut self, width: u32, dst: Fpr, [greater, less]: [Fpr; 2], [a, b]: [Fpr; 2]) {
-        self.vector(float_greater(width), P, greater, less);
+        self.asm.vector(float_greater(width), P, greater, less);
         if dst == b {
-            self.vector(BIF, dst, a, P);
+            self.asm.vector(BIF, dst, a, P);
         } else {
             self.vec_copy(dst, a);
-            self.vector(BIT, dst, b, P);
+            self.asm.vector(BIT, dst, b, P);
         }
     }
 
@@ -171,7 +171,7 @@ impl A64Masm {
             dst
         };
         self.vec_copy(target, c);
-        self.vector(op, target, a, b);
+        self.asm.vector(op, target, a, b);
         self.vec_copy(dst, target);
     }
 
@@ -205,20 +205,23 @@ impl A64Masm {
             Operand::Reg(count) => {
                 Self::check_operands(&[count]);
                 let mask = u64::from(width - 1);
-                self.logical_imm(LogicalImm::And, Width::W32, PRIVATE, count, mask);
+                self.asm
+                    .logical_imm(LogicalImm::And, Width::W32, PRIVATE, count, mask);
                 if !is_left {
-                    self.three(Three::Sub, Width::W32, PRIVATE, ZERO, PRIVATE);
+                    self.asm
+                        .three(Three::Sub, Width::W32, PRIVATE, ZERO, PRIVATE);
                 }
                 // The low byte of each lane counts.
-                self.float_from_general(0x4e01_0c00, Width::W32, P, PRIVATE);
-                self.vector(same(u, size, 0b01000), dst, a, P);
+                self.asm
+                    .float_from_general(0x4e01_0c00, Width::W32, P, PRIVATE);
+                self.asm.vector(same(u, size, 0b01000), dst, a, P);
             }
         }
     }
 
     /// `dst` = whether any bit of the private register is set, or none.
     fn test_bits(&mut self, cond: Cond, dst: Gpr, a: Fpr) {
-        self.vector(UMAXP_4S, P, a, a);
+        self.asm.vector(UMAXP_4S, P, a, a);
         self.float_to_bits(FloatWidth::F64, dst, P);
         self.compare(cond, Width::W64, dst, dst, Operand::Imm(0));
     }
@@ -234,12 +237,12 @@ impl A64Masm {
         let width = 8 << size;
         self.vector_literal(Q, bits);
         self.vec1(shift_imm(0, width + 1, 0b00000), P, a);
-        self.vector(AND, P, P, Q);
+        self.asm.vector(AND, P, P, Q);
         match size {
             B => {
                 // Bytes of both halves side by side.
-                self.vector(0x6e00_4000, Q, P, P);
-                self.vector(0x4e00_3800, P, P, Q);
+                self.asm.vector(0x6e00_4000, Q, P, P);
+                self.asm.vector(0x4e00_3800, P, P, Q);
                 self.vec1(sum(H), P, P);
             }
             H => self.vec1(sum(H), P, P),
@@ -347,20 +350,20 @@ impl VectorMasm for A64Masm {
             V::I8x16GeU => greater_or_equal(1, B),
             V::I16x8GeU => greater_or_equal(1, H),
             V::I32x4GeU => greater_or_equal(1, S),
-            V::I8x16LtS => return self.vector(greater(0, B), dst, b, a),
-            V::I16x8LtS => return self.vector(greater(0, H), dst, b, a),
-            V::I32x4LtS => return self.vector(greater(0, S), dst, b, a),
-            V::I64x2LtS => return self.vector(greater(0, D), dst, b, a),
-            V::I8x16LtU => return self.vector(greater(1, B), dst, b, a),
-            V::I16x8LtU => return self.vector(greater(1, H), dst, b, a),
-            V::I32x4LtU => return self.vector(greater(1, S), dst, b, a),
-            V::I8x16LeS => return self.vector(greater_or_equal(0, B), dst, b, a),
-            V::I16x8LeS => return self.vector(greater_or_equal(0, H), dst, b, a),
-            V::I32x4LeS => return self.vector(greater_or_equal(0, S), dst, b, a),
-            V::I64x2LeS => return self.vector(greater_or_equal(0, D), dst, b, a),
-            V::I8x16LeU => return self.vector(greater_or_equal(1, B), dst, b, a),
-            V::I16x8LeU => return self.vector(greater_or_equal(1, H), dst, b, a),
-            V::I32x4LeU => return self.vector(greater_or_equal(1, S), dst, b, a),
+            V::I8x16LtS => return self.asm.vector(greater(0, B), dst, b, a),
+            V::I16x8LtS => return self.asm.vector(greater(0, H), dst, b, a),
+            V::I32x4LtS => return self.asm.vector(greater(0, S), dst, b, a),
+            V::I64x2LtS => return self.asm.vector(greater(0, D), dst, b, a),
+            V::I8x16LtU => return self.asm.vector(greater(1, B), dst, b, a),
+            V::I16x8LtU => return self.asm.vector(greater(1, H), dst, b, a),
+            V::I32x4LtU => return self.asm.vector(greater(1, S), dst, b, a),
+            V::I8x16LeS => return self.asm.vector(greater_or_equal(0, B), dst, b, a),
+            V::I16x8LeS => return self.asm.vector(greater_or_equal(0, H), dst, b, a),
+            V::I32x4LeS => return self.asm.vector(greater_or_equal(0, S), dst, b, a),
+            V::I64x2LeS => return self.asm.vector(greater_or_equal(0, D), dst, b, a),
+            V::I8x16LeU => return self.asm.vector(greater_or_equal(1, B), dst, b, a),
+            V::I16x8LeU => return self.asm.vector(greater_or_equal(1, H), dst, b, a),
+            V::I32x4LeU => return self.asm.vector(greater_or_equal(1, S), dst, b, a),
             V::F32x4Eq => same(0, F32, 0b11100),
             V::F64x2Eq => same(0, F64, 0b11100),
             V::F32x4Ne => return self.not_equal(same(0, F32, 0b11100), dst, a, b),
@@ -369,10 +372,10 @@ impl VectorMasm for A64Masm {
             V::F64x2Gt => float_greater(F64),
             V::F32x4Ge => same(1, F32, 0b11100),
             V::F64x2Ge => same(1, F64, 0b11100),
-            V::F32x4Lt => return self.vector(float_greater(F32), dst, b, a),
-            V::F64x2Lt => return self.vector(float_greater(F64), dst, b, a),
-            V::F32x4Le => return self.vector(same(1, F32, 0b11100), dst, b, a),
-            V::F64x2Le => return self.vector(same(1, F64, 0b11100), dst, b, a),
+            V::F32x4Lt => return self.asm.vector(float_greater(F32), dst, b, a),
+            V::F64x2Lt => return self.asm.vector(float_greater(F64), dst, b, a),
+            V::F32x4Le => return self.asm.vector(same(1, F32, 0b11100), dst, b, a),
+            V::F64x2Le => return self.asm.vector(same(1, F64, 0b11100), dst, b, a),
             V::V128And => AND,
             V::V128AndNot => BIC,
             V::V128Or => ORR,
@@ -446,7 +449,7 @@ impl VectorMasm for A64Masm {
             V::F32x4PMax => return self.choose(F32, dst, [b, a], [a, b]),
             V::F64x2PMax => return self.choose(F64, dst, [b, a], [a, b]),
         };
-        self.vector(word, dst, a, b);
+        self.asm.vector(word, dst, a, b);
     }
 
     fn vec_binary_from(&mut self, op: VecBinary, _dst: Fpr, _a: Fpr, _b: Mem) {
@@ -468,7 +471,7 @@ impl VectorMasm for A64Masm {
             V::I32x4RelaxedDotI8x16I7x16AddS => {
                 self.dot(B, P, a, b);
                 self.vec1(add_long_pairs(0, H), P, P);
-                return self.vector(add(S), dst, P, c);
+                return self.asm.vector(add(S), dst, P, c);
             }
         };
         self.accumulate(word, dst, [a, b, c]);

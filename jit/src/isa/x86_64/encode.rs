@@ -1,17 +1,17 @@
 //! The instruction formats of x86_64.
 //!
 //! An instruction is an [`Op`] (prefix, opcode map, opcode) applied to a register field and an
-//! [`Rm`]. Everything is emitted in its shortest form: no REX prefix where none is needed, 8-bit
+//! [`Rm`]; [`VecOp`] and [`VexOp`] say beside it whether it has a VEX prefix, and what that names.
+//! Everything is emitted in its shortest form: no REX prefix where none is needed, 8-bit
 //! displacements and immediates where they fit, 8-bit branches to places already known. This is why
 //! the encoder is ours: dynasm's macros, given registers that are only known at run time, emit
 //! every prefix and every displacement byte. Buffer, labels and relocations are dynasm's.
 
 use dynasmrt::relocations::{Relocation, RelocationKind, RelocationSize};
 use dynasmrt::x64::X64Relocation;
-use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi};
+use dynasmrt::{DynamicLabel, DynasmApi, DynasmLabelApi, VecAssembler};
 
-use super::masm::X64Masm;
-use super::regs::{RAX, RSP};
+use super::regs::{RAX, RBP, RSP};
 use crate::masm::{Fpr, Gpr, Mem, Width};
 
 /// What comes before the opcode.
@@ -73,40 +73,60 @@ impl Op {
     pub(super) const fn with(self, prefix: u8) -> Op {
         Op { prefix, ..self }
     }
+}
 
-    /// Whether an instruction with a vector register has that and one operand: with a VEX prefix,
-    /// others name a register that they read besides.
-    const fn reads_one(self) -> bool {
-        let is_packed = matches!(self.prefix, 0 | 0x66);
-        match self.map {
-            Map::Primary => false,
-            // Moves, conversions, comparisons of flags, shuffles of dwords and words; square roots of
-            // all lanes.
-            Map::Secondary => match self.code {
-                0x10 | 0x11 | 0x12 | 0x28 | 0x2c | 0x2e | 0x50 | 0x5b | 0x6e | 0x6f | 0x70
-                | 0x7e | 0xd7 | 0xe6 => true,
-                0x51 | 0x5a => is_packed,
-                _ => false,
-            },
-            // Tests, absolute values, extensions.
-            Map::Three8 => matches!(self.code, 0x17 | 0x1c..=0x1e | 0x20..=0x25 | 0x30..=0x35),
-            // Roundings of all lanes, extractions.
-            Map::ThreeA => matches!(self.code, 0x08 | 0x09 | 0x14..=0x16),
+/// An instruction with a vector register as first operand. It has a legacy encoding, and one with a
+/// VEX prefix where there is AVX.
+#[derive(Clone, Copy)]
+pub(super) struct VecOp {
+    op: Op,
+    operands: Operands,
+}
+
+/// What the legacy encoding does to its first operand, which is what a VEX prefix has to name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operands {
+    /// It writes it, or reads it alone: a VEX prefix names no third register.
+    Two,
+    /// It reads and writes it, if only to keep a part: a VEX prefix names what is read.
+    Three,
+}
+
+impl VecOp {
+    /// `reg = op rm`, or a comparison, or a store of `reg`.
+    pub(super) const fn two_operands(op: Op) -> VecOp {
+        VecOp {
+            op,
+            operands: Operands::Two,
         }
     }
 
-    // Instructions that have a VEX prefix only.
+    /// `reg = reg op rm`, with a VEX prefix `reg = third op rm`.
+    pub(super) const fn three_operands(op: Op) -> VecOp {
+        VecOp {
+            op,
+            operands: Operands::Three,
+        }
+    }
+}
 
+/// An instruction that has a VEX prefix only, and names three registers, or two and number 0.
+#[derive(Clone, Copy)]
+pub(super) struct VexOp(Op);
+
+impl VexOp {
     /// `reg = !third & rm`.
-    pub(super) const ANDN: Op = Op::three_8(0xf2).with(0);
-    pub(super) const SHLX: Op = Op::three_8(0xf7);
-    pub(super) const SARX: Op = Op::SHLX.with(0xf3);
-    pub(super) const SHRX: Op = Op::SHLX.with(0xf2);
-    pub(super) const RORX: Op = Op::three_a(0xf0).with(0xf2);
+    pub(super) const ANDN: VexOp = VexOp(Op::three_8(0xf2).with(0));
+    /// `reg = rm << third`.
+    pub(super) const SHLX: VexOp = VexOp(Op::three_8(0xf7));
+    pub(super) const SARX: VexOp = VexOp(Op::three_8(0xf7).with(0xf3));
+    pub(super) const SHRX: VexOp = VexOp(Op::three_8(0xf7).with(0xf2));
+    /// `reg = rm` rotated right by an immediate; the third is number 0.
+    pub(super) const RORX: VexOp = VexOp(Op::three_a(0xf0).with(0xf2));
     /// `reg += third * rm`, of packed floats.
-    pub(super) const FMADD: Op = Op::three_8(0xb8);
+    pub(super) const FMADD: VexOp = VexOp(Op::three_8(0xb8));
     /// `reg -= third * rm`, of packed floats.
-    pub(super) const FNMADD: Op = Op::three_8(0xbc);
+    pub(super) const FNMADD: VexOp = VexOp(Op::three_8(0xbc));
 }
 
 /// The operand that may be in memory.
@@ -360,34 +380,133 @@ const fn modrm(mode: u8, reg: u8, rm: u8) -> u8 {
     mode << 6 | (reg & 7) << 3 | rm & 7
 }
 
-impl X64Masm {
+/// Puts instructions into a buffer, one per call.
+pub(super) struct Assembler {
+    buffer: VecAssembler<X64Relocation>,
+    /// Whether vector instructions have a VEX prefix.
+    pub(super) has_avx: bool,
+    /// Behind which instruction the zero flag is that of which register.
+    zero_flag: Option<(u32, Gpr, Width)>,
+}
+
+impl Assembler {
+    pub(super) fn new(has_avx: bool) -> Assembler {
+        Assembler {
+            buffer: VecAssembler::new(0),
+            has_avx,
+            zero_flag: None,
+        }
+    }
+
+    /// Makes room for this many bytes.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.buffer.reserve_ops(bytes);
+    }
+
+    /// The number of bytes so far.
+    pub(super) fn offset(&self) -> u32 {
+        self.buffer.offset().0 as u32
+    }
+
+    /// A new unbound label.
+    pub(super) fn label(&mut self) -> DynamicLabel {
+        self.buffer.new_dynamic_label()
+    }
+
+    /// Binds a label: what comes here may come from elsewhere.
+    pub(super) fn bind(&mut self, label: DynamicLabel) {
+        self.zero_flag = None;
+        self.buffer.dynamic_label(label);
+    }
+
+    /// Where a label is bound, if it is.
+    pub(super) fn bound(&self, label: DynamicLabel) -> Option<u32> {
+        let bound = self.buffer.labels().resolve_dynamic(label).ok()?;
+        Some(bound.0 as u32)
+    }
+
+    /// The code, with all labels resolved.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.buffer.finalize().expect("every label is bound once")
+    }
+
+    /// The next address that is a multiple of `bytes`, over bytes that fault when executed.
+    pub(super) fn align(&mut self, bytes: usize) {
+        self.buffer.align(bytes, 0xcc);
+    }
+
+    /// Data.
+    pub(super) fn data(&mut self, bytes: &[u8]) {
+        self.buffer.extend(bytes);
+    }
+
+    /// The last operand of an instruction: a constant of 8 bits.
+    pub(super) fn immediate(&mut self, value: u8) {
+        self.buffer.push(value);
+    }
+
+    /// As `immediate`, of 32 bits.
+    fn immediate_32(&mut self, value: i32) {
+        self.buffer.push_i32(value);
+    }
+
+    /// The instruction just emitted sets the zero flag by its result in a register.
+    pub(super) fn sets_zero_flag(&mut self, register: Gpr, width: Width) {
+        self.zero_flag = Some((self.offset(), register, width));
+    }
+
+    /// Whether the zero flag says if a register is zero.
+    pub(super) fn has_zero_flag(&self, register: Gpr, width: Width) -> bool {
+        self.zero_flag == Some((self.offset(), register, width))
+    }
+
     /// Emits `op`, with `reg` in the register field.
     #[inline(always)]
     pub(super) fn emit(&mut self, op: Op, width: Width, reg: u8, rm: impl Into<Rm>) {
         self.emit_field(op, Field::new(reg, width), rm.into());
     }
 
-    /// Emits `op` with a VEX prefix, which names a third register; 0 if the instruction takes none.
-    pub(super) fn vex(&mut self, op: Op, width: Width, reg: u8, third: u8, rm: impl Into<Rm>) {
+    /// Emits `op`, which has a VEX prefix only.
+    pub(super) fn vex(&mut self, op: VexOp, width: Width, reg: u8, third: u8, rm: impl Into<Rm>) {
+        self.emit_vex(op.0, width, reg, third, rm.into());
+    }
+
+    fn emit_vex(&mut self, op: Op, width: Width, reg: u8, third: u8, rm: Rm) {
         let field = Field {
             third: Some(third),
             ..Field::new(reg, width)
         };
-        self.emit_field(op, field, rm.into());
+        self.emit_field(op, field, rm);
     }
 
-    /// An instruction with a vector register as first operand, which it reads if it has no other.
+    /// Emits a vector instruction; if it has three operands, the first is read and written.
     ///
     /// Where there is AVX, with a VEX prefix: the older forms leave the upper halves of registers
     /// alone, so that even loads may have to wait for what wrote a register last, and processors do
     /// badly at both forms in one loop.
-    pub(super) fn vec_emit(&mut self, op: Op, width: Width, dst: u8, rm: impl Into<Rm>) {
-        if self.features.avx {
-            let third = if op.reads_one() { 0 } else { dst };
-            self.vex(op, width, dst, third, rm);
+    pub(super) fn vec_emit(&mut self, op: VecOp, width: Width, reg: u8, rm: impl Into<Rm>) {
+        if self.has_avx {
+            let third = match op.operands {
+                Operands::Two => 0,
+                Operands::Three => reg,
+            };
+            self.emit_vex(op.op, width, reg, third, rm.into());
         } else {
-            self.emit(op, width, dst, rm);
+            self.emit(op.op, width, reg, rm);
         }
+    }
+
+    /// Emits a vector instruction of three operands with a VEX prefix: there is AVX.
+    pub(super) fn vec_emit_three(
+        &mut self,
+        op: VecOp,
+        width: Width,
+        reg: u8,
+        third: u8,
+        rm: impl Into<Rm>,
+    ) {
+        debug_assert!(self.has_avx && op.operands == Operands::Three);
+        self.emit_vex(op.op, width, reg, third, rm.into());
     }
 
     /// As `emit`, the register field being the low byte of a register.
@@ -460,13 +579,13 @@ impl X64Masm {
     fn append(&mut self, bytes: &Bytes) {
         let all = bytes.bytes.to_le_bytes();
         match bytes.length {
-            2 => self.asm.extend(&all[..2]),
-            3 => self.asm.extend(&all[..3]),
-            4 => self.asm.extend(&all[..4]),
-            5 => self.asm.extend(&all[..5]),
-            7 => self.asm.extend(&all[..7]),
-            8 => self.asm.extend(&all[..8]),
-            length => self.asm.extend(&all[..length as usize]),
+            2 => self.buffer.extend(&all[..2]),
+            3 => self.buffer.extend(&all[..3]),
+            4 => self.buffer.extend(&all[..4]),
+            5 => self.buffer.extend(&all[..5]),
+            7 => self.buffer.extend(&all[..7]),
+            8 => self.buffer.extend(&all[..8]),
+            length => self.buffer.extend(&all[..length as usize]),
         }
     }
 
@@ -489,10 +608,10 @@ impl X64Masm {
     pub(super) fn group_imm(&mut self, group: Group, width: Width, dst: Gpr, value: i32) {
         if dst == RAX && short(value).is_none() {
             if is_wide(width) {
-                self.asm.push(0x48);
+                self.buffer.push(0x48);
             }
-            self.asm.push((group as u8) << 3 | 5);
-            self.asm.push_i32(value);
+            self.buffer.push((group as u8) << 3 | 5);
+            self.immediate_32(value);
         } else {
             self.group_imm_any(group, width, dst, value);
         }
@@ -509,10 +628,10 @@ impl X64Masm {
     ) {
         if let Some(value) = short(value) {
             self.emit(Op::one(0x83), width, group as u8, rm);
-            self.asm.push_i8(value);
+            self.immediate(value.cast_unsigned());
         } else {
             self.emit(Op::one(0x81), width, group as u8, rm);
-            self.asm.push_i32(value);
+            self.immediate_32(value);
         }
     }
 
@@ -527,7 +646,7 @@ impl X64Masm {
             self.emit(Op::one(0xd1), width, shift as u8, dst);
         } else {
             self.emit(Op::one(0xc1), width, shift as u8, dst);
-            self.asm.push(count);
+            self.immediate(count);
         }
     }
 
@@ -545,10 +664,10 @@ impl X64Masm {
     pub(super) fn swap_bytes(&mut self, width: Width, dst: Gpr) {
         let rex = 0x40 | u8::from(width == Width::W64) << 3 | dst.0 >> 3;
         if rex != 0x40 {
-            self.asm.push(rex);
+            self.buffer.push(rex);
         }
-        self.asm.push(0x0f);
-        self.asm.push(0xc8 | dst.0 & 7);
+        self.buffer.push(0x0f);
+        self.buffer.push(0xc8 | dst.0 & 7);
     }
 
     /// `dst = src`, also when that changes nothing.
@@ -576,27 +695,138 @@ impl X64Masm {
         self.emit(Op::two(0x40 | cc as u8), width, dst.0, src);
     }
 
+    /// `rm op= constant`, which is written later: at the offset that comes back, in 32 bits.
+    pub(super) fn group_imm_later(&mut self, group: Group, width: Width, rm: impl Into<Rm>) -> u32 {
+        self.emit(Op::one(0x81), width, group as u8, rm);
+        let at = self.offset();
+        self.immediate_32(0);
+        at
+    }
+
+    /// Compares a byte of memory.
+    pub(super) fn compare_byte(&mut self, mem: Mem, value: u8) {
+        self.emit(Op::one(0x80), Width::W32, Group::Cmp as u8, Rm::Mem(mem));
+        self.immediate(value);
+    }
+
+    /// `dst = value`, which is not 0, in the shortest form; leaves the flags alone.
+    pub(super) fn mov_imm(&mut self, dst: Gpr, value: u64) {
+        if let Ok(value) = u32::try_from(value) {
+            if dst.0 >= 8 {
+                self.buffer.push(0x41);
+            }
+            self.buffer.push(0xb8 | dst.0 & 7);
+            self.buffer.push_u32(value);
+        } else if let Ok(value) = i32::try_from(value.cast_signed()) {
+            self.store_imm(Width::W64, dst, value);
+        } else {
+            self.buffer.push(0x48 | dst.0 >> 3);
+            self.buffer.push(0xb8 | dst.0 & 7);
+            self.buffer.push_u64(value);
+        }
+    }
+
+    /// `rm = value`, sign-extended.
+    pub(super) fn store_imm(&mut self, width: Width, rm: impl Into<Rm>, value: i32) {
+        self.emit(Op::one(0xc7), width, 0, rm);
+        self.immediate_32(value);
+    }
+
+    /// A byte in memory `= value`.
+    pub(super) fn store_byte_imm(&mut self, mem: Mem, value: u8) {
+        self.emit(Op::one(0xc6), Width::W32, 0, Rm::Mem(mem));
+        self.immediate(value);
+    }
+
+    /// `dst = a * b`, the constant in its shortest form.
+    pub(super) fn multiply_imm(&mut self, width: Width, dst: Gpr, a: Gpr, b: i32) {
+        if let Some(b) = short(b) {
+            self.emit(Op::one(0x6b), width, dst.0, a);
+            self.immediate(b.cast_unsigned());
+        } else {
+            self.emit(Op::one(0x69), width, dst.0, a);
+            self.immediate_32(b);
+        }
+    }
+
+    /// `rdx = rax >> (bits - 1)`: the sign of the dividend.
+    pub(super) fn extend_dividend(&mut self, width: Width) {
+        if is_wide(width) {
+            self.buffer.push(0x48);
+        }
+        self.buffer.push(0x99);
+    }
+
+    /// Pushes the frame pointer.
+    pub(super) fn push_frame(&mut self) {
+        self.buffer.push(0x50 | RBP.0);
+    }
+
+    /// Pops the frame pointer.
+    pub(super) fn pop_frame(&mut self) {
+        self.buffer.push(0x58 | RBP.0);
+    }
+
+    /// `rsp = rbp + displacement`, which is written later: at the offset that comes back, in 32 bits.
+    pub(super) fn stack_from_frame_later(&mut self) -> u32 {
+        self.buffer.extend([0x48, 0x8d, 0xa5]);
+        let at = self.offset();
+        self.immediate_32(0);
+        at
+    }
+
+    /// `dst =` the address of this very instruction, which is seven bytes long.
+    pub(super) fn here(&mut self, dst: Gpr) {
+        self.buffer.push(0x48 | (dst.0 >> 3) << 2);
+        self.buffer.push(0x8d);
+        self.buffer.push(modrm(0, dst.0, 5));
+        self.immediate_32(-7);
+    }
+
+    /// The instruction that no processor knows.
+    pub(super) fn undefined(&mut self) {
+        self.buffer.extend([0x0f, 0x0b]);
+    }
+
+    /// Calls a label.
+    pub(super) fn call_label(&mut self, target: DynamicLabel) {
+        self.buffer.push(0xe8);
+        self.relocation_32(target);
+    }
+
+    /// Calls what an operand holds.
+    pub(super) fn call(&mut self, rm: impl Into<Rm>) {
+        self.emit(Op::one(0xff), Width::W32, 2, rm);
+    }
+
+    /// Goes to what an operand holds.
+    pub(super) fn jump_to(&mut self, rm: impl Into<Rm>) {
+        self.emit(Op::one(0xff), Width::W32, 4, rm);
+    }
+
+    pub(super) fn ret(&mut self) {
+        self.buffer.push(0xc3);
+    }
+
     /// Goes to a label, in two bytes if it is bound and near.
     pub(super) fn jump_near_or_far(&mut self, cc: Option<Cc>, target: DynamicLabel) {
         // The displacement counts from behind the two-byte form.
-        let here = self.asm.offset().0 as i64 + 2;
-        let distance = match self.asm.labels().resolve_dynamic(target) {
-            Ok(bound) => i8::try_from(bound.0 as i64 - here).ok(),
-            Err(_) => None,
-        };
+        let here = i64::from(self.offset()) + 2;
+        let bound = self.bound(target);
+        let distance = bound.and_then(|bound| i8::try_from(i64::from(bound) - here).ok());
         match (cc, distance) {
             (Some(cc), Some(_)) => self.jump_short(cc, target),
             (None, Some(distance)) => {
-                self.asm.push(0xeb);
-                self.asm.push_i8(distance);
+                self.buffer.push(0xeb);
+                self.immediate(distance.cast_unsigned());
             }
             (Some(cc), None) => {
-                self.asm.push(0x0f);
-                self.asm.push(0x80 | cc as u8);
+                self.buffer.push(0x0f);
+                self.buffer.push(0x80 | cc as u8);
                 self.relocation_32(target);
             }
             (None, None) => {
-                self.asm.push(0xe9);
+                self.buffer.push(0xe9);
                 self.relocation_32(target);
             }
         }
@@ -604,26 +834,26 @@ impl X64Masm {
 
     /// Branches to a label that is known to be within 127 bytes.
     pub(super) fn jump_short(&mut self, cc: Cc, target: DynamicLabel) {
-        self.asm.push(0x70 | cc as u8);
+        self.buffer.push(0x70 | cc as u8);
         self.relocation_8(target);
     }
 
     /// Goes to a label that is known to be within 127 bytes.
     pub(super) fn jump_always_short(&mut self, target: DynamicLabel) {
-        self.asm.push(0xeb);
+        self.buffer.push(0xeb);
         self.relocation_8(target);
     }
 
-    pub(super) fn relocation_32(&mut self, target: DynamicLabel) {
-        self.asm.push_i32(0);
+    fn relocation_32(&mut self, target: DynamicLabel) {
+        self.immediate_32(0);
         let kind = X64Relocation::from_size(RelocationKind::Relative, RelocationSize::DWord);
-        self.asm.dynamic_relocation(target, 0, 4, 0, kind);
+        self.buffer.dynamic_relocation(target, 0, 4, 0, kind);
     }
 
     fn relocation_8(&mut self, target: DynamicLabel) {
-        self.asm.push_i8(0);
+        self.immediate(0);
         let kind = X64Relocation::from_size(RelocationKind::Relative, RelocationSize::Byte);
-        self.asm.dynamic_relocation(target, 0, 1, 0, kind);
+        self.buffer.dynamic_relocation(target, 0, 1, 0, kind);
     }
 }
 

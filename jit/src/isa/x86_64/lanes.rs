@@ -2,43 +2,43 @@
 //!
 //! Loads that fold memory read exactly the bytes of the access.
 
-use dynasmrt::DynasmApi;
-
-use super::encode::{Op, Rm};
+use super::encode::{Op, Rm, VecOp};
 use super::masm::X64Masm;
 use super::regs::XMM_PRIVATE as P;
-use super::vector::{PMOVSX, PMOVZX, PSHUFB, sse2};
+use super::vector::{PMOVSX, PMOVZX, POR, PSHUFB, SHUFPS, sse2, sse2_two};
 use crate::masm::vector::{Extract, LaneMasm, Lanes, VecLoad};
-use crate::masm::{FloatPart, FloatWidth, Fpr, Gpr, IntUnary, Masm, Mem, Width};
+use crate::masm::{FloatPart, FloatWidth, Fpr, Gpr, IntMasm, IntUnary, Masm, Mem, Width};
 
-const PSHUFD: Op = sse2(0x70);
-const PSHUFLW: Op = Op::two(0x70).with(0xf2);
-const PUNPCKLQDQ: Op = sse2(0x6c);
-const MOVDDUP: Op = Op::two(0x12).with(0xf2);
-const SHUFPS: Op = Op::two(0xc6);
-const PALIGNR: Op = Op::three_a(0x0f);
-const PBLENDW: Op = Op::three_a(0x0e);
+const PSHUFD: VecOp = sse2_two(0x70);
+const PSHUFLW: VecOp = VecOp::two_operands(Op::two(0x70).with(0xf2));
+const PUNPCKLQDQ: VecOp = sse2(0x6c);
+const MOVDDUP: VecOp = VecOp::two_operands(Op::two(0x12).with(0xf2));
+const PALIGNR: VecOp = VecOp::three_operands(Op::three_a(0x0f));
+const INSERTPS: VecOp = VecOp::three_operands(Op::three_a(0x21));
+/// Between registers it keeps the upper half.
+const MOVSD: VecOp = VecOp::three_operands(Op::two(0x10).with(0xf2));
+const PBLENDW: VecOp = VecOp::three_operands(Op::three_a(0x0e));
 /// Interleavings of the low and the high halves, by the log of the lane's size.
-const PUNPCKL: [Op; 4] = [sse2(0x60), sse2(0x61), sse2(0x62), sse2(0x6c)];
-const PUNPCKH: [Op; 4] = [sse2(0x68), sse2(0x69), sse2(0x6a), sse2(0x6d)];
+const PUNPCKL: [VecOp; 4] = [sse2(0x60), sse2(0x61), sse2(0x62), sse2(0x6c)];
+const PUNPCKH: [VecOp; 4] = [sse2(0x68), sse2(0x69), sse2(0x6a), sse2(0x6d)];
 
 /// The instruction that inserts a lane from a general register or memory.
-const fn insertion(lanes: Lanes) -> (Op, Width) {
+const fn insertion(lanes: Lanes) -> (VecOp, Width) {
     match lanes {
-        Lanes::I8x16 => (Op::three_a(0x20), Width::W32),
+        Lanes::I8x16 => (VecOp::three_operands(Op::three_a(0x20)), Width::W32),
         Lanes::I16x8 => (sse2(0xc4), Width::W32),
-        Lanes::I32x4 => (Op::three_a(0x22), Width::W32),
-        Lanes::I64x2 => (Op::three_a(0x22), Width::W64),
+        Lanes::I32x4 => (VecOp::three_operands(Op::three_a(0x22)), Width::W32),
+        Lanes::I64x2 => (VecOp::three_operands(Op::three_a(0x22)), Width::W64),
     }
 }
 
 /// The instruction that extracts a lane to a general register or memory.
-const fn extraction(lanes: Lanes) -> (Op, Width) {
+const fn extraction(lanes: Lanes) -> (VecOp, Width) {
     match lanes {
-        Lanes::I8x16 => (Op::three_a(0x14), Width::W32),
-        Lanes::I16x8 => (Op::three_a(0x15), Width::W32),
-        Lanes::I32x4 => (Op::three_a(0x16), Width::W32),
-        Lanes::I64x2 => (Op::three_a(0x16), Width::W64),
+        Lanes::I8x16 => (VecOp::two_operands(Op::three_a(0x14)), Width::W32),
+        Lanes::I16x8 => (VecOp::two_operands(Op::three_a(0x15)), Width::W32),
+        Lanes::I32x4 => (VecOp::two_operands(Op::three_a(0x16)), Width::W32),
+        Lanes::I64x2 => (VecOp::two_operands(Op::three_a(0x16)), Width::W64),
     }
 }
 
@@ -120,7 +120,7 @@ impl X64Masm {
         {
             // The second register is the high half of what is shifted.
             self.ordered_vec(PALIGNR, dst, b, a);
-            self.asm.push(first);
+            self.asm.immediate(first);
             return true;
         }
         if let Some([x, y, z, w]) = groups::<4, 4>(bytes)
@@ -130,7 +130,7 @@ impl X64Masm {
             && w >= 4
         {
             self.ordered_vec(SHUFPS, dst, a, b);
-            self.asm.push(selector([x, y, z, w]));
+            self.asm.immediate(selector([x, y, z, w]));
             return true;
         }
         if let Some(words) = groups::<2, 8>(bytes)
@@ -138,7 +138,7 @@ impl X64Masm {
         {
             let from_b = (0..8).fold(0, |all, i| all | (words[i] >> 3) << i);
             self.ordered_vec(PBLENDW, dst, a, b);
-            self.asm.push(from_b);
+            self.asm.immediate(from_b);
             return true;
         }
         false
@@ -174,10 +174,10 @@ impl LaneMasm for X64Masm {
             Extract::I64 => (Lanes::I64x2, None),
         };
         let (op, width) = extraction(lanes);
-        self.vec_emit(op, width, a.0, dst);
-        self.asm.push(lane);
+        self.asm.vec_emit(op, width, a.0, dst);
+        self.asm.immediate(lane);
         if let Some(extension) = extension {
-            self.count_or_extend(extension, Width::W32, dst, dst);
+            self.int_unary(extension, Width::W32, dst, dst);
         }
     }
 
@@ -192,16 +192,16 @@ impl LaneMasm for X64Masm {
     fn replace_lane(&mut self, lanes: Lanes, lane: u8, dst: Fpr, a: Fpr, value: Gpr) {
         let (op, width) = insertion(lanes);
         self.vec_three(op, width, dst, a, value);
-        self.asm.push(lane);
+        self.asm.immediate(lane);
     }
 
     fn float_replace_lane(&mut self, width: FloatWidth, lane: u8, dst: Fpr, a: Fpr, value: Fpr) {
         match (width, lane) {
             (FloatWidth::F32, lane) => {
-                self.ordered_vec(Op::three_a(0x21), dst, a, value);
-                self.asm.push(lane << 4);
+                self.ordered_vec(INSERTPS, dst, a, value);
+                self.asm.immediate(lane << 4);
             }
-            (FloatWidth::F64, 0) => self.ordered_vec(Op::two(0x10).with(0xf2), dst, a, value),
+            (FloatWidth::F64, 0) => self.ordered_vec(MOVSD, dst, a, value),
             (FloatWidth::F64, _) => self.ordered_vec(PUNPCKLQDQ, dst, a, value),
         }
     }
@@ -225,11 +225,11 @@ impl LaneMasm for X64Masm {
         };
         self.vec_constant(PSHUFB, P, a, of(bytes));
         self.vec_constant(PSHUFB, dst, b, of(swapped));
-        self.vec(sse2(0xeb), dst, P);
+        self.vec(POR, dst, P);
     }
 
     fn vec_load(&mut self, op: VecLoad, dst: Fpr, mem: Mem) {
-        let extend = |op: Op| (op, None);
+        let extend = |op: VecOp| (op, None);
         let (op, lane) = match op {
             VecLoad::Extend8x8S => extend(PMOVSX[0]),
             VecLoad::Extend8x8U => extend(PMOVZX[0]),
@@ -251,9 +251,9 @@ impl LaneMasm for X64Masm {
             VecLoad::Zero64 => return self.float_load(FloatPart::F64, dst, mem),
         };
         self.accesses_here();
-        self.vec_emit(op, Width::W32, dst.0, Rm::Mem(mem));
+        self.asm.vec_emit(op, Width::W32, dst.0, Rm::Mem(mem));
         if let Some(lanes) = lane {
-            self.asm.push(0);
+            self.asm.immediate(0);
             self.spread(lanes, dst);
         }
     }
@@ -262,8 +262,8 @@ impl LaneMasm for X64Masm {
         self.vec_copy(dst, a);
         let (op, width) = insertion(lanes);
         self.accesses_here();
-        self.vec_emit(op, width, dst.0, Rm::Mem(mem));
-        self.asm.push(lane);
+        self.asm.vec_emit(op, width, dst.0, Rm::Mem(mem));
+        self.asm.immediate(lane);
     }
 
     fn store_lane(&mut self, lanes: Lanes, lane: u8, src: Fpr, mem: Mem) {
@@ -273,8 +273,8 @@ impl LaneMasm for X64Masm {
             (lanes, lane) => {
                 let (op, width) = extraction(lanes);
                 self.accesses_here();
-                self.vec_emit(op, width, src.0, Rm::Mem(mem));
-                self.asm.push(lane);
+                self.asm.vec_emit(op, width, src.0, Rm::Mem(mem));
+                self.asm.immediate(lane);
             }
         }
     }

@@ -9,67 +9,89 @@
 //! shifting, or lie in the constant pool, whose entries of 16 bytes are aligned: no other operand
 //! of legacy instructions is in memory.
 
-use dynasmrt::DynasmApi;
-
-use super::encode::{Cc, Group, Op, Rm};
+use super::encode::{Cc, Group, Op, Rm, VecOp, VexOp};
 use super::masm::X64Masm;
 use super::regs::{XMM_PRIVATE as P, XMM_PRIVATE_2 as Q};
 use crate::masm::vector::{VecBinary, VecShift, VecTernary, VecTest, VecUnary, VectorMasm};
-use crate::masm::{FloatPart, FloatUnary, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width};
+use crate::masm::{
+    FloatMasm, FloatPart, FloatUnary, FloatWidth, Fpr, Gpr, Masm, Mem, Operand, Width,
+};
 
 const F32: FloatWidth = FloatWidth::F32;
 const F64: FloatWidth = FloatWidth::F64;
 
-/// An integer instruction of SSE2.
-pub(super) const fn sse2(code: u8) -> Op {
-    Op::two(code).with(0x66)
+/// An integer instruction of SSE2 with three operands.
+pub(super) const fn sse2(code: u8) -> VecOp {
+    VecOp::three_operands(Op::two(code).with(0x66))
 }
 
-/// An instruction of SSSE3 to SSE4.2 without an immediate.
-pub(super) const fn sse4(code: u8) -> Op {
-    Op::three_8(code)
+/// As `sse2`, with two operands.
+pub(super) const fn sse2_two(code: u8) -> VecOp {
+    VecOp::two_operands(Op::two(code).with(0x66))
 }
 
-/// A packed float instruction.
-const fn float(code: u8, width: FloatWidth) -> Op {
+/// An instruction of SSSE3 to SSE4.2 with three operands and no immediate.
+pub(super) const fn sse4(code: u8) -> VecOp {
+    VecOp::three_operands(Op::three_8(code))
+}
+
+/// As `sse4`, with two operands.
+const fn sse4_two(code: u8) -> VecOp {
+    VecOp::two_operands(Op::three_8(code))
+}
+
+/// The opcode of a packed float instruction.
+const fn packed_code(code: u8, width: FloatWidth) -> Op {
     match width {
         FloatWidth::F32 => Op::two(code),
         FloatWidth::F64 => Op::two(code).with(0x66),
     }
 }
 
-const PAND: Op = sse2(0xdb);
-const PANDN: Op = sse2(0xdf);
-const POR: Op = sse2(0xeb);
-pub(super) const PXOR: Op = sse2(0xef);
-pub(super) const PSHUFB: Op = sse4(0x00);
-const PTEST: Op = sse4(0x17);
-const PADD: [Op; 4] = [sse2(0xfc), sse2(0xfd), sse2(0xfe), sse2(0xd4)];
-const PSUB: [Op; 4] = [sse2(0xf8), sse2(0xf9), sse2(0xfa), sse2(0xfb)];
-const PCMPEQ: [Op; 4] = [sse2(0x74), sse2(0x75), sse2(0x76), sse4(0x29)];
-const PCMPGT: [Op; 4] = [sse2(0x64), sse2(0x65), sse2(0x66), sse4(0x37)];
-const PMAXS: [Op; 3] = [sse4(0x3c), sse2(0xee), sse4(0x3d)];
-const PMINS: [Op; 3] = [sse4(0x38), sse2(0xea), sse4(0x39)];
-const PMAXU: [Op; 3] = [sse2(0xde), sse4(0x3e), sse4(0x3f)];
-const PMINU: [Op; 3] = [sse2(0xda), sse4(0x3a), sse4(0x3b)];
-const PMULLW: Op = sse2(0xd5);
-const PMULHW: Op = sse2(0xe5);
-const PMULHUW: Op = sse2(0xe4);
-const PMULLD: Op = sse4(0x40);
-const PMULUDQ: Op = sse2(0xf4);
-const PMULDQ: Op = sse4(0x28);
-const PMADDWD: Op = sse2(0xf5);
-const PMADDUBSW: Op = sse4(0x04);
-const PACKSSWB: Op = sse2(0x63);
-const PACKUSWB: Op = sse2(0x67);
-const PUNPCKHBW: Op = sse2(0x68);
-const PUNPCKLBW: Op = sse2(0x60);
-const PUNPCKLWD: Op = sse2(0x61);
-const PUNPCKHWD: Op = sse2(0x69);
-const PSHUFD: Op = sse2(0x70);
+/// A packed float instruction with three operands.
+const fn packed(code: u8, width: FloatWidth) -> VecOp {
+    VecOp::three_operands(packed_code(code, width))
+}
+
+/// As `packed`, with two operands.
+const fn packed_two(code: u8, width: FloatWidth) -> VecOp {
+    VecOp::two_operands(packed_code(code, width))
+}
+
+const PAND: VecOp = sse2(0xdb);
+const PANDN: VecOp = sse2(0xdf);
+pub(super) const POR: VecOp = sse2(0xeb);
+pub(super) const PXOR: VecOp = sse2(0xef);
+pub(super) const PSHUFB: VecOp = sse4(0x00);
+const PTEST: VecOp = sse4_two(0x17);
+const PMOVMSKB: VecOp = sse2_two(0xd7);
+const CVTTPD2DQ: VecOp = sse2_two(0xe6);
+const PADD: [VecOp; 4] = [sse2(0xfc), sse2(0xfd), sse2(0xfe), sse2(0xd4)];
+const PSUB: [VecOp; 4] = [sse2(0xf8), sse2(0xf9), sse2(0xfa), sse2(0xfb)];
+const PCMPEQ: [VecOp; 4] = [sse2(0x74), sse2(0x75), sse2(0x76), sse4(0x29)];
+const PCMPGT: [VecOp; 4] = [sse2(0x64), sse2(0x65), sse2(0x66), sse4(0x37)];
+const PMAXS: [VecOp; 3] = [sse4(0x3c), sse2(0xee), sse4(0x3d)];
+const PMINS: [VecOp; 3] = [sse4(0x38), sse2(0xea), sse4(0x39)];
+const PMAXU: [VecOp; 3] = [sse2(0xde), sse4(0x3e), sse4(0x3f)];
+const PMINU: [VecOp; 3] = [sse2(0xda), sse4(0x3a), sse4(0x3b)];
+const PMULLW: VecOp = sse2(0xd5);
+const PMULHW: VecOp = sse2(0xe5);
+const PMULHUW: VecOp = sse2(0xe4);
+const PMULLD: VecOp = sse4(0x40);
+const PMULUDQ: VecOp = sse2(0xf4);
+const PMULDQ: VecOp = sse4(0x28);
+const PMADDWD: VecOp = sse2(0xf5);
+const PMADDUBSW: VecOp = sse4(0x04);
+const PACKSSWB: VecOp = sse2(0x63);
+const PACKUSWB: VecOp = sse2(0x67);
+const PUNPCKHBW: VecOp = sse2(0x68);
+const PUNPCKLBW: VecOp = sse2(0x60);
+const PUNPCKLWD: VecOp = sse2(0x61);
+const PUNPCKHWD: VecOp = sse2(0x69);
+const PSHUFD: VecOp = sse2_two(0x70);
 /// The extensions of low lanes, by the log of the lane's size in bytes.
-pub(super) const PMOVSX: [Op; 3] = [sse4(0x20), sse4(0x23), sse4(0x25)];
-pub(super) const PMOVZX: [Op; 3] = [sse4(0x30), sse4(0x33), sse4(0x35)];
+pub(super) const PMOVSX: [VecOp; 3] = [sse4_two(0x20), sse4_two(0x23), sse4_two(0x25)];
+pub(super) const PMOVZX: [VecOp; 3] = [sse4_two(0x30), sse4_two(0x33), sse4_two(0x35)];
 /// The shuffle of dwords that moves the high half down.
 const HIGH: u8 = 0xee;
 
@@ -80,8 +102,10 @@ const MIN: u8 = 0x5d;
 const DIV: u8 = 0x5e;
 const MAX: u8 = 0x5f;
 const CMP: u8 = 0xc2;
-const CVTTPS2DQ: Op = Op::two(0x5b).with(0xf3);
-const CVTDQ2PS: Op = Op::two(0x5b);
+pub(super) const SHUFPS: VecOp = VecOp::three_operands(Op::two(0xc6));
+const UNPCKLPS: VecOp = VecOp::three_operands(Op::two(0x14));
+const CVTTPS2DQ: VecOp = VecOp::two_operands(Op::two(0x5b).with(0xf3));
+const CVTDQ2PS: VecOp = VecOp::two_operands(Op::two(0x5b));
 
 /// The predicates of float comparisons.
 #[derive(Clone, Copy)]
@@ -113,7 +137,7 @@ const fn doubles(value: f64) -> u128 {
 }
 
 /// The instruction of an operation that has one, with the operands in the same order.
-pub(super) const fn instruction(op: VecBinary) -> Option<Op> {
+pub(super) const fn instruction(op: VecBinary) -> Option<VecOp> {
     use VecBinary as B;
     Some(match op {
         B::I8x16Eq => PCMPEQ[0],
@@ -164,51 +188,58 @@ pub(super) const fn instruction(op: VecBinary) -> Option<Op> {
         B::I16x8Mul => PMULLW,
         B::I32x4Mul => PMULLD,
         B::I32x4DotI16x8S => PMADDWD,
-        B::F32x4Add => float(ADD, F32),
-        B::F32x4Sub => float(SUB, F32),
-        B::F32x4Mul => float(MUL, F32),
-        B::F32x4Div => float(DIV, F32),
-        B::F64x2Add => float(ADD, F64),
-        B::F64x2Sub => float(SUB, F64),
-        B::F64x2Mul => float(MUL, F64),
-        B::F64x2Div => float(DIV, F64),
+        B::F32x4Add => packed(ADD, F32),
+        B::F32x4Sub => packed(SUB, F32),
+        B::F32x4Mul => packed(MUL, F32),
+        B::F32x4Div => packed(DIV, F32),
+        B::F64x2Add => packed(ADD, F64),
+        B::F64x2Sub => packed(SUB, F64),
+        B::F64x2Mul => packed(MUL, F64),
+        B::F64x2Div => packed(DIV, F64),
         _ => return None,
     })
 }
 
 impl X64Masm {
     /// `dst = dst op src`.
-    pub(super) fn vec(&mut self, op: Op, dst: Fpr, src: Fpr) {
-        self.vec_emit(op, Width::W32, dst.0, src);
+    pub(super) fn vec(&mut self, op: VecOp, dst: Fpr, src: Fpr) {
+        self.asm.vec_emit(op, Width::W32, dst.0, src);
     }
 
     /// `dst = a op b`. Without AVX, `b` is not the destination unless `a` is.
-    pub(super) fn vec_three(&mut self, op: Op, width: Width, dst: Fpr, a: Fpr, b: impl Into<Rm>) {
-        if self.features.avx {
-            self.vex(op, width, dst.0, a.0, b);
+    pub(super) fn vec_three(
+        &mut self,
+        op: VecOp,
+        width: Width,
+        dst: Fpr,
+        a: Fpr,
+        b: impl Into<Rm>,
+    ) {
+        if self.asm.has_avx {
+            self.asm.vec_emit_three(op, width, dst.0, a.0, b);
         } else {
             self.vec_copy(dst, a);
-            self.emit(op, width, dst.0, b);
+            self.asm.vec_emit(op, width, dst.0, b);
         }
     }
 
     /// `dst = a op constant`.
-    pub(super) fn vec_constant(&mut self, op: Op, dst: Fpr, a: Fpr, bits: u128) {
+    pub(super) fn vec_constant(&mut self, op: VecOp, dst: Fpr, a: Fpr, bits: u128) {
         let constant = Rm::Constant(self.vector_constant(bits));
         self.vec_three(op, Width::W32, dst, a, constant);
     }
 
     /// `dst = constant`.
     pub(super) fn vec_load_constant(&mut self, dst: Fpr, bits: u128) {
-        const MOVDQA: Op = sse2(0x6f);
+        const MOVDQA: VecOp = sse2_two(0x6f);
         let constant = Rm::Constant(self.vector_constant(bits));
-        self.vec_emit(MOVDQA, Width::W32, dst.0, constant);
+        self.asm.vec_emit(MOVDQA, Width::W32, dst.0, constant);
     }
 
     /// As `vec`, with an immediate.
-    pub(super) fn vec_imm(&mut self, op: Op, dst: Fpr, src: Fpr, value: u8) {
+    pub(super) fn vec_imm(&mut self, op: VecOp, dst: Fpr, src: Fpr, value: u8) {
         self.vec(op, dst, src);
-        self.asm.push(value);
+        self.asm.immediate(value);
     }
 
     /// Shifts lanes of `2 << log_words` bytes.
@@ -222,13 +253,14 @@ impl X64Masm {
     ) {
         let op = sse2(0x71 + log_words);
         // The register field is part of the opcode.
-        if self.features.avx {
-            self.vex(op, Width::W32, shift as u8, dst.0, a);
+        if self.asm.has_avx {
+            self.asm
+                .vec_emit_three(op, Width::W32, shift as u8, dst.0, a);
         } else {
             self.vec_copy(dst, a);
-            self.emit(op, Width::W32, shift as u8, dst);
+            self.asm.vec_emit(op, Width::W32, shift as u8, dst);
         }
-        self.asm.push(count);
+        self.asm.immediate(count);
     }
 
     /// Shifts lanes by the low half of a register other than the destination.
@@ -265,14 +297,14 @@ impl X64Masm {
         self.vec(PXOR, dst, P);
     }
 
-    pub(super) fn commutative_vec(&mut self, op: Op, dst: Fpr, a: Fpr, b: Fpr) {
+    pub(super) fn commutative_vec(&mut self, op: VecOp, dst: Fpr, a: Fpr, b: Fpr) {
         let (a, b) = if dst == b { (b, a) } else { (a, b) };
         self.vec_three(op, Width::W32, dst, a, b);
     }
 
     /// `dst = a op b`, the operands in this order.
-    pub(super) fn ordered_vec(&mut self, op: Op, dst: Fpr, a: Fpr, b: Fpr) {
-        let b = if dst == b && dst != a && !self.features.avx {
+    pub(super) fn ordered_vec(&mut self, op: VecOp, dst: Fpr, a: Fpr, b: Fpr) {
+        let b = if dst == b && dst != a && !self.asm.has_avx {
             self.vec_copy(P, b);
             P
         } else {
@@ -287,19 +319,19 @@ impl X64Masm {
     }
 
     /// `a` compared with the extremum of both.
-    fn is_extremum(&mut self, extremum: Op, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
+    fn is_extremum(&mut self, extremum: VecOp, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
         self.vec_three(extremum, Width::W32, P, a, b);
         self.vec_three(PCMPEQ[size], Width::W32, dst, a, P);
     }
 
-    fn is_no_extremum(&mut self, extremum: Op, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
+    fn is_no_extremum(&mut self, extremum: VecOp, size: usize, dst: Fpr, a: Fpr, b: Fpr) {
         self.is_extremum(extremum, size, dst, a, b);
         self.invert(dst);
     }
 
     fn float_comparison(&mut self, is: Predicate, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        self.ordered_vec(float(CMP, width), dst, a, b);
-        self.asm.push(is as u8);
+        self.ordered_vec(packed(CMP, width), dst, a, b);
+        self.asm.immediate(is as u8);
     }
 
     /// `dst = a & !b`.
@@ -308,7 +340,7 @@ impl X64Masm {
     }
 
     /// Products of bytes as words.
-    fn multiply_bytes(&mut self, extend: Op, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
+    fn multiply_bytes(&mut self, extend: VecOp, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
         if high {
             self.vec_imm(PSHUFD, P, a, HIGH);
             self.vec_imm(PSHUFD, Q, b, HIGH);
@@ -322,14 +354,14 @@ impl X64Masm {
     }
 
     /// Products of words as dwords, from their halves.
-    fn multiply_words(&mut self, upper: Op, interleave: Op, dst: Fpr, a: Fpr, b: Fpr) {
+    fn multiply_words(&mut self, upper: VecOp, interleave: VecOp, dst: Fpr, a: Fpr, b: Fpr) {
         self.vec_three(upper, Width::W32, P, a, b);
         self.commutative_vec(PMULLW, dst, a, b);
         self.vec(interleave, dst, P);
     }
 
     /// Products of dwords as qwords: the even lanes are multiplied.
-    fn multiply_dwords(&mut self, multiply: Op, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
+    fn multiply_dwords(&mut self, multiply: VecOp, high: bool, dst: Fpr, a: Fpr, b: Fpr) {
         let spread = if high { 0xfa } else { 0x50 };
         self.vec_imm(PSHUFD, P, a, spread);
         self.vec_imm(PSHUFD, dst, b, spread);
@@ -368,19 +400,19 @@ impl X64Masm {
     /// The instruction answers its second operand for NaN and equal zeros. Both orders together
     /// have the sign of zero and say which lanes are NaN, whose payloads are then cut.
     fn float_minimum(&mut self, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        self.vec_three(float(MIN, width), Width::W32, P, a, b);
-        self.vec_three(float(MIN, width), Width::W32, Q, b, a);
+        self.vec_three(packed(MIN, width), Width::W32, P, a, b);
+        self.vec_three(packed(MIN, width), Width::W32, Q, b, a);
         self.vec(POR, P, Q);
         self.cut_payloads(width, dst);
     }
 
     /// As the minimum; where the orders differ, a subtraction makes +0 of zeros, and quiet NaNs.
     fn float_maximum(&mut self, width: FloatWidth, dst: Fpr, a: Fpr, b: Fpr) {
-        self.vec_three(float(MAX, width), Width::W32, P, a, b);
-        self.vec_three(float(MAX, width), Width::W32, Q, b, a);
+        self.vec_three(packed(MAX, width), Width::W32, P, a, b);
+        self.vec_three(packed(MAX, width), Width::W32, Q, b, a);
         self.vec(PXOR, Q, P);
         self.vec(POR, P, Q);
-        self.vec(float(SUB, width), P, Q);
+        self.vec(packed(SUB, width), P, Q);
         self.cut_payloads(width, dst);
     }
 
@@ -390,8 +422,8 @@ impl X64Masm {
             FloatWidth::F32 => (1, 10),
             FloatWidth::F64 => (2, 13),
         };
-        self.vec_three(float(CMP, width), Width::W32, Q, P, P);
-        self.asm.push(Predicate::Unordered as u8);
+        self.vec_three(packed(CMP, width), Width::W32, Q, P, P);
+        self.asm.immediate(Predicate::Unordered as u8);
         // A NaN with the quiet bit clear gets it from all ones.
         self.vec(POR, P, Q);
         self.shift_by_imm(ShrU, log_words, Q, Q, kept);
@@ -435,7 +467,7 @@ impl X64Masm {
         self.vec(PADD[0], dst, Q);
     }
 
-    fn extend_high(&mut self, extend: Op, dst: Fpr, a: Fpr) {
+    fn extend_high(&mut self, extend: VecOp, dst: Fpr, a: Fpr) {
         self.vec_imm(PSHUFD, dst, a, HIGH);
         self.vec(extend, dst, dst);
     }
@@ -462,14 +494,14 @@ impl X64Masm {
             FloatWidth::F32 => 0x08,
             FloatWidth::F64 => 0x09,
         };
-        self.vec_imm(Op::three_a(code), dst, a, mode);
+        self.vec_imm(VecOp::two_operands(Op::three_a(code)), dst, a, mode);
     }
 
     /// The instruction answers the least integer for what does not fit: the sign of the operand
     /// tells where that is wrong. NaN becomes 0 before.
     fn truncate_singles(&mut self, dst: Fpr, a: Fpr) {
-        self.vec_three(float(CMP, F32), Width::W32, P, a, a);
-        self.asm.push(Predicate::Eq as u8);
+        self.vec_three(packed(CMP, F32), Width::W32, P, a, a);
+        self.asm.immediate(Predicate::Eq as u8);
         self.vec_three(PAND, Width::W32, dst, a, P);
         self.vec(PXOR, P, dst);
         self.vec(CVTTPS2DQ, dst, dst);
@@ -482,14 +514,14 @@ impl X64Masm {
     fn truncate_singles_unsigned(&mut self, dst: Fpr, a: Fpr) {
         // The second operand where the first is NaN: 0.
         self.vec_zero(P);
-        self.vec_three(float(MAX, F32), Width::W32, dst, a, P);
+        self.vec_three(packed(MAX, F32), Width::W32, dst, a, P);
         // 2^31, rounded from 2^31 - 1.
         self.vec_ones(P);
         self.shift_by_imm(ShrU, 1, P, P, 1);
         self.vec(CVTDQ2PS, P, P);
-        self.vec_three(float(SUB, F32), Width::W32, Q, dst, P);
+        self.vec_three(packed(SUB, F32), Width::W32, Q, dst, P);
         self.vec(CVTTPS2DQ, dst, dst);
-        self.vec_imm(float(CMP, F32), P, Q, Predicate::Le as u8);
+        self.vec_imm(packed(CMP, F32), P, Q, Predicate::Le as u8);
         self.vec(CVTTPS2DQ, Q, Q);
         // The greatest signed value where that overflows too.
         self.vec(PXOR, Q, P);
@@ -506,46 +538,46 @@ impl X64Masm {
         self.vec(CVTDQ2PS, P, P);
         self.shift_by_imm(ShrU, 1, dst, dst, 1);
         self.vec(CVTDQ2PS, dst, dst);
-        self.vec(float(ADD, F32), dst, dst);
-        self.vec(float(ADD, F32), dst, P);
+        self.vec(packed(ADD, F32), dst, dst);
+        self.vec(packed(ADD, F32), dst, P);
     }
 
     /// NaN becomes 0, and what is too great the greatest value, before.
     fn truncate_doubles(&mut self, dst: Fpr, a: Fpr) {
-        self.vec_three(float(CMP, F64), Width::W32, P, a, a);
-        self.asm.push(Predicate::Eq as u8);
+        self.vec_three(packed(CMP, F64), Width::W32, P, a, a);
+        self.asm.immediate(Predicate::Eq as u8);
         self.vec_constant(PAND, P, P, doubles(i32::MAX as f64));
-        self.vec_three(float(MIN, F64), Width::W32, dst, a, P);
-        self.vec(sse2(0xe6), dst, dst);
+        self.vec_three(packed(MIN, F64), Width::W32, dst, a, P);
+        self.vec(CVTTPD2DQ, dst, dst);
     }
 
     /// Adding 2^52 leaves the integer in the low bits.
     fn truncate_doubles_unsigned(&mut self, dst: Fpr, a: Fpr) {
         self.vec_zero(P);
-        self.vec_three(float(MAX, F64), Width::W32, dst, a, P);
-        self.vec_constant(float(MIN, F64), dst, dst, doubles(u32::MAX as f64));
+        self.vec_three(packed(MAX, F64), Width::W32, dst, a, P);
+        self.vec_constant(packed(MIN, F64), dst, dst, doubles(u32::MAX as f64));
         self.round_lanes(11, F64, dst, dst);
-        self.vec_constant(float(ADD, F64), dst, dst, doubles(TWO_TO_52));
-        self.vec_imm(Op::two(0xc6), dst, P, 0x88);
+        self.vec_constant(packed(ADD, F64), dst, dst, doubles(TWO_TO_52));
+        self.vec_imm(SHUFPS, dst, P, 0x88);
     }
 
     /// The integer as the low bits of 2^52 and more, minus 2^52.
     fn convert_low_unsigned(&mut self, dst: Fpr, a: Fpr) {
         let upper = TWO_TO_52.to_bits() >> 32;
         let upper = u128::from(upper << 32 | upper);
-        self.vec_constant(Op::two(0x14), dst, a, upper << 64 | upper);
-        self.vec_constant(float(SUB, F64), dst, dst, doubles(TWO_TO_52));
+        self.vec_constant(UNPCKLPS, dst, a, upper << 64 | upper);
+        self.vec_constant(packed(SUB, F64), dst, dst, doubles(TWO_TO_52));
     }
 
     /// Fused: `c + a * b`, or `c - a * b` for the other opcode.
-    fn fused(&mut self, op: Op, width: FloatWidth, dst: Fpr, [a, b, c]: [Fpr; 3]) {
+    fn fused(&mut self, op: VexOp, width: FloatWidth, dst: Fpr, [a, b, c]: [Fpr; 3]) {
         let target = if dst == a || dst == b { P } else { dst };
         self.vec_copy(target, c);
         let wide = match width {
             FloatWidth::F32 => Width::W32,
             FloatWidth::F64 => Width::W64,
         };
-        self.vex(op, wide, target.0, a.0, b);
+        self.asm.vex(op, wide, target.0, a.0, b);
         self.vec_copy(dst, target);
     }
 
@@ -580,7 +612,8 @@ impl X64Masm {
     /// The count is in the first private register.
     fn shift_bytes(&mut self, shift: VecShiftImm, dst: Fpr, a: Fpr) {
         if shift == ShrS {
-            self.group_imm(Group::Add, Width::W32, self.private[0], 8);
+            self.asm
+                .group_imm(Group::Add, Width::W32, self.private[0], 8);
         }
         self.float_from_bits(F32, P, self.private[0]);
         match shift {
@@ -646,8 +679,9 @@ impl X64Masm {
             Operand::Reg(count) => {
                 self.check_operands(&[count]);
                 let [masked, _] = self.private;
-                self.mov_always(Width::W32, masked, count);
-                self.group_imm(Group::And, Width::W32, masked, i32::from(mask));
+                self.asm.mov_always(Width::W32, masked, count);
+                self.asm
+                    .group_imm(Group::And, Width::W32, masked, i32::from(mask));
                 if size == 0 {
                     self.shift_bytes(shift, dst, a);
                     return;
@@ -665,9 +699,9 @@ impl X64Masm {
     fn all_true(&mut self, size: usize, dst: Gpr, a: Fpr) {
         self.vec_zero(P);
         self.vec(PCMPEQ[size], P, a);
-        self.zero(dst);
+        self.asm.zero(dst);
         self.vec(PTEST, P, P);
-        self.set(Cc::Equal, dst);
+        self.asm.set(Cc::Equal, dst);
     }
 }
 
@@ -683,9 +717,9 @@ impl VectorMasm for X64Masm {
                 self.vec_ones(ones);
                 self.commutative_vec(PXOR, dst, a, ones);
             }
-            U::I8x16Abs => self.vec(sse4(0x1c), dst, a),
-            U::I16x8Abs => self.vec(sse4(0x1d), dst, a),
-            U::I32x4Abs => self.vec(sse4(0x1e), dst, a),
+            U::I8x16Abs => self.vec(sse4_two(0x1c), dst, a),
+            U::I16x8Abs => self.vec(sse4_two(0x1d), dst, a),
+            U::I32x4Abs => self.vec(sse4_two(0x1e), dst, a),
             U::I64x2Abs => self.absolute_qwords(dst, a),
             U::I8x16Neg => self.negate(0, dst, a),
             U::I16x8Neg => self.negate(1, dst, a),
@@ -722,12 +756,12 @@ impl VectorMasm for X64Masm {
             U::F64x2Trunc => self.round_lanes(11, F64, dst, a),
             U::F64x2Nearest => self.round_lanes(8, F64, dst, a),
             // These change all lanes of a register.
-            U::F32x4Abs => self.float_one_operand(FloatUnary::Abs, F32, dst, a),
-            U::F32x4Neg => self.float_one_operand(FloatUnary::Neg, F32, dst, a),
-            U::F64x2Abs => self.float_one_operand(FloatUnary::Abs, F64, dst, a),
-            U::F64x2Neg => self.float_one_operand(FloatUnary::Neg, F64, dst, a),
-            U::F32x4Sqrt => self.vec(float(0x51, F32), dst, a),
-            U::F64x2Sqrt => self.vec(float(0x51, F64), dst, a),
+            U::F32x4Abs => self.float_unary(FloatUnary::Abs, F32, dst, a),
+            U::F32x4Neg => self.float_unary(FloatUnary::Neg, F32, dst, a),
+            U::F64x2Abs => self.float_unary(FloatUnary::Abs, F64, dst, a),
+            U::F64x2Neg => self.float_unary(FloatUnary::Neg, F64, dst, a),
+            U::F32x4Sqrt => self.vec(packed_two(0x51, F32), dst, a),
+            U::F64x2Sqrt => self.vec(packed_two(0x51, F64), dst, a),
             U::I32x4TruncSatF32x4S | U::I32x4RelaxedTruncF32x4S => self.truncate_singles(dst, a),
             U::I32x4TruncSatF32x4U | U::I32x4RelaxedTruncF32x4U => {
                 self.truncate_singles_unsigned(dst, a);
@@ -740,10 +774,12 @@ impl VectorMasm for X64Masm {
             U::I32x4TruncSatF64x2UZero | U::I32x4RelaxedTruncF64x2UZero => {
                 self.truncate_doubles_unsigned(dst, a);
             }
-            U::F64x2ConvertLowI32x4S => self.vec(Op::two(0xe6).with(0xf3), dst, a),
+            U::F64x2ConvertLowI32x4S => {
+                self.vec(VecOp::two_operands(Op::two(0xe6).with(0xf3)), dst, a)
+            }
             U::F64x2ConvertLowI32x4U => self.convert_low_unsigned(dst, a),
-            U::F32x4DemoteF64x2Zero => self.vec(float(0x5a, F64), dst, a),
-            U::F64x2PromoteLowF32x4 => self.vec(float(0x5a, F32), dst, a),
+            U::F32x4DemoteF64x2Zero => self.vec(packed_two(0x5a, F64), dst, a),
+            U::F64x2PromoteLowF32x4 => self.vec(packed_two(0x5a, F32), dst, a),
         }
     }
 
@@ -824,12 +860,12 @@ impl VectorMasm for X64Masm {
             B::F32x4Min | B::F32x4RelaxedMin => self.float_minimum(F32, dst, a, b),
             B::F32x4Max | B::F32x4RelaxedMax => self.float_maximum(F32, dst, a, b),
             // The instructions answer their second operand unless the comparison holds.
-            B::F32x4PMin => self.ordered_vec(float(MIN, F32), dst, b, a),
-            B::F32x4PMax => self.ordered_vec(float(MAX, F32), dst, b, a),
+            B::F32x4PMin => self.ordered_vec(packed(MIN, F32), dst, b, a),
+            B::F32x4PMax => self.ordered_vec(packed(MAX, F32), dst, b, a),
             B::F64x2Min | B::F64x2RelaxedMin => self.float_minimum(F64, dst, a, b),
             B::F64x2Max | B::F64x2RelaxedMax => self.float_maximum(F64, dst, a, b),
-            B::F64x2PMin => self.ordered_vec(float(MIN, F64), dst, b, a),
-            B::F64x2PMax => self.ordered_vec(float(MAX, F64), dst, b, a),
+            B::F64x2PMin => self.ordered_vec(packed(MIN, F64), dst, b, a),
+            B::F64x2PMax => self.ordered_vec(packed(MAX, F64), dst, b, a),
             other => unreachable!("{other:?} is one instruction"),
         }
     }
@@ -838,7 +874,8 @@ impl VectorMasm for X64Masm {
         let instruction = instruction(op).expect("asked for by `folds_vector`");
         // The legacy encoding demands that memory is aligned.
         self.accesses_here();
-        self.vex(instruction, Width::W32, dst.0, a.0, Rm::Mem(b));
+        self.asm
+            .vec_emit_three(instruction, Width::W32, dst.0, a.0, Rm::Mem(b));
     }
 
     fn vec_ternary(&mut self, op: VecTernary, dst: Fpr, a: Fpr, b: Fpr, c: Fpr) {
@@ -853,10 +890,10 @@ impl VectorMasm for X64Masm {
                 self.vec(PAND, P, c);
                 self.vec_three(PXOR, Width::W32, dst, b, P);
             }
-            T::F32x4RelaxedMadd => self.fused(Op::FMADD, F32, dst, [a, b, c]),
-            T::F32x4RelaxedNmadd => self.fused(Op::FNMADD, F32, dst, [a, b, c]),
-            T::F64x2RelaxedMadd => self.fused(Op::FMADD, F64, dst, [a, b, c]),
-            T::F64x2RelaxedNmadd => self.fused(Op::FNMADD, F64, dst, [a, b, c]),
+            T::F32x4RelaxedMadd => self.fused(VexOp::FMADD, F32, dst, [a, b, c]),
+            T::F32x4RelaxedNmadd => self.fused(VexOp::FNMADD, F32, dst, [a, b, c]),
+            T::F64x2RelaxedMadd => self.fused(VexOp::FMADD, F64, dst, [a, b, c]),
+            T::F64x2RelaxedNmadd => self.fused(VexOp::FNMADD, F64, dst, [a, b, c]),
             T::I32x4RelaxedDotI8x16I7x16AddS => self.dot_bytes_and_add(dst, [a, b, c]),
         }
     }
@@ -885,24 +922,31 @@ impl VectorMasm for X64Masm {
         self.check_operands(&[dst]);
         match op {
             T::V128AnyTrue => {
-                self.zero(dst);
+                self.asm.zero(dst);
                 self.vec(PTEST, a, a);
-                self.set(Cc::NotEqual, dst);
+                self.asm.set(Cc::NotEqual, dst);
             }
             T::I8x16AllTrue => self.all_true(0, dst, a),
             T::I16x8AllTrue => self.all_true(1, dst, a),
             T::I32x4AllTrue => self.all_true(2, dst, a),
             T::I64x2AllTrue => self.all_true(3, dst, a),
-            T::I8x16Bitmask => self.vec_emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I8x16Bitmask => self.asm.vec_emit(PMOVMSKB, Width::W32, dst.0, Rm::Reg(a.0)),
             T::I16x8Bitmask => {
                 // The low half of the bytes is that of the other operand.
                 self.vec_zero(P);
                 self.vec(PACKSSWB, P, a);
-                self.vec_emit(sse2(0xd7), Width::W32, dst.0, Rm::Reg(P.0));
-                self.shift_imm(super::encode::Shift::Shr, Width::W32, dst, 8);
+                self.asm.vec_emit(PMOVMSKB, Width::W32, dst.0, Rm::Reg(P.0));
+                self.asm
+                    .shift_imm(super::encode::Shift::Shr, Width::W32, dst, 8);
             }
-            T::I32x4Bitmask => self.vec_emit(float(0x50, F32), Width::W32, dst.0, Rm::Reg(a.0)),
-            T::I64x2Bitmask => self.vec_emit(float(0x50, F64), Width::W32, dst.0, Rm::Reg(a.0)),
+            T::I32x4Bitmask => {
+                self.asm
+                    .vec_emit(packed_two(0x50, F32), Width::W32, dst.0, Rm::Reg(a.0))
+            }
+            T::I64x2Bitmask => {
+                self.asm
+                    .vec_emit(packed_two(0x50, F64), Width::W32, dst.0, Rm::Reg(a.0))
+            }
         }
     }
 }
