@@ -1,6 +1,6 @@
 //! What each pass takes and leaves, when somebody asks.
 
-use super::ir::Function;
+use super::form::ir::Function;
 use std::time::{Duration, Instant};
 
 /// What one pass took, over all functions so far.

@@ -6,11 +6,11 @@
 //! constants, which are made where they are used. An edge with arguments that leaves a block with
 //! several edges out has a block of its own.
 
-use super::alloc::live::has_place;
-use super::alloc::{Allocation, Home, Machine, clobbers, in_place};
-use super::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
-use super::select::Selected;
-use super::select::{takes_float_memory, takes_memory};
+use super::back::alloc::live::has_place;
+use super::back::alloc::{Allocation, Home, Machine, clobbers, in_place};
+use super::back::select::Selected;
+use super::back::select::{takes_float_memory, takes_memory};
+use super::form::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
 use crate::abi::{self, Place};
 use crate::masm::RegisterFile;
 use std::collections::HashMap;

@@ -4,50 +4,27 @@
 //! processors without vectors, functions beyond a limit) it declines; the baseline compiler, whose
 //! frames and calling convention are the same, can take its place.
 
-mod alloc;
-mod ancestors;
+mod back;
 mod clock;
 mod construct;
-mod dce;
-mod display;
-mod dominators;
-mod emit;
-mod fold;
-mod fuse;
-mod gvn;
-#[cfg(test)]
-mod gvn_tests;
-mod hoist;
-mod idiom;
-pub(crate) mod ir;
+mod form;
 #[cfg(feature = "lab")]
 #[doc(hidden)]
 pub mod lab;
-mod layout;
-mod legalise;
-mod lists;
-mod loops;
-mod memory;
-mod moves;
-mod params;
-mod predecessors;
-mod prune;
-mod select;
-mod sums;
-mod swaps;
-mod unlikely;
-mod unroll;
-mod verify;
+mod passes;
 
 use crate::abi::Abi;
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};
 use crate::interruption::Watch;
 use crate::masm::Masm;
+use back::select::{self, Selected};
+use back::{alloc, emit, legalise};
 use clock::Clock;
 pub use clock::{PassTime, PassTimes};
 use construct::Unsupported;
-use ir::{Function, Node, Op};
-use select::Selected;
+use form::ir::{Function, Node, Op};
+use form::verify;
+use passes::{dce, fuse, gvn, hoist, idiom, prune, sums, swaps, unroll};
 use wasmparser::FunctionBody;
 
 /// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).

@@ -3,7 +3,7 @@
 use super::{Builder, Unsupported};
 use crate::masm::vector::{Lanes, VecLoad};
 use crate::masm::{AluOp, Cond, FloatPart, LoadOp, StoreOp, Width};
-use crate::opt::ir::{Alias, Op, Ty, Value};
+use crate::opt::form::ir::{Alias, Op, Ty, Value};
 use wasmparser::{MemArg, MemArgTarget, Operator};
 use zwasm_core::TrapCode;
 use zwasm_core::vmctx::{func_ref, memory, table};

@@ -9,7 +9,7 @@ use super::Builder;
 use super::access::Place;
 use crate::masm::vector::Lanes;
 use crate::masm::{AluOp, FloatPart, LoadOp, StoreOp, Width};
-use crate::opt::ir::{Alias, Op, Ty, Value};
+use crate::opt::form::ir::{Alias, Op, Ty, Value};
 use wasmparser::Operator;
 
 /// Up to this many bytes are copied or filled in line: eight pieces.

@@ -3,7 +3,7 @@
 use super::{Builder, Unsupported};
 use crate::contract::helpers;
 use crate::masm::{Cond, LoadOp, Width};
-use crate::opt::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
+use crate::opt::form::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
 use std::sync::Arc;
 use wasmparser::Operator;
 use zwasm_core::vmctx::func_ref;

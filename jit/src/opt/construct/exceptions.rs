@@ -9,7 +9,7 @@
 //! A `throw` whose clause is known jumps to its label, unless somebody may ask for the exception.
 
 use super::{Builder, Kind};
-use crate::opt::ir::{BlockId, Edge, Exit, Node, Op, Pad, Ty, Value, Values};
+use crate::opt::form::ir::{BlockId, Edge, Exit, Node, Op, Pad, Ty, Value, Values};
 use foldhash::{HashSet, HashSetExt};
 use wasmparser::{Catch, TryTable};
 

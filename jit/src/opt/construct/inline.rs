@@ -16,7 +16,7 @@
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
 use crate::contract::{Env, InlinedCall, Scope};
-use crate::opt::ir::{BlockId, Edge, Exit, Origin};
+use crate::opt::form::ir::{BlockId, Edge, Exit, Origin};
 use scan::NO_CONSTRUCT;
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::BlockSignature;

@@ -13,11 +13,13 @@ mod inline;
 mod numeric;
 mod scan;
 
-use super::ir::{Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values};
 use crate::contract::Env;
 use crate::interruption::Watch;
 use crate::masm::{Cond, Width};
-use crate::opt::params;
+use crate::opt::form::ir::{
+    Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values,
+};
+use crate::opt::form::params;
 use exceptions::Try;
 use foldhash::{HashMap, HashMapExt};
 use inline::{Inlining, Start};

@@ -7,7 +7,7 @@ use crate::masm::vector::{Extract, Lanes, VecBinary, VecShift, VecTernary, VecTe
 use crate::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatUnary, FromInt, IntUnary, MulHigh, ToInt, Width,
 };
-use crate::opt::ir::{Op, Ty};
+use crate::opt::form::ir::{Op, Ty};
 use wasmparser::Operator;
 
 impl Builder<'_> {
