@@ -36,6 +36,18 @@ pub fn block_gaps(metric: Metric, a: &[Sample], b: &[Sample]) -> Vec<f64> {
         .collect()
 }
 
+/// Median over all processes of a cell, in nanoseconds or bytes; `None` where it has no right result.
+pub(crate) fn metric_median(
+    results: &Results,
+    workload: &str,
+    engine: &str,
+    metric: Metric,
+) -> Option<f64> {
+    let cell = results.cell(workload, engine)?;
+    let values: Vec<f64> = cell.samples.iter().filter_map(|s| metric.of(s)).collect();
+    (cell.status == CellStatus::Ok && !values.is_empty()).then(|| stats::median(&values))
+}
+
 fn by_block(metric: Metric, samples: &[Sample]) -> BTreeMap<(bool, u32), Vec<f64>> {
     let mut blocks: BTreeMap<(bool, u32), Vec<f64>> = BTreeMap::new();
     for sample in samples {

@@ -623,6 +623,12 @@ impl Results {
         }
     }
 
+    /// The means of the headline metric, a tier × peer each.
+    pub(crate) fn headline_means(&self) -> impl Iterator<Item = &Geomean> {
+        let metric = self.headline();
+        self.geomeans.iter().filter(move |m| m.metric == metric)
+    }
+
     /// The megabytes of code section per second that an engine validated and compiled, once.
     #[must_use]
     pub fn compile_mb_s(&self, workload: &WorkloadInfo, engine: &str) -> Option<f64> {

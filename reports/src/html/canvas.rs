@@ -1,15 +1,10 @@
-//! A thin layer over plotters' SVG backend: pixels, themed colours, text that knows its place.
+//! Drawing in SVG: pixels, themed colours, text that knows its place.
 //!
-//! plotters writes literal colours; ours are placeholders that become CSS variables, so that one
-//! SVG serves light and dark pages. It also guesses text widths, so everything here is placed by
-//! anchors and margins instead of by measured boxes.
+//! Colours are CSS variables, so that one SVG serves light and dark pages. How wide a text will be nobody
+//! knows here, so everything is placed by anchors and margins instead of by measured boxes.
 
-use plotters::backend::SVGBackend;
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, IntoFont, RGBColor, ShapeStyle, TextStyle};
+use super::markup::{Html, put};
+use std::fmt;
 
 /// Width of every plot, pixels.
 pub(super) const WIDTH: i32 = 680;
@@ -30,35 +25,22 @@ pub(super) enum Ink {
     Series(usize),
 }
 
-/// CSS variables, in the order of the placeholders `#0100NN`.
-const VARIABLES: [&str; 17] = [
-    "ink", "muted", "grid", "band", "faster", "equal", "small", "slower", "unsure", "s0", "s1",
-    "s2", "s3", "s4", "s5", "s6", "s7",
-];
-
 impl Ink {
-    fn index(self) -> usize {
-        match self {
-            Ink::Text => 0,
-            Ink::Muted => 1,
-            Ink::Grid => 2,
-            Ink::Band => 3,
-            Ink::Faster => 4,
-            Ink::Equal => 5,
-            Ink::Small => 6,
-            Ink::Slower => 7,
-            Ink::Unsure => 8,
-            Ink::Series(n) => 9 + n % 8,
-        }
-    }
-
-    fn placeholder(self) -> RGBColor {
-        RGBColor(1, 0, self.index() as u8)
-    }
-
     /// The CSS variable of this colour.
     pub(super) fn variable(self) -> &'static str {
-        VARIABLES[self.index()]
+        const SERIES: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+        match self {
+            Ink::Text => "ink",
+            Ink::Muted => "muted",
+            Ink::Grid => "grid",
+            Ink::Band => "band",
+            Ink::Faster => "faster",
+            Ink::Equal => "equal",
+            Ink::Small => "small",
+            Ink::Slower => "slower",
+            Ink::Unsure => "unsure",
+            Ink::Series(n) => SERIES[n % SERIES.len()],
+        }
     }
 }
 
@@ -70,92 +52,133 @@ pub(super) enum Anchor {
     End,
 }
 
+/// A point in pixels, from the upper left corner.
+pub(super) type Point = (i32, i32);
+
 /// A plot under construction.
-pub(super) struct Canvas<'a> {
-    area: DrawingArea<SVGBackend<'a>, Shift>,
+pub(super) struct Canvas {
+    shapes: Html,
 }
 
 /// Draws a plot of [`WIDTH`] by `height` pixels and gives its SVG element, titled for readers that
 /// do not see it.
-pub(super) fn svg(height: i32, title: &str, draw: impl FnOnce(&Canvas<'_>)) -> String {
-    let mut text = String::new();
-    {
-        let size = (WIDTH as u32, height.max(1) as u32);
-        let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        draw(&Canvas { area });
-    }
-    for (index, name) in VARIABLES.iter().enumerate() {
-        text = text.replace(
-            &format!("\"#0100{index:02X}\""),
-            &format!("\"var(--{name})\""),
-        );
-    }
-    // The header is ours: no fixed size, and a title.
-    let body = text.split_once('>').map_or("", |(_, rest)| rest);
-    let body = body
-        .replace("font-family=\"sans-serif\" ", "")
-        .replace(" opacity=\"1\"", "");
-    format!(
-        "<svg role=\"img\" viewBox=\"0 0 {WIDTH} {height}\" xmlns=\"http://www.w3.org/2000/svg\">\
-         <title>{}</title>{body}",
-        super::escape(title)
-    )
+pub(super) fn svg(height: i32, title: &str, draw: impl FnOnce(&mut Canvas)) -> Html {
+    let mut canvas = Canvas {
+        shapes: Html::default(),
+    };
+    draw(&mut canvas);
+    let mut out = Html::default();
+    put!(
+        out,
+        "<svg role=\"img\" viewBox=\"0 0 {} {}\" xmlns=\"http://www.w3.org/2000/svg\">\
+         <title>{}</title>\n{}</svg>\n",
+        WIDTH,
+        height,
+        title,
+        canvas.shapes
+    );
+    out
 }
 
-/// Drawing into a string cannot fail.
-const INFALLIBLE: &str = "drawing into a string cannot fail";
-
-impl Canvas<'_> {
-    pub(super) fn text(&self, x: i32, y: i32, anchor: Anchor, ink: Ink, px: f64, text: &str) {
-        let h_pos = match anchor {
-            Anchor::Start => HPos::Left,
-            Anchor::Middle => HPos::Center,
-            Anchor::End => HPos::Right,
+impl Canvas {
+    /// Text in the middle of its line.
+    pub(super) fn text(&mut self, (x, y): Point, anchor: Anchor, ink: Ink, px: f64, text: &str) {
+        let anchor = match anchor {
+            Anchor::Start => "start",
+            Anchor::Middle => "middle",
+            Anchor::End => "end",
         };
-        // plotters writes font sizes divided by 1.24.
-        let color = ink.placeholder();
-        let style = TextStyle::from(("sans-serif", px * 1.24).into_font())
-            .color(&color)
-            .pos(Pos::new(h_pos, VPos::Center));
-        self.area
-            .draw(&Text::new(text.to_owned(), (x, y), style))
-            .expect(INFALLIBLE);
+        put!(
+            self.shapes,
+            "<text x=\"{}\" y=\"{}\" dy=\"0.5ex\" text-anchor=\"{}\" font-size=\"{}\" \
+             fill=\"var(--{})\">\n{}\n</text>\n",
+            x,
+            y,
+            anchor,
+            px,
+            ink.variable(),
+            text
+        );
     }
 
-    pub(super) fn line(&self, from: (i32, i32), to: (i32, i32), ink: Ink, width: u32) {
-        self.path(vec![from, to], ink, width);
+    pub(super) fn line(&mut self, from: Point, to: Point, ink: Ink, width: u32) {
+        self.path(&[from, to], ink, width);
     }
 
-    pub(super) fn path(&self, points: Vec<(i32, i32)>, ink: Ink, width: u32) {
-        let style = ink.placeholder().stroke_width(width);
-        self.area
-            .draw(&PathElement::new(points, style))
-            .expect(INFALLIBLE);
+    pub(super) fn path(&mut self, points: &[Point], ink: Ink, width: u32) {
+        put!(
+            self.shapes,
+            "<polyline fill=\"none\" stroke=\"var(--{})\" stroke-width=\"{}\" points=\"{}\"/>\n",
+            ink.variable(),
+            width,
+            Points(points)
+        );
     }
 
-    pub(super) fn rect(&self, from: (i32, i32), to: (i32, i32), ink: Ink) {
-        let style: ShapeStyle = ink.placeholder().filled();
-        self.area
-            .draw(&Rectangle::new([from, to], style))
-            .expect(INFALLIBLE);
+    /// A filled rectangle between its upper left and its lower right corner.
+    pub(super) fn rect(&mut self, from: Point, to: Point, ink: Ink) {
+        put!(
+            self.shapes,
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"var(--{})\" \
+             stroke=\"none\"/>\n",
+            from.0,
+            from.1,
+            to.0 - from.0,
+            to.1 - from.1,
+            ink.variable()
+        );
     }
 
-    pub(super) fn polygon(&self, points: Vec<(i32, i32)>, ink: Ink, opacity: f64) {
-        let style = ink.placeholder().mix(opacity).filled();
-        self.area
-            .draw(&Polygon::new(points, style))
-            .expect(INFALLIBLE);
+    pub(super) fn polygon(&mut self, points: &[Point], ink: Ink) {
+        put!(
+            self.shapes,
+            "<polygon fill=\"var(--{})\" points=\"{}\"/>\n",
+            ink.variable(),
+            Points(points)
+        );
     }
 
-    pub(super) fn dot(&self, at: (i32, i32), radius: i32, ink: Ink, filled: bool) {
-        let style = if filled {
-            ink.placeholder().filled()
-        } else {
-            ink.placeholder().stroke_width(2)
-        };
-        self.area
-            .draw(&Circle::new(at, radius, style))
-            .expect(INFALLIBLE);
+    /// A filled area through which the grid is seen.
+    pub(super) fn band(&mut self, points: &[Point], ink: Ink) {
+        put!(
+            self.shapes,
+            "<polygon opacity=\"0.25\" fill=\"var(--{})\" points=\"{}\"/>\n",
+            ink.variable(),
+            Points(points)
+        );
+    }
+
+    pub(super) fn dot(&mut self, (x, y): Point, radius: i32, ink: Ink) {
+        put!(
+            self.shapes,
+            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"var(--{})\" stroke=\"none\" \
+             stroke-width=\"1\"/>\n",
+            x,
+            y,
+            radius,
+            ink.variable()
+        );
+    }
+
+    pub(super) fn ring(&mut self, (x, y): Point, radius: i32, ink: Ink) {
+        put!(
+            self.shapes,
+            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"none\" stroke=\"var(--{})\" \
+             stroke-width=\"2\"/>\n",
+            x,
+            y,
+            radius,
+            ink.variable()
+        );
+    }
+}
+
+/// Points as SVG lists them.
+struct Points<'a>(&'a [Point]);
+
+impl fmt::Display for Points<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(x, y)| write!(f, "{x},{y} "))
     }
 }
 
@@ -260,13 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn colours_become_variables() {
-        let text = svg(20, "a < b", |c| c.line((0, 0), (5, 5), Ink::Series(9), 1));
-        assert!(
-            text.contains("var(--s1)") && text.contains("a &lt; b"),
-            "{text}"
+    fn a_plot_is_one_element_with_a_title() {
+        let plot = svg(20, "a < b", |c| {
+            c.line((0, 0), (5, 5), Ink::Series(9), 1);
+            c.text((1, 2), Anchor::End, Ink::Muted, 11.0, "<i>");
+        });
+        assert_eq!(
+            plot.into_text(),
+            "<svg role=\"img\" viewBox=\"0 0 680 20\" xmlns=\"http://www.w3.org/2000/svg\">\
+             <title>a &lt; b</title>\n\
+             <polyline fill=\"none\" stroke=\"var(--s1)\" stroke-width=\"1\" points=\"0,0 5,5 \"/>\n\
+             <text x=\"1\" y=\"2\" dy=\"0.5ex\" text-anchor=\"end\" font-size=\"11\" \
+             fill=\"var(--muted)\">\n&lt;i&gt;\n</text>\n</svg>\n"
         );
-        assert!(!text.contains("#0100"), "{text}");
-        assert_eq!(text.matches("<svg").count(), text.matches("</svg>").count());
     }
 }

@@ -4,10 +4,11 @@
 //! it. Stretches that are never executed are folded into one line: the page tells where instructions
 //! go, `code.json` has every one.
 
-use super::{escape, put};
+use super::markup::{Html, put};
+use super::parts::{Column, local_changes, or_dash, short_hash, table};
+use super::{end, head};
 use crate::code::{CodeReport, CodeRow, Line, Side};
 use crate::text::{ratio, size};
-use std::fmt::Write;
 
 /// Instructions that are not executed are shown this far around those that are.
 const CONTEXT_LINES: usize = 2;
@@ -19,50 +20,41 @@ const HOT_SHARE: f64 = 0.25;
 #[must_use]
 pub fn code_page(report: &CodeReport) -> String {
     let [ours, theirs] = &report.engines;
-    let mut out = String::new();
+    let title = format!("Hot functions: zwasm beside {theirs}");
+    let mut out = Html::default();
+    let styles = [include_str!("style.css"), include_str!("code.css")];
+    head(&mut out, &title, &styles);
     put!(
         out,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <link rel=\"icon\" href=\"data:,\"><title>Hot functions: zwasm beside {0}</title>\
-         <style>{1}{2}</style></head>\n<body class=\"code\"><header><h1>Hot functions: zwasm beside {0}</h1>\
-         <p>Per workload the function in which zwasm's tier {3} executes most instructions, and the \
-         machine code that both engines make of it for {4}, with the times each instruction is \
+        "<body class=\"code\"><header><h1>{}</h1>\
+         <p>Per workload the function in which zwasm's tier {} executes most instructions, and the \
+         machine code that both engines make of it for {}, with the times each instruction is \
          executed per iteration of the small size.</p>",
-        escape(theirs),
-        include_str!("style.css"),
-        include_str!("code.css"),
-        escape(ours),
-        escape(&report.isa)
+        title,
+        ours,
+        report.isa
     );
-    let commit: String = report.commit.hash.chars().take(12).collect();
     put!(
         out,
         "<p class=\"muted\">Commit <code>{}</code>{}. Counted by callgrind, (counts of 2N iterations \
          − counts of N) ÷ N. Both engines saw the processor that valgrind shows them, without AVX-512. \
          Instructions are not time.</p></header>\n<main>",
-        escape(&commit),
-        if report.commit.dirty {
-            " with local changes"
-        } else {
-            ""
-        }
+        short_hash(&report.commit),
+        local_changes(&report.commit)
     );
     for note in &report.notes {
-        put!(out, "<p class=\"banner\">{}.</p>", escape(note));
+        put!(out, "<p class=\"banner\">{}.</p>", note);
     }
     overview(&mut out, report);
     for row in &report.rows {
         section(&mut out, report, row);
     }
-    put!(
-        out,
+    out.raw(
         "</main>\n<footer class=\"muted\"><p>Data: <a href=\"code.json\">code.json</a>, \
-         <a href=\"code.csv\">code.csv</a>. <a href=\"index.html\">The report</a>.</p></footer>\n\
-         <script>{}</script></body></html>\n",
-        include_str!("page.js")
+         <a href=\"code.csv\">code.csv</a>. <a href=\"index.html\">The report</a>.</p></footer>\n",
     );
-    out
+    end(&mut out);
+    out.into_text()
 }
 
 /// What the engines are called: ours by its tier, the peer without its commit.
@@ -94,75 +86,89 @@ fn share(ours: f64, theirs: f64) -> String {
     }
 }
 
-fn overview(out: &mut String, report: &CodeReport) {
-    out.push_str(
-        "<div class=\"card\"><div class=\"scroll\"><table class=\"sortable\"><thead><tr><th>workload</th>\
-         <th>function</th><th class=\"n\">time</th><th class=\"n\">instructions, process</th>\
-         <th class=\"n\">wasm code</th><th class=\"n\">this function</th>\
-         <th class=\"n\">our share of it</th></tr></thead><tbody>",
-    );
-    for row in &report.rows {
-        let [ours, theirs] = &row.sides;
-        put!(
-            out,
-            "<tr><td><a href=\"#w-{0}\">{0}</a></td><td>{1}</td>",
-            escape(&row.workload),
-            escape(&row.title())
-        );
-        let time = row.time_ratio;
-        put!(
-            out,
-            "<td class=\"n\" data-v=\"{}\">{}</td>",
-            time.unwrap_or(0.0),
-            time.map_or("–".to_owned(), |t| format!("{}×", ratio(t)))
-        );
-        for (a, b) in [
-            (ours.process, theirs.process),
-            (ours.wasm, theirs.wasm),
-            (ours.executed(), theirs.executed()),
-        ] {
-            put!(
-                out,
-                "<td class=\"n\" data-v=\"{}\">{}</td>",
-                if b > 0.0 { a / b } else { 0.0 },
-                share(a, b)
-            );
+fn overview(out: &mut Html, report: &CodeReport) {
+    out.raw("<div class=\"card\">");
+    let columns = [
+        Column::Text("workload"),
+        Column::Text("function"),
+        Column::Number("time"),
+        Column::Number("instructions, process"),
+        Column::Number("wasm code"),
+        Column::Number("this function"),
+        Column::Number("our share of it"),
+    ];
+    table(out, "sortable", &columns, |out| {
+        for row in &report.rows {
+            overview_row(out, row);
         }
-        put!(
-            out,
-            "<td class=\"n\" data-v=\"{0}\">{0:.0} %</td></tr>",
-            ours.executed() / ours.process.max(1.0) * 100.0
-        );
-    }
-    out.push_str(
-        "</tbody></table></div><p class=\"muted\">Ratios are zwasm ÷ peer; below 1 zwasm executes \
+    });
+    out.raw(
+        "<p class=\"muted\">Ratios are zwasm ÷ peer; below 1 zwasm executes \
          less. A function that zwasm inlined into another is counted there.</p></div>",
     );
 }
 
-fn section(out: &mut String, report: &CodeReport, row: &CodeRow) {
+fn overview_row(out: &mut Html, row: &CodeRow) {
+    let [ours, theirs] = &row.sides;
     put!(
         out,
-        "<details class=\"card\" id=\"w-{0}\"><summary><b>{0}</b> <span class=\"muted\">{1}</span>\
+        "<tr><td><a href=\"#w-{}\">{}</a></td><td>{}</td>",
+        row.workload,
+        row.workload,
+        row.title()
+    );
+    let time = row.time_ratio;
+    put!(
+        out,
+        "<td class=\"n\" data-v=\"{}\">{}</td>",
+        time.unwrap_or(0.0),
+        or_dash(time.map(|t| format!("{}×", ratio(t))))
+    );
+    for (a, b) in [
+        (ours.process, theirs.process),
+        (ours.wasm, theirs.wasm),
+        (ours.executed(), theirs.executed()),
+    ] {
+        put!(
+            out,
+            "<td class=\"n\" data-v=\"{}\">{}</td>",
+            if b > 0.0 { a / b } else { 0.0 },
+            share(a, b)
+        );
+    }
+    let percent = ours.executed() / ours.process.max(1.0) * 100.0;
+    put!(
+        out,
+        "<td class=\"n\" data-v=\"{}\">{} %</td></tr>",
+        percent,
+        format_args!("{percent:.0}")
+    );
+}
+
+fn section(out: &mut Html, report: &CodeReport, row: &CodeRow) {
+    put!(
+        out,
+        "<details class=\"card\" id=\"w-{}\"><summary><b>{}</b> <span class=\"muted\">{}</span>\
          </summary>",
-        escape(&row.workload),
-        escape(&row.title())
+        row.workload,
+        row.workload,
+        row.title()
     );
     sums(out, report, row);
-    out.push_str("<div class=\"sides\">");
+    out.raw("<div class=\"sides\">");
     for (side, engine) in row.sides.iter().zip(titles(report)) {
         put!(
             out,
             "<div><h3>{}</h3><p class=\"muted\">{} of code; of all functions most instructions are in {}.</p>",
-            escape(&engine),
+            engine,
             size(side.bytes as f64),
-            escape(&hottest(side))
+            hottest(side)
         );
-        out.push_str("<pre class=\"listing scroll\" tabindex=\"0\">");
+        out.raw("<pre class=\"listing scroll\" tabindex=\"0\">");
         listing(out, &side.lines);
-        out.push_str("</pre></div>");
+        out.raw("</pre></div>");
     }
-    out.push_str("</div></details>");
+    out.raw("</div></details>");
 }
 
 fn hottest(side: &Side) -> String {
@@ -174,34 +180,35 @@ fn hottest(side: &Side) -> String {
     shown.join(", ")
 }
 
-fn sums(out: &mut String, report: &CodeReport, row: &CodeRow) {
+fn sums(out: &mut Html, report: &CodeReport, row: &CodeRow) {
     let [ours, theirs] = &row.sides;
-    out.push_str("<div class=\"scroll\"><table><thead><tr><th>of this function</th>");
-    for engine in titles(report) {
-        put!(
-            out,
-            "<th class=\"n\">{0}, in code</th><th class=\"n\">executed</th>",
-            escape(&engine)
-        );
-    }
-    out.push_str("<th class=\"n\">executed, ratio</th></tr></thead><tbody>");
-    for (a, b) in ours.sums().iter().zip(theirs.sums()) {
-        put!(out, "<tr><td>{}</td>", a.title);
-        for value in [a.in_code, a.executed, b.in_code, b.executed] {
-            put!(out, "<td class=\"n\">{}</td>", count(value));
+    let in_code = titles(report).map(|engine| format!("{engine}, in code"));
+    let columns = [
+        Column::Text("of this function"),
+        Column::Number(&in_code[0]),
+        Column::Number("executed"),
+        Column::Number(&in_code[1]),
+        Column::Number("executed"),
+        Column::Number("executed, ratio"),
+    ];
+    table(out, "", &columns, |out| {
+        for (a, b) in ours.sums().iter().zip(theirs.sums()) {
+            put!(out, "<tr><td>{}</td>", a.title);
+            for value in [a.in_code, a.executed, b.in_code, b.executed] {
+                put!(out, "<td class=\"n\">{}</td>", count(value));
+            }
+            put!(
+                out,
+                "<td class=\"n\">{}</td></tr>",
+                share(a.executed, b.executed)
+            );
         }
-        put!(
-            out,
-            "<td class=\"n\">{}</td></tr>",
-            share(a.executed, b.executed)
-        );
-    }
-    out.push_str("</tbody></table></div>");
+    });
 }
 
 /// Instructions with their counts, hot ones in bold with a mark; what is far from anything that is
 /// executed is one line.
-fn listing(out: &mut String, lines: &[Line]) {
+fn listing(out: &mut Html, lines: &[Line]) {
     let most = lines.iter().map(|line| line.count).fold(0.0, f64::max);
     let is_run = |line: &Line| line.count > 0.0;
     let is_shown = |at: usize| {
@@ -214,25 +221,27 @@ fn listing(out: &mut String, lines: &[Line]) {
         if hidden > 1 {
             put!(
                 out,
-                "<i>{:>18} {hidden} instructions not executed</i>\n",
-                "…"
+                "<i>{} {} instructions not executed</i>\n",
+                format_args!("{:>18}", "…"),
+                hidden
             );
             at += hidden;
             continue;
         }
         let line = &lines[at];
-        let text = escape(&line.text);
-        let offset = line.offset;
-        if is_run(line) && line.count >= most * HOT_SHARE {
-            put!(
-                out,
-                "<b>{:>8} ▌{offset:>5x}  {text}</b>\n",
-                count(line.count)
-            );
-        } else if is_run(line) {
-            put!(out, "{:>8}  {offset:>5x}  {text}\n", count(line.count));
+        let times = if is_run(line) {
+            count(line.count)
         } else {
-            put!(out, "<i>{:>8}  {offset:>5x}  {text}</i>\n", "");
+            String::new()
+        };
+        let times = format!("{times:>8}");
+        let offset = format!("{:>5x}", line.offset);
+        if is_run(line) && line.count >= most * HOT_SHARE {
+            put!(out, "<b>{} ▌{}  {}</b>\n", times, offset, line.text);
+        } else if is_run(line) {
+            put!(out, "{}  {}  {}\n", times, offset, line.text);
+        } else {
+            put!(out, "<i>{}  {}  {}</i>\n", times, offset, line.text);
         }
         at += 1;
     }

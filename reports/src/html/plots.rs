@@ -1,9 +1,9 @@
 //! The plots of the page, each a function from data to one SVG element.
 
-use super::canvas::{Anchor, Canvas, Ink, LogAxis, WIDTH, shorten, svg};
-use crate::analysis::block_gaps;
+use super::canvas::{Anchor, Canvas, Ink, LogAxis, Point, WIDTH, shorten, svg};
+use super::markup::Html;
 use crate::history::Record;
-use crate::schema::{Floor, Gap, Geomean, Metric, Results};
+use crate::schema::{Floor, Gap, Geomean};
 use crate::stats::{self, Verdict};
 use crate::text;
 
@@ -13,7 +13,7 @@ const FONT: f64 = 12.0;
 const LEFT: i32 = 150;
 const RIGHT: i32 = WIDTH - 150;
 
-pub(super) fn verdict_ink(verdict: Verdict) -> Ink {
+fn verdict_ink(verdict: Verdict) -> Ink {
     match verdict {
         Verdict::Faster => Ink::Faster,
         Verdict::Equal => Ink::Equal,
@@ -24,13 +24,12 @@ pub(super) fn verdict_ink(verdict: Verdict) -> Ink {
 }
 
 /// Vertical grid lines with labels at the top, and the line at 1.
-fn ratio_grid(c: &Canvas<'_>, axis: &LogAxis, top: i32, bottom: i32) {
+fn ratio_grid(c: &mut Canvas, axis: &LogAxis, top: i32, bottom: i32) {
     for tick in axis.ticks(44) {
         let x = axis.at(tick);
         c.line((x, top), (x, bottom), Ink::Grid, 1);
         c.text(
-            x,
-            top - 10,
+            (x, top - 10),
             Anchor::Middle,
             Ink::Muted,
             11.0,
@@ -60,7 +59,7 @@ struct RatioRow<'a> {
     label: String,
 }
 
-fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> String {
+fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> Html {
     let top = 24;
     let bottom = top + rows.len() as i32 * ROW + 4;
     let values = rows
@@ -80,8 +79,7 @@ fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> String 
         for (i, row) in rows.iter().enumerate() {
             let y = top + i as i32 * ROW + ROW / 2;
             c.text(
-                LEFT - 10,
-                y,
+                (LEFT - 10, y),
                 Anchor::End,
                 Ink::Text,
                 FONT,
@@ -95,28 +93,24 @@ fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> String 
                 c.line((end, y - 4), (end, y + 4), row.ink, 2);
             }
             mark(c, (axis.at(row.ratio), y), row.shape, row.ink);
-            c.text(RIGHT + 12, y, Anchor::Start, row.ink, FONT, &row.label);
+            c.text((RIGHT + 12, y), Anchor::Start, row.ink, FONT, &row.label);
         }
     })
 }
 
 /// A mark that tells the verdict by its shape.
-fn mark(c: &Canvas<'_>, (x, y): (i32, i32), shape: Option<Verdict>, ink: Ink) {
+fn mark(c: &mut Canvas, (x, y): Point, shape: Option<Verdict>, ink: Ink) {
     match shape {
-        Some(Verdict::Faster) => {
-            c.polygon(vec![(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], ink, 1.0)
-        }
-        Some(Verdict::Slower) => {
-            c.polygon(vec![(x - 6, y + 4), (x + 6, y + 4), (x, y - 6)], ink, 1.0)
-        }
+        Some(Verdict::Faster) => c.polygon(&[(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], ink),
+        Some(Verdict::Slower) => c.polygon(&[(x - 6, y + 4), (x + 6, y + 4), (x, y - 6)], ink),
         Some(Verdict::Equal) => c.rect((x - 5, y - 4), (x + 5, y + 4), ink),
-        Some(Verdict::Unsure) => c.dot((x, y), 5, ink, false),
-        Some(Verdict::Small) | None => c.dot((x, y), 5, ink, true),
+        Some(Verdict::Unsure) => c.ring((x, y), 5, ink),
+        Some(Verdict::Small) | None => c.dot((x, y), 5, ink),
     }
 }
 
 /// Gap bars with whiskers on a log axis, the line at 1 and the band of the noise floor; worst first.
-pub(super) fn gaps(gaps: &[&Gap], mean: &Geomean, floor: f64) -> String {
+pub(super) fn gaps(gaps: &[&Gap], mean: &Geomean, floor: f64) -> Html {
     let mut sorted = gaps.to_vec();
     sorted.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     let mut rows = vec![RatioRow {
@@ -151,34 +145,6 @@ pub(super) fn gaps(gaps: &[&Gap], mean: &Geomean, floor: f64) -> String {
     ratio_plot(&title, &rows, Some(floor))
 }
 
-/// Geometric mean of one engine's metric relative to a reference engine, over what both ran.
-pub(super) fn relative(
-    results: &Results,
-    metric: Metric,
-    engine: &str,
-    reference: &str,
-) -> Option<stats::Estimate> {
-    let rows: Vec<Vec<f64>> = results
-        .workloads
-        .iter()
-        .filter(|w| w.compares(metric))
-        .filter_map(|w| {
-            let (a, b) = (
-                results.cell(&w.id, engine)?,
-                results.cell(&w.id, reference)?,
-            );
-            let ran = a.status == crate::schema::CellStatus::Ok && a.status == b.status;
-            let first = |samples: &[crate::schema::Sample]| -> Vec<crate::schema::Sample> {
-                samples.iter().filter(|s| !s.fresh).cloned().collect()
-            };
-            let gaps = block_gaps(metric, &first(&a.samples), &first(&b.samples));
-            (ran && !gaps.is_empty()).then_some(gaps)
-        })
-        .collect();
-    let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-    Some(stats::geomean_interval(&rows, 500)?.map(f64::exp))
-}
-
 /// One step of the tier ladder.
 pub(super) struct Step {
     pub(super) name: String,
@@ -187,7 +153,7 @@ pub(super) struct Step {
 }
 
 /// The tier ladder: every engine relative to one reference.
-pub(super) fn ladder(steps: &[Step], what: &str, reference: &str) -> String {
+pub(super) fn ladder(steps: &[Step], what: &str, reference: &str) -> Html {
     let rows: Vec<RatioRow<'_>> = steps
         .iter()
         .map(|step| RatioRow {
@@ -208,11 +174,7 @@ pub(super) fn ladder(steps: &[Step], what: &str, reference: &str) -> String {
 }
 
 /// Steady time against setup time, both relative to the reference; lower left is better.
-pub(super) fn pareto(
-    points: &[(String, f64, f64, usize)],
-    x_name: &str,
-    reference: &str,
-) -> String {
+pub(super) fn pareto(points: &[(String, f64, f64, usize)], x_name: &str, reference: &str) -> Html {
     let (top, bottom, left, right) = (16, 300, 60, WIDTH - 40);
     let x_axis = LogAxis::over(points.iter().map(|p| p.1).chain([1.0]), left, right);
     let y_axis = LogAxis::over(points.iter().map(|p| p.2).chain([1.0]), bottom, top);
@@ -222,14 +184,13 @@ pub(super) fn pareto(
             let x = x_axis.at(tick);
             c.line((x, top), (x, bottom), Ink::Grid, 1);
             let label = format!("{}×", tick_text(tick));
-            c.text(x, bottom + 12, Anchor::Middle, Ink::Muted, 11.0, &label);
+            c.text((x, bottom + 12), Anchor::Middle, Ink::Muted, 11.0, &label);
         }
         for tick in y_axis.ticks(28) {
             let y = y_axis.at(tick);
             c.line((left, y), (right, y), Ink::Grid, 1);
             c.text(
-                left - 8,
-                y,
+                (left - 8, y),
                 Anchor::End,
                 Ink::Muted,
                 11.0,
@@ -237,10 +198,9 @@ pub(super) fn pareto(
             );
         }
         let name = format!("{x_name} ÷ {reference}'s →");
-        c.text(right, bottom + 34, Anchor::End, Ink::Text, FONT, &name);
+        c.text((right, bottom + 34), Anchor::End, Ink::Text, FONT, &name);
         c.text(
-            left,
-            bottom + 34,
+            (left, bottom + 34),
             Anchor::Start,
             Ink::Text,
             FONT,
@@ -253,7 +213,7 @@ pub(super) fn pareto(
             .collect();
         for (i, point) in points.iter().enumerate() {
             let at = (x_axis.at(point.1), y_axis.at(point.2));
-            c.dot(at, 6, Ink::Series(point.3), true);
+            c.dot(at, 6, Ink::Series(point.3));
             let width = point.0.chars().count() as i32 * 8;
             // The first place beside the point that is free of other points and labels.
             let places = [
@@ -275,7 +235,7 @@ pub(super) fn pareto(
             });
             if let Some((x, y, own)) = free {
                 boxes.push(own);
-                c.text(x, y, Anchor::Start, Ink::Text, FONT, &point.0);
+                c.text((x, y), Anchor::Start, Ink::Text, FONT, &point.0);
             }
         }
     })
@@ -288,16 +248,16 @@ fn overlap(a: &[i32; 4], b: &[i32; 4]) -> bool {
 /// One bar group of the phases plot.
 pub(super) struct PhaseRow {
     pub(super) engine: String,
-    /// Name and nanoseconds of each phase, one after the other.
-    pub(super) parts: Vec<(&'static str, f64)>,
+    /// Of each phase, one after the other.
+    pub(super) parts_ns: [f64; 3],
 }
 
 /// Inks of phases, in the order of a row's parts.
 pub(super) const PHASE_INKS: [Ink; 3] = [Ink::Series(0), Ink::Series(2), Ink::Series(4)];
 
 /// Stacked bars of where the time to the first result goes.
-pub(super) fn phases(rows: &[PhaseRow]) -> String {
-    let total = |r: &PhaseRow| r.parts.iter().map(|p| p.1).sum::<f64>();
+pub(super) fn phases(rows: &[PhaseRow]) -> Html {
+    let total = |r: &PhaseRow| r.parts_ns.iter().sum::<f64>();
     let longest = rows.iter().map(total).fold(1.0, f64::max);
     let scale = f64::from(RIGHT - LEFT) / longest;
     svg(
@@ -307,28 +267,33 @@ pub(super) fn phases(rows: &[PhaseRow]) -> String {
             for (i, row) in rows.iter().enumerate() {
                 let y = 6 + i as i32 * 30;
                 c.text(
-                    LEFT - 10,
-                    y + 11,
+                    (LEFT - 10, y + 11),
                     Anchor::End,
                     Ink::Text,
                     FONT,
                     &shorten(&row.engine, 20),
                 );
                 let mut x = f64::from(LEFT);
-                for ((_, ns), ink) in row.parts.iter().zip(PHASE_INKS) {
+                for (ns, ink) in row.parts_ns.into_iter().zip(PHASE_INKS) {
                     let end = x + ns * scale;
                     c.rect((x.round() as i32, y), (end.round() as i32, y + 22), ink);
                     x = end;
                 }
                 let label = text::duration(total(row));
-                c.text(x as i32 + 8, y + 11, Anchor::Start, Ink::Text, FONT, &label);
+                c.text(
+                    (x as i32 + 8, y + 11),
+                    Anchor::Start,
+                    Ink::Text,
+                    FONT,
+                    &label,
+                );
             }
         },
     )
 }
 
 /// Iteration by iteration, the median over processes; one line per engine, log time axis.
-pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> String {
+pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> Html {
     let (top, bottom, left, right) = (10, 150, 80, WIDTH - 20);
     let y_axis = LogAxis::over(series.iter().flat_map(|s| s.1.iter().copied()), bottom, top);
     let longest = series.iter().map(|s| s.1.len()).max().unwrap_or(1).max(2);
@@ -337,8 +302,7 @@ pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> String {
             let y = y_axis.at(tick);
             c.line((left, y), (right, y), Ink::Grid, 1);
             c.text(
-                left - 8,
-                y,
+                (left - 8, y),
                 Anchor::End,
                 Ink::Muted,
                 11.0,
@@ -346,16 +310,14 @@ pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> String {
             );
         }
         c.text(
-            left,
-            bottom + 14,
+            (left, bottom + 14),
             Anchor::Start,
             Ink::Muted,
             11.0,
             "iteration 1",
         );
         c.text(
-            right,
-            bottom + 14,
+            (right, bottom + 14),
             Anchor::End,
             Ink::Muted,
             11.0,
@@ -363,7 +325,7 @@ pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> String {
         );
         for (engine, times) in series {
             let x = |i: usize| left + (i as i32 * (right - left)) / (longest as i32 - 1);
-            let points: Vec<(i32, i32)> = times
+            let points: Vec<Point> = times
                 .iter()
                 .enumerate()
                 .map(|(i, &t)| (x(i), y_axis.at(t)))
@@ -371,17 +333,19 @@ pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> String {
             let ink = Ink::Series(*engine);
             for (i, &at) in points.iter().enumerate() {
                 // The first iteration is a ring: that is the one before warm-up.
-                if i == 0 || points.len() <= 12 {
-                    c.dot(at, 3, ink, i > 0);
+                if i == 0 {
+                    c.ring(at, 3, ink);
+                } else if points.len() <= 12 {
+                    c.dot(at, 3, ink);
                 }
             }
-            c.path(points, ink, 2);
+            c.path(&points, ink, 2);
         }
     })
 }
 
 /// The A/A strip: every control block as a dot, one line per metric, the floor as a band.
-pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> String {
+pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> Html {
     let top = 24;
     let line = 34;
     let bottom = top + rows.len() as i32 * line;
@@ -405,8 +369,7 @@ pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> String {
             for (i, (floor, gaps)) in rows.iter().enumerate() {
                 let y = top + i as i32 * line + line / 2;
                 c.text(
-                    LEFT - 10,
-                    y,
+                    (LEFT - 10, y),
                     Anchor::End,
                     Ink::Text,
                     FONT,
@@ -415,7 +378,7 @@ pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> String {
                 for (j, gap) in gaps.iter().enumerate() {
                     // Neighbours on different heights, so that they do not hide each other.
                     let jitter = (j as i32 * 5) % 17 - 8;
-                    c.dot((axis.at(gap.exp()), y + jitter), 2, Ink::Series(0), true);
+                    c.dot((axis.at(gap.exp()), y + jitter), 2, Ink::Series(0));
                 }
                 let (ink, word) = if floor.failed {
                     (Ink::Slower, "failed")
@@ -423,14 +386,14 @@ pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> String {
                     (Ink::Text, "ok")
                 };
                 let label = format!("F = {:.1} % {word}", floor.floor * 100.0);
-                c.text(RIGHT + 12, y, Anchor::Start, ink, FONT, &label);
+                c.text((RIGHT + 12, y), Anchor::Start, ink, FONT, &label);
             }
         },
     )
 }
 
 /// History of one tier ÷ peer: ratio with interval band over records, oldest left.
-pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> String {
+pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> Html {
     let (top, bottom, left, right) = (12, 190, 70, WIDTH - 20);
     let values = points.iter().flat_map(|p| p.1).chain([1.0]);
     let axis = LogAxis::over(values, bottom, top);
@@ -439,8 +402,7 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> String {
             let y = axis.at(tick);
             c.line((left, y), (right, y), Ink::Grid, 1);
             c.text(
-                left - 8,
-                y,
+                (left - 8, y),
                 Anchor::End,
                 Ink::Muted,
                 11.0,
@@ -460,17 +422,18 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> String {
             .rev()
             .map(|(i, p)| (x(i), axis.at(p.1[1])));
         if points.len() > 1 {
-            c.polygon(upper.chain(lower).collect(), Ink::Series(0), 0.25);
+            let outline: Vec<Point> = upper.chain(lower).collect();
+            c.band(&outline, Ink::Series(0));
         }
-        let middle: Vec<(i32, i32)> = points
+        let middle: Vec<Point> = points
             .iter()
             .enumerate()
             .map(|(i, p)| (x(i), axis.at(p.1[0])))
             .collect();
         for &at in &middle {
-            c.dot(at, 4, Ink::Series(0), true);
+            c.dot(at, 4, Ink::Series(0));
         }
-        c.path(middle, Ink::Series(0), 2);
+        c.path(&middle, Ink::Series(0), 2);
         // Commits under the axis where there is room for them.
         let every = (points.len() as i32 * 76 / (right - left) + 1) as usize;
         for (i, point) in points.iter().enumerate().step_by(every) {
@@ -478,7 +441,7 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> String {
             let anchor = if i == 0 { Anchor::Start } else { Anchor::End };
             let fits = i == 0 || x(i) - left > 150;
             if fits {
-                c.text(x(i), bottom + 16, anchor, Ink::Muted, 11.0, &commit);
+                c.text((x(i), bottom + 16), anchor, Ink::Muted, 11.0, &commit);
             }
         }
     })

@@ -1,45 +1,36 @@
 //! A section per workload: what it is, its iterations, its phases and the counters of every engine.
 
 use super::canvas::Ink;
-use super::{
-    escape, figure, metric_median, phase_legend, phase_row, phase_table, plots, put, series_of,
-    swatch,
-};
+use super::markup::{Html, put};
+use super::parts::{Column, figure, folded_table, or_dash, series_of, swatch, table};
+use super::{phases, plots};
+use crate::analysis::metric_median;
 use crate::schema::{Cell, CellStatus, Metric, Results, WorkloadInfo};
 use crate::stats::{self, Course};
 use crate::text::{duration, ratio, size};
-use std::fmt::Write;
 
 /// Points of an iteration series; longer ones show their first iterations.
 const POINTS_MAX: usize = 60;
 
-pub(super) fn sections(out: &mut String, results: &Results) {
-    out.push_str("<h2 id=\"workloads\">Workloads</h2>");
+pub(super) fn sections(out: &mut Html, results: &Results) {
+    out.raw("<h2 id=\"workloads\">Workloads</h2>");
     for workload in &results.workloads {
         section(out, results, workload);
     }
 }
 
-fn section(out: &mut String, results: &Results, workload: &WorkloadInfo) {
+fn section(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
     put!(
         out,
-        "<details class=\"card\" id=\"w-{0}\"><summary><b>{0}</b> <span class=\"muted\">{1}, {2}</span>\
-         </summary><p>{3}</p><p class=\"muted\">Module {4}; {5}.</p>",
-        escape(&workload.id),
-        escape(&workload.category),
-        escape(&workload.language),
-        escape(&workload.description),
+        "<details class=\"card\" id=\"w-{}\"><summary><b>{}</b> <span class=\"muted\">{}, {}</span>\
+         </summary><p>{}</p><p class=\"muted\">Module {}; {}.</p>",
+        workload.id,
+        workload.id,
+        workload.category,
+        workload.language,
+        workload.description,
         size(workload.wasm_bytes as f64),
-        match &workload.job {
-            Some(job) => format!(
-                "package {}, {}, SHA-256 <code>{}</code>",
-                escape(&job.package),
-                escape(&job.licence),
-                escape(&job.sha256)
-            ),
-            None if workload.size.is_empty() => "not measured".to_owned(),
-            None => format!("measured at the {} size", escape(&workload.size)),
-        }
+        origin(workload)
     );
     let cells: Vec<&Cell> = results
         .cells
@@ -49,24 +40,29 @@ fn section(out: &mut String, results: &Results, workload: &WorkloadInfo) {
     if !workload.startup && workload.job.is_none() {
         iterations(out, results, workload, &cells);
     }
-    let rows: Vec<plots::PhaseRow> = cells
-        .iter()
-        .filter_map(|c| phase_row(results, &workload.id, &c.engine))
-        .collect();
-    if !rows.is_empty() {
-        figure(
-            out,
-            "Time to the first result, by phase.",
-            &plots::phases(&rows),
-        );
-        phase_legend(out);
-        phase_table(out, &rows);
-    }
+    phases::of_workload(out, results, &workload.id);
     if workload.job.is_none() {
         counters(out, results, workload, &cells);
     }
     own_phases(out, &cells);
-    out.push_str("</details>");
+    out.raw("</details>");
+}
+
+/// Where a published module comes from; else the size that was measured.
+fn origin(workload: &WorkloadInfo) -> Html {
+    let mut out = Html::default();
+    match &workload.job {
+        Some(job) => put!(
+            out,
+            "package {}, {}, SHA-256 <code>{}</code>",
+            job.package,
+            job.licence,
+            job.sha256
+        ),
+        None if workload.size.is_empty() => out.raw("not measured"),
+        None => put!(out, "measured at the {} size", workload.size),
+    }
+    out
 }
 
 /// The median over processes at each iteration.
@@ -89,7 +85,7 @@ fn series(cell: &Cell) -> Vec<f64> {
         .collect()
 }
 
-fn iterations(out: &mut String, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
+fn iterations(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
     let lines: Vec<(usize, Vec<f64>)> = cells
         .iter()
         .filter(|c| c.status == CellStatus::Ok)
@@ -103,19 +99,14 @@ fn iterations(out: &mut String, results: &Results, workload: &WorkloadInfo, cell
     figure(
         out,
         "Iterations in order, median over processes; log axis.",
-        &plots::iterations(&title, &lines),
+        plots::iterations(&title, &lines),
     );
-    out.push_str("<ul class=\"chips\">");
+    out.raw("<ul class=\"chips\">");
     for (engine, _) in &lines {
         let name = results.engines.get(*engine).map_or("", |e| e.id.as_str());
-        put!(
-            out,
-            "<li>{}{}</li>",
-            swatch(Ink::Series(*engine)),
-            escape(name)
-        );
+        put!(out, "<li>{}{}</li>", swatch(Ink::Series(*engine)), name);
     }
-    out.push_str("</ul>");
+    out.raw("</ul>");
 }
 
 fn course_word(course: Option<Course>) -> &'static str {
@@ -128,92 +119,103 @@ fn course_word(course: Option<Course>) -> &'static str {
     }
 }
 
-fn counters(out: &mut String, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
-    out.push_str(
-        "<div class=\"scroll\"><table><thead><tr><th>engine</th><th class=\"n\">first</th>\
-         <th class=\"n\">steady</th><th class=\"n\">worst</th><th>course</th>\
-         <th class=\"n\">setup</th><th class=\"n\">first result</th><th class=\"n\">compile</th>\
-         <th class=\"n\">CPU ÷ wall</th><th class=\"n\">peak memory</th><th class=\"n\">code</th>\
-         <th class=\"n\">code ÷ wasm</th><th class=\"n\">instructions, small</th>\
-         <th class=\"n\">processes</th></tr></thead><tbody>",
+fn counters(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
+    let columns = [
+        Column::Text("engine"),
+        Column::Number("first"),
+        Column::Number("steady"),
+        Column::Number("worst"),
+        Column::Text("course"),
+        Column::Number("setup"),
+        Column::Number("first result"),
+        Column::Number("compile"),
+        Column::Number("CPU ÷ wall"),
+        Column::Number("peak memory"),
+        Column::Number("code"),
+        Column::Number("code ÷ wasm"),
+        Column::Number("instructions, small"),
+        Column::Number("processes"),
+    ];
+    table(out, "", &columns, |out| {
+        for cell in cells {
+            put!(out, "<tr><td>{}</td>", cell.engine);
+            if cell.status == CellStatus::Ok {
+                figures(out, results, workload, cell);
+            } else {
+                put!(
+                    out,
+                    "<td colspan=\"13\" class=\"hatched why\">{}: {}</td>",
+                    cell.status.word(),
+                    cell.status.reason()
+                );
+            }
+            out.raw("</tr>");
+        }
+    });
+}
+
+/// The figures of one engine, in the order of the columns.
+fn figures(out: &mut Html, results: &Results, workload: &WorkloadInfo, cell: &Cell) {
+    let samples = &cell.samples;
+    let firsts: Vec<f64> = samples
+        .iter()
+        .filter_map(|s| Some(*s.iter_ns.first()? as f64))
+        .collect();
+    let worst = samples.iter().flat_map(|s| s.iter_ns.iter().copied()).max();
+    let processes: Vec<&[u64]> = samples.iter().map(|s| s.iter_ns.as_slice()).collect();
+    let (cpu, wall) = samples.iter().fold((0, 0), |(cpu, wall), s| {
+        (cpu + s.user_ns + s.system_ns, wall + s.wall_ns)
+    });
+    let of = |metric| metric_median(results, &workload.id, &cell.engine, metric);
+    let time = |metric| of(metric).map(duration);
+    number(
+        out,
+        (!firsts.is_empty()).then(|| duration(stats::median(&firsts))),
     );
-    for cell in cells {
-        put!(out, "<tr><td>{}</td>", escape(&cell.engine));
-        if cell.status != CellStatus::Ok {
-            put!(
-                out,
-                "<td colspan=\"13\" class=\"hatched why\">{}: {}</td></tr>",
-                cell.status.word(),
-                escape(cell.status.reason())
-            );
-            continue;
-        }
-        let firsts: Vec<f64> = cell
-            .samples
-            .iter()
-            .filter_map(|s| Some(*s.iter_ns.first()? as f64))
-            .collect();
-        let worst = cell
-            .samples
-            .iter()
-            .flat_map(|s| s.iter_ns.iter().copied())
-            .max();
-        let processes: Vec<&[u64]> = cell.samples.iter().map(|s| s.iter_ns.as_slice()).collect();
-        let (cpu, wall) = cell.samples.iter().fold((0, 0), |(cpu, wall), s| {
-            (cpu + s.user_ns + s.system_ns, wall + s.wall_ns)
-        });
-        let time =
-            |metric| metric_median(results, &workload.id, &cell.engine, metric).map(duration);
-        let values = [
-            (!firsts.is_empty()).then(|| duration(stats::median(&firsts))),
-            time(Metric::Steady),
-            worst.map(|ns| duration(ns as f64)),
-            Some(course_word(stats::classify(&processes)).to_owned()),
-            time(Metric::Setup),
-            time(Metric::FirstResult),
-            time(Metric::Compile),
-            (wall > 0).then(|| ratio(cpu as f64 / wall as f64)),
-            metric_median(results, &workload.id, &cell.engine, Metric::PeakRss).map(size),
-            cell.code_bytes.map(|b| size(b as f64)),
-            cell.code_bytes
-                .map(|b| ratio(b as f64 / workload.wasm_bytes.max(1) as f64)),
-            cell.instructions
-                .map(|count| format!("{:.3} M", count / 1e6)),
-            Some(cell.samples.len().to_string()),
-        ];
-        for (i, value) in values.into_iter().enumerate() {
-            let class = if i == 3 { "" } else { " class=\"n\"" };
-            put!(out, "<td{class}>{}</td>", value.as_deref().unwrap_or("–"));
-        }
-        out.push_str("</tr>");
-    }
-    out.push_str("</tbody></table></div>");
+    number(out, time(Metric::Steady));
+    number(out, worst.map(|ns| duration(ns as f64)));
+    let course = course_word(stats::classify(&processes));
+    put!(out, "<td>{}</td>", course);
+    number(out, time(Metric::Setup));
+    number(out, time(Metric::FirstResult));
+    number(out, time(Metric::Compile));
+    number(out, (wall > 0).then(|| ratio(cpu as f64 / wall as f64)));
+    number(out, of(Metric::PeakRss).map(size));
+    number(out, cell.code_bytes.map(|b| size(b as f64)));
+    let per_wasm = |b: u64| ratio(b as f64 / workload.wasm_bytes.max(1) as f64);
+    number(out, cell.code_bytes.map(per_wasm));
+    let millions = |count: f64| format!("{:.3} M", count / 1e6);
+    number(out, cell.instructions.map(millions));
+    number(out, Some(samples.len().to_string()));
+}
+
+fn number(out: &mut Html, shown: Option<String>) {
+    put!(out, "<td class=\"n\">{}</td>", or_dash(shown));
 }
 
 /// The phases that engines report of themselves.
-fn own_phases(out: &mut String, cells: &[&Cell]) {
+fn own_phases(out: &mut Html, cells: &[&Cell]) {
     let reported: Vec<_> = cells.iter().filter_map(|c| Some((c, c.phases?))).collect();
     if reported.is_empty() {
         return;
     }
-    out.push_str(
-        "<details><summary>Phases as zwasm reports them, one run</summary><div class=\"scroll\">\
-         <table><thead><tr><th>tier</th><th class=\"n\">load and validate</th>\
-         <th class=\"n\">compile</th><th class=\"n\">instantiate</th><th class=\"n\">run</th>\
-         <th class=\"n\">functions compiled</th></tr></thead><tbody>",
-    );
-    for (cell, p) in reported {
-        put!(
-            out,
-            "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-            escape(&cell.engine),
-            duration(p.load_ns as f64),
-            duration(p.compile_ns as f64),
-            duration(p.instantiate_ns as f64),
-            duration(p.run_ns as f64),
-            p.functions_compiled
-        );
-    }
-    out.push_str("</tbody></table></div></details>");
+    let columns = [
+        Column::Text("tier"),
+        Column::Number("load and validate"),
+        Column::Number("compile"),
+        Column::Number("instantiate"),
+        Column::Number("run"),
+        Column::Number("functions compiled"),
+    ];
+    let summary = "Phases as zwasm reports them, one run";
+    folded_table(out, summary, &columns, |out| {
+        for (cell, p) in reported {
+            put!(out, "<tr><td>{}</td>", cell.engine);
+            for ns in [p.load_ns, p.compile_ns, p.instantiate_ns, p.run_ns] {
+                number(out, Some(duration(ns as f64)));
+            }
+            number(out, Some(p.functions_compiled.to_string()));
+            out.raw("</tr>");
+        }
+    });
 }
