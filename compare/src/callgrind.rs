@@ -5,43 +5,32 @@
 
 use crate::engine::{Adapter, Job};
 use crate::exec::{Executor, Invocation};
-use crate::protocol::{bench_args, is_usable};
+use crate::fail::{Measured, skip};
+use crate::protocol::{bench_args, check_bench, per_iteration};
 use crate::provision::on_path;
-use anyhow::Result;
 use std::path::Path;
 use std::time::Duration;
-
-/// N of the formula: two runs of one and two iterations would let first-use work in.
-pub(crate) const ITERATIONS: u32 = 2;
 
 /// Whether valgrind is there.
 pub(crate) fn available() -> bool {
     on_path("valgrind").is_some()
 }
 
-/// Instructions per iteration at the small size, or why they cannot be had.
+/// Instructions per iteration at the small size.
 pub(crate) fn instructions(
     adapter: &dyn Adapter,
     job: &Job<'_>,
     executor: &mut dyn Executor,
-) -> Result<Result<f64, String>> {
-    let mut totals = [0.0; 2];
-    for (total, iterations) in totals.iter_mut().zip([ITERATIONS, 2 * ITERATIONS]) {
-        let size = &job.workload.small;
+) -> Measured<f64, String> {
+    let size = &job.workload.small;
+    per_iteration(|iterations| {
         let inner = adapter.run(job, &bench_args(iterations, size));
         let out = job.scratch.join("callgrind.out");
-        let invocation = under_callgrind(&inner, &out, &[]);
-        let outcome = executor.run(&invocation)?;
-        if let Err(why) = is_usable(&outcome, iterations, size) {
-            return Ok(Err(why));
-        }
+        let outcome = executor.run(&under_callgrind(&inner, &out, &[]))?;
+        check_bench(&outcome, iterations, size)?;
         let text = std::fs::read_to_string(&out).unwrap_or_default();
-        match total_instructions(&text) {
-            Some(count) => *total = count,
-            None => return Ok(Err("callgrind wrote no total".to_owned())),
-        }
-    }
-    Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
+        total_instructions(&text).map_or_else(|| skip("callgrind wrote no total"), Ok)
+    })
 }
 
 /// The same process under callgrind, which writes to `out`; `options` are callgrind's.

@@ -106,6 +106,11 @@ impl Outcome {
 #[error("interrupted")]
 pub(crate) struct Interrupted;
 
+/// Whether an error only says that the user stopped the run.
+pub(crate) fn is_interrupt(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Interrupted>().is_some()
+}
+
 /// Something that runs processes.
 pub(crate) trait Executor {
     /// Runs to the end, or to the time limit.

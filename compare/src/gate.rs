@@ -6,7 +6,7 @@ use crate::callgrind::{available, instructions};
 use crate::cli::RunArgs;
 use crate::engine::{self, Found};
 use crate::exec::Launcher;
-use crate::fail::Fail;
+use crate::fail::{Fail, OrSkip};
 use crate::select::select;
 use crate::setting::{checkout, load_corpus, scratch_dir, setting, tier_names, verified};
 use anyhow::{Context, Result};
@@ -115,20 +115,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8> {
         for selected in workloads.iter().filter(|s| !s.workload.startup) {
             let job = selected.job(&scratch);
             let id = &selected.workload.id;
-            match instructions(adapter.as_ref(), &job, &mut launcher)? {
-                Ok(count) => {
-                    let before = recorded.as_ref().and_then(|r| r.tiers.get(&tier)?.get(id));
-                    let change = change(before, count);
-                    let line = format!("{tier:<9} {id:<24} {count:>15.0} {change}\n");
-                    // The gate's answer is its exit code.
-                    unless_closed(zwasm_terminal::print(&line))?;
-                    counted
-                        .entry(tier.clone())
-                        .or_default()
-                        .insert(id.clone(), count);
-                }
-                Err(why) => failures.push(format!("{tier}: {id}: {why}")),
-            }
+            let Some(count) = instructions(adapter.as_ref(), &job, &mut launcher)
+                .or_skip(|why| failures.push(format!("{tier}: {id}: {why}")))?
+            else {
+                continue;
+            };
+            let before = recorded.as_ref().and_then(|r| r.tiers.get(&tier)?.get(id));
+            let change = change(before, count);
+            let line = format!("{tier:<9} {id:<24} {count:>15.0} {change}\n");
+            // The gate's answer is its exit code.
+            unless_closed(zwasm_terminal::print(&line))?;
+            let rows = counted.entry(tier.clone()).or_default();
+            rows.insert(id.clone(), count);
         }
     }
     if let Some(recorded) = recorded {

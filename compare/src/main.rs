@@ -1,9 +1,10 @@
 //! The `compare` command: one corpus under every tier of zwasm and under other engines.
 //!
 //! [`cli`] says what is asked for, [`engine`] finds the engines ([`provision`] installs them),
-//! [`runner`] measures through [`exec`], and the crate `zwasm-reports` turns the samples into gaps,
-//! verdicts and a page. [`real`] does the same for jobs of published modules. [`gate`] counts instructions instead
-//! of time, [`code`] shows where they are executed, and [`arm64`] counts them under an emulator.
+//! [`corpus`] measures workloads and [`real`] jobs of published modules, both with what is in [`runner`],
+//! which starts processes through [`exec`]. The crate `zwasm-reports` turns the samples into gaps,
+//! verdicts and a page. [`gate`] counts instructions instead of time, [`code`] shows where they are
+//! executed, and [`arm64`] counts them under an emulator.
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
-        Err(error) if runner::is_interrupt(&error) => {
+        Err(error) if exec::is_interrupt(&error) => {
             say("compare: interrupted");
             ExitCode::from(130)
         }

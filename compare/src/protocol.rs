@@ -4,6 +4,7 @@
 //! or another checksum is a wrong output: a run that is not right is not a sample.
 
 use crate::exec::{Exit, Outcome};
+use crate::fail::Measured;
 use zwasm_reports::schema::CellStatus;
 use zwasm_workloads::Size;
 
@@ -14,15 +15,17 @@ pub(crate) fn bench_args(iterations: u32, size: &Size) -> Vec<String> {
     args
 }
 
-/// As [`check_bench`], for those who only tell why a run cannot be used.
-///
-/// # Errors
-/// The reason.
-pub(crate) fn is_usable(outcome: &Outcome, iterations: u32, size: &Size) -> Result<(), String> {
-    match check_bench(outcome, iterations, size) {
-        Ok(_) => Ok(()),
-        Err(status) => Err(format!("{}: {}", status.word(), status.reason())),
-    }
+/// N of [`per_iteration`]: runs of one and two iterations would let first-use work in.
+pub(crate) const COUNTED_ITERATIONS: u32 = 2;
+
+/// What is counted per iteration, without start-up: `count` of a process with 2N iterations less that of
+/// one with N, over N.
+pub(crate) fn per_iteration(
+    mut count: impl FnMut(u32) -> Measured<f64, String>,
+) -> Measured<f64, String> {
+    let short = count(COUNTED_ITERATIONS)?;
+    let long = count(2 * COUNTED_ITERATIONS)?;
+    Ok((long - short) / f64::from(COUNTED_ITERATIONS))
 }
 
 /// Checks a `bench N` run and gives its iterations in nanoseconds.

@@ -1,9 +1,9 @@
 //! The results of a run, from the empty form to the published page.
 
 use crate::cli::RunArgs;
+use crate::exec::is_interrupt;
 use crate::fail::Fail;
 use crate::machine::{self, CpuTicks};
-use crate::runner::is_interrupt;
 use crate::setting::checkout;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -34,42 +34,44 @@ fn beside(out: &Path) -> impl Iterator<Item = PathBuf> {
     code_files(out).into_iter().chain(arm64_files(out))
 }
 
+/// What a run has measured so far, while it lasts and when it was interrupted.
+fn partial_file(out: &Path) -> PathBuf {
+    out.join("partial.json")
+}
+
 /// The results to fill: new ones, or with `--resume` those of the interrupted run.
-pub(crate) fn begin(args: &RunArgs, partial: &Path, fresh: Results) -> Result<Results> {
+pub(crate) fn begin(args: &RunArgs, out: &Path, fresh: Results) -> Result<Results> {
+    let partial = partial_file(out);
     let results = if args.resume {
-        resumed(partial, &fresh)?
+        resumed(&partial, &fresh)?
     } else {
         // Those of the run before, in the same folder.
-        for file in partial.parent().into_iter().flat_map(beside) {
+        for file in beside(out) {
             let _ = std::fs::remove_file(file);
         }
         fresh
     };
     // Written before anything is measured, so that a full disk is noticed now.
-    results.save(partial)?;
+    results.save(&partial)?;
     Ok(results)
 }
 
 /// Analyses and publishes what was measured, also when the run was interrupted.
-pub(crate) fn conclude(
-    mut results: Results,
-    outcome: Result<()>,
-    out: &Path,
-    partial: &Path,
-) -> Result<u8> {
+pub(crate) fn conclude(mut results: Results, outcome: Result<()>, out: &Path) -> Result<u8> {
+    let partial = partial_file(out);
     results.complete = outcome.is_ok();
     let interrupted = match outcome {
         Ok(()) => false,
         Err(error) if is_interrupt(&error) => true,
         Err(error) => {
-            results.save(partial)?;
+            results.save(&partial)?;
             return Err(error);
         }
     };
     analyse(&mut results);
     publish(&results, out)?;
     if interrupted {
-        results.save(partial)?;
+        results.save(&partial)?;
         say("compare: interrupted; go on with --resume");
         return Ok(130);
     }
@@ -156,6 +158,13 @@ impl Sitting {
         results.duration_s = self.before_s + self.began.elapsed().as_secs_f64();
         results.machine.load_after = machine::load();
         results.machine.steal = CpuTicks::now().steal_since(self.ticks);
+    }
+
+    /// Writes the partial results of a run that goes on.
+    pub(crate) fn save(&self, results: &Results, out: &Path) -> Result<()> {
+        let mut so_far = results.clone();
+        self.end(&mut so_far);
+        Ok(so_far.save(&partial_file(out))?)
     }
 }
 

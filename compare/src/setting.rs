@@ -1,17 +1,16 @@
 //! What a run is made with: folders, corpus, engines.
 
 use crate::cli::{Places, RunArgs};
-use crate::engine::{self, Adapter, Found, PEERS, Setting, TIERS, user};
+use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, user};
 use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
 use crate::provision::Provisioner;
-use crate::runner::Selected;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use zwasm_reports::schema::{EngineInfo, EngineKind, write_whole};
 use zwasm_terminal::{print, say, unless_closed};
-use zwasm_workloads::Corpus;
+use zwasm_workloads::{Corpus, Workload};
 
 /// `(module (func (export "_start")))`
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
@@ -40,10 +39,27 @@ pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
     corpus.map_err(|e| Fail::error(format!("corpus: {e}")))
 }
 
+/// A workload with its verified module.
+pub(crate) struct Selected<'c> {
+    pub(crate) workload: &'c Workload,
+    pub(crate) module: PathBuf,
+}
+
+impl Selected<'_> {
+    /// To be run with this folder for what compilation writes.
+    pub(crate) fn job<'j>(&'j self, scratch: &'j Path) -> Job<'j> {
+        Job {
+            workload: self.workload,
+            module: &self.module,
+            scratch,
+        }
+    }
+}
+
 /// The modules of workloads, each checked against the manifest's checksum.
 pub(crate) fn verified<'c>(
     corpus: &Corpus,
-    workloads: &[&'c zwasm_workloads::Workload],
+    workloads: &[&'c Workload],
 ) -> Result<Vec<Selected<'c>>> {
     workloads
         .iter()

@@ -285,6 +285,24 @@ pub struct Cell {
     pub samples: Vec<Sample>,
 }
 
+impl Cell {
+    /// A cell with nothing measured.
+    #[must_use]
+    pub fn of(workload: &str, engine: &str, status: CellStatus) -> Cell {
+        Cell {
+            workload: workload.to_owned(),
+            engine: engine.to_owned(),
+            status,
+            iterations: 0,
+            calibration: None,
+            phases: None,
+            code_bytes: None,
+            instructions: None,
+            samples: Vec::new(),
+        }
+    }
+}
+
 /// First, rough figures of a cell, by which the run is planned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -597,6 +615,13 @@ impl Results {
     pub fn cell(&self, workload: &str, engine: &str) -> Option<&Cell> {
         self.cells
             .iter()
+            .find(|c| c.workload == workload && c.engine == engine)
+    }
+
+    /// The same, to be changed.
+    pub fn cell_mut(&mut self, workload: &str, engine: &str) -> Option<&mut Cell> {
+        self.cells
+            .iter_mut()
             .find(|c| c.workload == workload && c.engine == engine)
     }
 

@@ -9,9 +9,9 @@
 use crate::cli::Arm64Args;
 use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Invocation, Launcher, first_line};
-use crate::fail::Fail;
+use crate::fail::{Fail, Measured, OrSkip, skip};
 use crate::machine;
-use crate::protocol::{bench_args, is_usable};
+use crate::protocol::{bench_args, check_bench, per_iteration};
 use crate::provision::on_path;
 use crate::results::{analysed, arm64_files, publish};
 use crate::select::select;
@@ -25,8 +25,6 @@ use zwasm_terminal::{print, say};
 
 const EMULATOR: &str = "qemu-aarch64";
 const TARGET: &str = "aarch64-unknown-linux-gnu";
-/// N of the formula.
-const ITERATIONS: u32 = 2;
 
 /// An engine: how it is started on this machine, and its ARM64 binary.
 struct Side {
@@ -88,24 +86,24 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
     for selected in workloads.iter().filter(|s| !s.workload.startup) {
         let workload = selected.workload;
         let job = selected.job(&scratch);
-        match row(&job, &ours, &theirs, &plugin, executor)? {
-            Ok(instructions) => {
-                let row = Arm64Row {
-                    workload: workload.id.clone(),
-                    category: workload.category.clone(),
-                    instructions,
-                };
-                let [a, b] = row.instructions;
-                let ratio = row.ratio();
-                let line = format!("{:<24} {a:>14.0} {b:>14.0} {ratio:>6.3}\n", workload.id);
-                print(&line)?;
-                report.rows.push(row);
-            }
-            Err(why) => {
-                say(&format!("{}: {why}", workload.id));
-                report.notes.push(format!("{}: {why}", workload.id));
-            }
-        }
+        let Some(instructions) = row(&job, &ours, &theirs, &plugin, executor).or_skip(|why| {
+            let note = format!("{}: {why}", workload.id);
+            say(&note);
+            report.notes.push(note);
+        })?
+        else {
+            continue;
+        };
+        let row = Arm64Row {
+            workload: workload.id.clone(),
+            category: workload.category.clone(),
+            instructions,
+        };
+        let [a, b] = row.instructions;
+        let ratio = row.ratio();
+        let line = format!("{:<24} {a:>14.0} {b:>14.0} {ratio:>6.3}\n", workload.id);
+        print(&line)?;
+        report.rows.push(row);
     }
     let (mean, rows) = (report.geomean(), report.rows.len());
     print(&format!("geometric mean {mean:.3} of {rows}\n"))?;
@@ -148,23 +146,21 @@ fn build_plugin(executor: &mut dyn Executor) -> Result<PathBuf> {
     Ok(plugin)
 }
 
-/// Instructions per iteration of both engines, or why there are none.
+/// Instructions per iteration of both engines.
 fn row(
     job: &Job<'_>,
     ours: &Side,
     theirs: &Side,
     plugin: &Path,
     executor: &mut dyn Executor,
-) -> Result<Result<[f64; 2], String>> {
-    let mine = match counted(job, ours, &[], plugin, executor)? {
-        Ok(count) => count,
-        Err(why) => return Ok(Err(format!("zwasm: {why}"))),
-    };
+) -> Measured<[f64; 2], String> {
+    let mine =
+        counted(job, ours, &[], plugin, executor).skip_because(|why| format!("zwasm: {why}"))?;
     let adapter = theirs.adapter.as_ref();
     let (Some(Compile::Command { whole, .. }), Some(module)) =
         (adapter.compile(job), adapter.compiled(job))
     else {
-        return Ok(Err("the peer has no command that compiles".to_owned()));
+        return skip("the peer has no command that compiles");
     };
     let mut compile = *whole;
     let target = ["--target", TARGET].map(str::to_owned);
@@ -172,23 +168,17 @@ fn row(
     let outcome = executor.run(&compile.timeout(Duration::from_secs(300)))?;
     if outcome.exit != Exit::Code(0) {
         let why = outcome.stderr.trim();
-        return Ok(Err(format!("the peer did not compile it: {why}")));
+        return skip(format!("the peer did not compile it: {why}"));
     }
     let compiled = Job {
         module: &module,
         ..*job
     };
-    let counts = counted(
-        &compiled,
-        theirs,
-        &["--allow-precompiled"],
-        plugin,
-        executor,
-    )?;
+    let options = ["--allow-precompiled"];
+    let peers = counted(&compiled, theirs, &options, plugin, executor)
+        .skip_because(|why| format!("the peer: {why}"));
     let _ = std::fs::remove_file(&module);
-    Ok(counts
-        .map(|peers| [mine, peers])
-        .map_err(|why| format!("the peer: {why}")))
+    Ok([mine, peers?])
 }
 
 /// Instructions per iteration of an engine, with further options of its command `run`.
@@ -198,10 +188,9 @@ fn counted(
     options: &[&str],
     plugin: &Path,
     executor: &mut dyn Executor,
-) -> Result<Result<f64, String>> {
+) -> Measured<f64, String> {
     let size = &job.workload.small;
-    let mut totals = [0.0; 2];
-    for (total, iterations) in totals.iter_mut().zip([ITERATIONS, 2 * ITERATIONS]) {
+    per_iteration(|iterations| {
         let inner = side.adapter.run(job, &bench_args(iterations, size));
         let mut args: Vec<String> = ["-c", "0", EMULATOR, "-plugin"].map(str::to_owned).into();
         args.push(plugin.to_string_lossy().into_owned());
@@ -212,15 +201,9 @@ fn counted(
         args.extend(inner.args.iter().skip(1).cloned());
         let invocation = Invocation::new("taskset", args).timeout(Duration::from_secs(600));
         let outcome = executor.run(&invocation)?;
-        if let Err(why) = is_usable(&outcome, iterations, size) {
-            return Ok(Err(why));
-        }
-        match guest_instructions(&outcome.stderr) {
-            Some(count) => *total = count,
-            None => return Ok(Err("the plugin printed no count".to_owned())),
-        }
-    }
-    Ok(Ok((totals[1] - totals[0]) / f64::from(ITERATIONS)))
+        check_bench(&outcome, iterations, size)?;
+        guest_instructions(&outcome.stderr).map_or_else(|| skip("the plugin printed no count"), Ok)
+    })
 }
 
 /// What the plugin printed.

@@ -9,13 +9,13 @@
 mod listing;
 mod profile;
 
-use crate::callgrind::{self, ITERATIONS};
+use crate::callgrind;
 use crate::cli::{CODE_ROWS, CodeArgs, Places};
 use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Launcher};
-use crate::fail::Fail;
+use crate::fail::{Fail, Measured, OrSkip, skip};
 use crate::machine;
-use crate::protocol::{bench_args, is_usable};
+use crate::protocol::{COUNTED_ITERATIONS, bench_args, check_bench};
 use crate::results::{analysed, code_files, publish};
 use crate::select::select;
 use crate::setting::{checkout, load_corpus, scratch_dir, setting, verified};
@@ -144,16 +144,14 @@ fn record(
         let job = selected.job(&scratch);
         let id = &selected.workload.id;
         say(&format!("counting instructions of {id}"));
-        match row(&job, ours.as_ref(), theirs.as_ref(), executor)? {
-            Ok(row) => report.rows.push(CodeRow {
-                time_ratio: times.get(id).copied(),
-                ..row
-            }),
-            Err(why) => {
-                say(&format!("{id}: {why}"));
-                report.notes.push(format!("{id} is not shown: {why}"));
-            }
-        }
+        let row = row(&job, ours.as_ref(), theirs.as_ref(), executor).or_skip(|why| {
+            say(&format!("{id}: {why}"));
+            report.notes.push(format!("{id} is not shown: {why}"));
+        })?;
+        report.rows.extend(row.map(|row| CodeRow {
+            time_ratio: times.get(id).copied(),
+            ..row
+        }));
     }
     let ratio = |row: &CodeRow| {
         row.time_ratio
@@ -163,36 +161,30 @@ fn record(
     Ok(report)
 }
 
-/// The row of a workload, or why there is none.
+/// The row of a workload.
 fn row(
     job: &Job<'_>,
     ours: &dyn Adapter,
     theirs: &dyn Adapter,
     executor: &mut dyn Executor,
-) -> Result<Result<CodeRow, String>> {
-    let mine = match profile_ours(job, ours, executor)? {
-        Ok(profile) => profile,
-        Err(why) => return Ok(Err(why)),
-    };
+) -> Measured<CodeRow, String> {
+    let mine = profile_ours(job, ours, executor)?;
     let Some(&(function, _)) = mine.hottest.first() else {
-        return Ok(Err("no code made from wasm was executed".to_owned()));
+        return skip("no code made from wasm was executed");
     };
-    let peers = match profile_peer(job, theirs, executor)? {
-        Ok(profile) => profile,
-        Err(why) => return Ok(Err(why)),
-    };
+    let peers = profile_peer(job, theirs, executor)?;
     let name = mine.functions.get(&function).and_then(|f| f.name.clone());
     let sides = [mine.side(function), peers.side(function)];
     let [Some(mine), Some(peers)] = sides else {
-        return Ok(Err(format!("no code of function {function} was found")));
+        return skip(format!("no code of function {function} was found"));
     };
-    Ok(Ok(CodeRow {
+    Ok(CodeRow {
         workload: job.workload.id.clone(),
         function,
         name,
         time_ratio: None,
         sides: [mine, peers],
-    }))
+    })
 }
 
 /// A function of one engine.
@@ -213,10 +205,13 @@ struct Profile {
 }
 
 impl Profile {
-    /// From what was counted in runs of N and 2N iterations.
-    fn of(runs: [(Counts, BTreeMap<u32, Code>); 2]) -> Profile {
-        let [(short, before), (long, functions)] = runs;
-        let per_iteration = |long: f64, short: f64| (long - short) / f64::from(ITERATIONS);
+    /// From what `run` counts with N and with 2N iterations.
+    fn of(
+        mut run: impl FnMut(u32) -> Measured<(Counts, BTreeMap<u32, Code>), String>,
+    ) -> Measured<Profile, String> {
+        let (short, before) = run(COUNTED_ITERATIONS)?;
+        let (long, functions) = run(2 * COUNTED_ITERATIONS)?;
+        let per_iteration = |long: f64, short: f64| (long - short) / f64::from(COUNTED_ITERATIONS);
         let earlier = by_function(&short, &before);
         let mut executed = by_function(&long, &functions);
         for (place, count) in &mut executed {
@@ -229,13 +224,13 @@ impl Profile {
         let mut hottest: Vec<(u32, f64)> = totals.into_iter().filter(|t| t.1 > 0.0).collect();
         // Of equals the first function: `sort_by` is stable.
         hottest.sort_by(|a, b| b.1.total_cmp(&a.1));
-        Profile {
+        Ok(Profile {
             process: per_iteration(long.total, short.total),
             wasm: executed.values().sum(),
             hottest,
             functions,
             executed,
-        }
+        })
     }
 
     fn side(&self, function: u32) -> Option<Side> {
@@ -280,13 +275,9 @@ fn profile_ours(
     job: &Job<'_>,
     ours: &dyn Adapter,
     executor: &mut dyn Executor,
-) -> Result<Result<Profile, String>> {
-    let mut runs = Vec::new();
-    for iterations in [ITERATIONS, 2 * ITERATIONS] {
-        let counts = match counted(job, ours, &["--profile", "jitdump"], iterations, executor)? {
-            Ok(counts) => counts,
-            Err(why) => return Ok(Err(why)),
-        };
+) -> Measured<Profile, String> {
+    Profile::of(|iterations| {
+        let counts = counted(job, ours, &["--profile", "jitdump"], iterations, executor)?;
         let dump = job.scratch.join(format!("jit-{}.dump", counts.pid));
         let bytes = std::fs::read(&dump).with_context(|| format!("{}", dump.display()))?;
         let _ = std::fs::remove_file(&dump);
@@ -294,23 +285,19 @@ fn profile_ours(
             let (index, name) = profile::zwasm_function(&region.name)?;
             Some((index, Code { name, region }))
         });
-        runs.push((counts, functions.collect()));
-    }
-    Ok(runs
-        .try_into()
-        .map(Profile::of)
-        .map_err(|_| "two runs were made".to_owned()))
+        Ok((counts, functions.collect()))
+    })
 }
 
 fn profile_peer(
     job: &Job<'_>,
     theirs: &dyn Adapter,
     executor: &mut dyn Executor,
-) -> Result<Result<Profile, String>> {
+) -> Measured<Profile, String> {
     let (Some(Compile::Command { whole, .. }), Some(module)) =
         (theirs.compile(job), theirs.compiled(job))
     else {
-        return Ok(Err("the peer has no command that compiles".to_owned()));
+        return skip("the peer has no command that compiles");
     };
     let mut args = vec!["--tool=none".to_owned(), "-q".to_owned()];
     args.push(whole.program.to_string_lossy().into_owned());
@@ -320,27 +307,21 @@ fn profile_peer(
     compile.args = args;
     let outcome = executor.run(&compile)?;
     if outcome.exit != Exit::Code(0) {
-        return Ok(Err(format!(
-            "the peer did not compile it: {}",
-            outcome.stderr.trim()
-        )));
+        let why = outcome.stderr.trim();
+        return skip(format!("the peer did not compile it: {why}"));
     }
     let file = std::fs::read(&module).with_context(|| format!("{}", module.display()))?;
     let symbols = match symbols(&file) {
         Ok(symbols) => symbols,
-        Err(why) => return Ok(Err(format!("{}: {why}", module.display()))),
+        Err(why) => return skip(format!("{}: {why}", module.display())),
     };
     let compiled = Job {
         module: &module,
         ..*job
     };
-    let mut runs = Vec::new();
-    for iterations in [ITERATIONS, 2 * ITERATIONS] {
+    let profile = Profile::of(|iterations| {
         let options = ["--allow-precompiled", "--profile=perfmap"];
-        let counts = match counted(&compiled, theirs, &options, iterations, executor)? {
-            Ok(counts) => counts,
-            Err(why) => return Ok(Err(why)),
-        };
+        let counts = counted(&compiled, theirs, &options, iterations, executor)?;
         let map = PathBuf::from(format!("/tmp/perf-{}.map", counts.pid));
         let text = std::fs::read_to_string(&map).with_context(|| format!("{}", map.display()))?;
         let _ = std::fs::remove_file(&map);
@@ -354,13 +335,10 @@ fn profile_peer(
             }
             functions.insert(index, Code { name: None, region });
         }
-        runs.push((counts, functions));
-    }
+        Ok((counts, functions))
+    })?;
     let _ = std::fs::remove_file(&module);
-    Ok(runs
-        .try_into()
-        .map(Profile::of)
-        .map_err(|_| "two runs were made".to_owned()))
+    Ok(profile)
 }
 
 /// The code of each function in a compiled module of wasmtime, which is an ELF file.
@@ -386,7 +364,7 @@ fn counted(
     options: &[&str],
     iterations: u32,
     executor: &mut dyn Executor,
-) -> Result<Result<Counts, String>> {
+) -> Measured<Counts, String> {
     let size = &job.workload.small;
     let mut inner = adapter.run(job, &bench_args(iterations, size));
     // Behind the verb.
@@ -401,10 +379,8 @@ fn counted(
     let mut invocation = callgrind::under_callgrind(&inner, &out, &details);
     invocation.dir = Some(job.scratch.to_owned());
     let outcome = executor.run(&invocation)?;
-    if let Err(why) = is_usable(&outcome, iterations, size) {
-        return Ok(Err(why));
-    }
+    check_bench(&outcome, iterations, size)?;
     let text = std::fs::read_to_string(&out).unwrap_or_default();
     let _ = std::fs::remove_file(&out);
-    Ok(Counts::parse(&text).ok_or_else(|| "callgrind wrote no counts".to_owned()))
+    Counts::parse(&text).map_or_else(|| skip("callgrind wrote no counts"), Ok)
 }

@@ -5,9 +5,8 @@
 //! workload's features need.
 
 use super::{Adapter, Compile, Job, JobCompile, elf_text_bytes};
-use crate::exec::{Executor, Invocation};
+use crate::exec::Invocation;
 use crate::protocol::bench_args;
-use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use zwasm_reports::schema::EngineInfo;
@@ -155,9 +154,5 @@ impl Adapter for CommandLine {
             invocation: self.fill(template, features, module, out, &[]),
             json: *json,
         })
-    }
-
-    fn prepare(&self, _: &Job<'_>, _: &mut dyn Executor) -> Result<Option<String>> {
-        Ok(None)
     }
 }

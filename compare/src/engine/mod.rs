@@ -15,7 +15,7 @@ mod zwasm;
 pub(crate) use command_line::CommandLine;
 
 use crate::exec::{Executor, Invocation};
-use crate::fail::Fail;
+use crate::fail::{Fail, Measured};
 use crate::provision::Provisioner;
 use anyhow::Result;
 use object::{Object, ObjectSection};
@@ -68,11 +68,11 @@ pub(crate) trait Adapter {
         None
     }
 
-    /// Prepares what must exist before the first run of a workload (native twins are built here).
-    ///
-    /// # Errors
-    /// Interrupted. `Ok(Some(reason))` when this workload cannot be had under this engine.
-    fn prepare(&self, job: &Job<'_>, executor: &mut dyn Executor) -> Result<Option<String>>;
+    /// Prepares what must exist before the first run of a workload (native twins are built here);
+    /// skipped where this workload cannot be had under this engine.
+    fn prepare(&self, _job: &Job<'_>, _executor: &mut dyn Executor) -> Measured<()> {
+        Ok(())
+    }
 }
 
 /// How compile time is had.

@@ -7,11 +7,12 @@
 use super::command_line::strings;
 use super::{Adapter, Compile, Found, Job, Setting, elf_text_bytes, missing};
 use crate::exec::{Executor, Exit, Invocation, first_line};
+use crate::fail::Measured;
 use crate::provision::{Claim, Had, PipPackage, sha256_of, sha256_of_file};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use zwasm_reports::schema::{EngineInfo, EngineKind};
+use zwasm_reports::schema::{CellStatus, EngineInfo, EngineKind};
 use zwasm_workloads::{Native, Workload};
 
 const PACKAGE: PipPackage = PipPackage {
@@ -153,13 +154,13 @@ impl Adapter for NativeTwin {
         elf_text_bytes(&std::fs::read(self.binary(job.workload)).ok()?)
     }
 
-    fn prepare(&self, job: &Job<'_>, executor: &mut dyn Executor) -> Result<Option<String>> {
+    fn prepare(&self, job: &Job<'_>, executor: &mut dyn Executor) -> Measured<()> {
         let Some(native) = &job.workload.native else {
-            return Ok(None);
+            return Ok(());
         };
         let binary = self.binary(job.workload);
         if binary.is_file() && !is_rust(native) {
-            return Ok(None);
+            return Ok(());
         }
         std::fs::create_dir_all(&self.dir)?;
         let temporary = binary.with_extension("tmp");
@@ -168,11 +169,12 @@ impl Adapter for NativeTwin {
             .timeout(Duration::from_secs(300));
         let outcome = executor.run(&build)?;
         if outcome.exit != Exit::Code(0) {
-            return Ok(Some(format!("its build failed: {}", first_line(&outcome))));
+            let why = format!("its build failed: {}", first_line(&outcome));
+            return Err(CellStatus::Crash(why).into());
         }
         if !is_rust(native) {
             std::fs::rename(&temporary, &binary)?;
         }
-        Ok(None)
+        Ok(())
     }
 }

@@ -3,9 +3,9 @@
 
 use super::job::Ready;
 use crate::engine::Adapter;
-use crate::exec::Executor;
+use crate::fail::OrSkip;
+use crate::runner::Processes;
 use anyhow::Result;
-use std::time::Duration;
 use zwasm_reports::text::{duration, size};
 use zwasm_terminal::print;
 
@@ -18,25 +18,25 @@ pub(super) fn check(
     modules: &[Ready<'_>],
     engines: &[Box<dyn Adapter>],
     missing: usize,
-    executor: &mut dyn Executor,
-    time_limit: Duration,
+    mut processes: Processes<'_>,
 ) -> Result<u8> {
     let ids = modules.iter().map(|r| r.module.id.len());
     let width = ids.max().unwrap_or(0);
     let (mut right, mut jobs) = (0, 0);
     for ready in modules {
         for engine in engines {
-            let result = match ready.run(engine.as_ref(), executor, time_limit)? {
-                Ok(sample) => {
-                    right += 1;
-                    format!(
-                        "ok {:>11} {:>11}",
-                        duration(sample.wall_ns as f64),
-                        size(sample.peak_rss_bytes as f64)
-                    )
-                }
-                Err(status) => format!("{}: {}", status.word(), status.reason()),
-            };
+            let mut result = String::new();
+            let sample = ready
+                .run(engine.as_ref(), &mut processes)
+                .or_skip(|status| result = format!("{}: {}", status.word(), status.reason()))?;
+            if let Some(sample) = sample {
+                right += 1;
+                result = format!(
+                    "ok {:>11} {:>11}",
+                    duration(sample.wall_ns as f64),
+                    size(sample.peak_rss_bytes as f64)
+                );
+            }
             jobs += 1;
             let (id, name) = (&ready.module.id, &engine.info().id);
             print(&format!("{id:<width$}  {name:<16} {result}\n"))?;

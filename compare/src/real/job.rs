@@ -2,11 +2,12 @@
 
 use super::fetch::Had;
 use crate::engine::Adapter;
-use crate::exec::{Executor, Exit, Outcome};
+use crate::exec::{Exit, Outcome};
+use crate::fail::Measured;
 use crate::provision::{sha256_of, sha256_of_file};
+use crate::runner::{Processes, sample_of};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use zwasm_reports::schema::{CellStatus, Sample};
 use zwasm_workloads::real::{RealModule, RealSuite, code_section_bytes};
 
@@ -80,42 +81,27 @@ impl<'s> Ready<'s> {
         words
     }
 
-    /// Does the job in a fresh process, which is killed after `time_limit`, and checks it: what the
-    /// process cost, or the cell status that its failure deserves.
-    ///
-    /// # Errors
-    /// Interrupted or a machinery failure.
+    /// Does the job in a fresh process and checks it: what the process cost, or the cell status that
+    /// its failure deserves.
     pub(crate) fn run(
         &self,
         engine: &dyn Adapter,
-        executor: &mut dyn Executor,
-        time_limit: Duration,
-    ) -> Result<Result<Sample, CellStatus>> {
+        processes: &mut Processes<'_>,
+    ) -> Measured<Sample> {
         let Some(mut invocation) = engine.job(&self.module.features, &self.words()) else {
             let why = "this engine is not started on jobs".to_owned();
-            return Ok(Err(CellStatus::Unsupported(why)));
+            return Err(CellStatus::Unsupported(why).into());
         };
         invocation.stdin = self.stdin();
         self.clear()?;
-        let outcome = executor.run(&invocation.timeout(time_limit))?;
-        if let Err(status) = self.check(&outcome) {
-            return Ok(Err(status));
-        }
-        Ok(Ok(Sample {
-            wall_ns: outcome.wall_ns,
-            user_ns: outcome.user_ns,
-            system_ns: outcome.system_ns,
-            peak_rss_bytes: outcome.peak_rss_bytes,
-            involuntary_switches: outcome.involuntary_switches,
-            // A job that prints nothing has its result when it ends; the threads that see the first
-            // byte and the end may be scheduled in the other order.
-            first_result_ns: Some(
-                outcome
-                    .first_byte_ns
-                    .map_or(outcome.wall_ns, |ns| ns.min(outcome.wall_ns)),
-            ),
-            ..Sample::default()
-        }))
+        let outcome = processes.run(invocation)?;
+        self.check(&outcome)?;
+        let mut sample = sample_of(&outcome);
+        // A job that prints nothing has its result when it ends; the threads that see the first
+        // byte and the end may be scheduled in the other order.
+        let first_ns = outcome.first_byte_ns.unwrap_or(outcome.wall_ns);
+        sample.first_result_ns = Some(first_ns.min(outcome.wall_ns));
+        Ok(sample)
     }
 
     fn stdin(&self) -> Option<PathBuf> {

@@ -1,13 +1,14 @@
 //! Suite `real`: published programs, each with one job, from a cold process to its last byte.
 //!
 //! [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
-//! out, [`runner`] measures, [`check`] only asks whether all are done rightly. Every sample is a process
-//! that did the whole job rightly: time to the first byte on stdout (to the end, where a job only writes
-//! files), total time and peak memory.
+//! out, [`runner`] measures by a [`plan`], [`check`] only asks whether all are done rightly. Every
+//! sample is a process that did the whole job rightly: time to the first byte on stdout (to the end,
+//! where a job only writes files), total time and peak memory.
 
 mod check;
 pub(crate) mod fetch;
 mod job;
+mod plan;
 mod runner;
 
 use crate::cli::{Places, RunArgs};
@@ -16,6 +17,7 @@ use crate::exec::Launcher;
 use crate::fail::Fail;
 use crate::progress::Bar;
 use crate::results::{self, Sitting};
+use crate::runner::{Processes, Run};
 use crate::setting;
 use anyhow::Result;
 use fetch::Fetcher;
@@ -88,7 +90,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     }
     if args.check {
         let missing = infos.iter().filter(|e| e.missing.is_some()).count();
-        return check::check(&ready, &engines, missing, &mut launcher, time_limit(args));
+        return check::check(&ready, &engines, missing, processes(args, &mut launcher));
     }
     let out = setting::out_dir(args)?;
     let selection = if args.workloads.is_empty() {
@@ -105,10 +107,13 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     measure(args, &out, fresh, &ready, &engines, &mut launcher, &bar)
 }
 
-/// A process that takes longer is killed.
-fn time_limit(args: &RunArgs) -> Duration {
+fn processes<'a>(args: &RunArgs, launcher: &'a mut Launcher) -> Processes<'a> {
     // Compiling the largest of these modules takes other engines minutes on a busy machine.
-    Duration::from_secs(args.timeout.unwrap_or(600))
+    let time_limit = Duration::from_secs(args.timeout.unwrap_or(600));
+    Processes {
+        executor: launcher,
+        time_limit,
+    }
 }
 
 fn measure(
@@ -120,27 +125,22 @@ fn measure(
     launcher: &mut Launcher,
     bar: &Bar,
 ) -> Result<u8> {
-    let partial = out.join("partial.json");
-    let mut results = results::begin(args, &partial, fresh)?;
+    let mut results = results::begin(args, out, fresh)?;
     let sitting = Sitting::begin(&results);
-    let save = |results: &Results| -> Result<()> {
-        let mut copy = results.clone();
-        sitting.end(&mut copy);
-        Ok(copy.save(&partial)?)
-    };
     let outcome = JobRunner {
-        engines,
+        run: Run {
+            engines,
+            progress: bar,
+            save: &|results| sitting.save(results, out),
+            seed: results.started_unix_s,
+        },
+        processes: processes(args, launcher),
         modules: ready,
-        executor: launcher,
-        progress: bar,
-        save: &save,
-        time_limit: time_limit(args),
-        seed: results.started_unix_s,
     }
-    .run(&mut results);
+    .measure(&mut results);
     bar.finish();
     sitting.end(&mut results);
-    results::conclude(results, outcome, out, &partial)
+    results::conclude(results, outcome, out)
 }
 
 fn info(suite: &RealSuite, ready: &Ready<'_>) -> WorkloadInfo {

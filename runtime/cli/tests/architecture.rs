@@ -148,7 +148,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("provision", &[]),
             ("engine", &[]),
             ("callgrind", &[]),
-            ("runner", &["runner", "runner_tests"]),
+            ("runner", &[]),
             ("progress", &[]),
             ("setting", &[]),
             ("results", &[]),

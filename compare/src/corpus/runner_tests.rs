@@ -1,11 +1,15 @@
 //! The runner without processes: a made-up machine on which engines have known speeds and faults.
 
+use super::super::plan::ITERATIONS_MIN;
 use super::*;
-use crate::exec::Exit;
-use std::cell::Cell as StdCell;
-use zwasm_reports::schema::{
-    Commit, CorpusInfo, EngineInfo, FORMAT, Machine, Profile, VERSION, WorkloadInfo,
-};
+use crate::exec::{Executor, Exit, Interrupted, Invocation, Outcome, is_interrupt};
+use crate::runner::testing;
+use std::path::PathBuf;
+use std::time::Duration;
+use zwasm_reports::analysis::analyse;
+use zwasm_reports::schema::Metric;
+use zwasm_reports::stats::{Rng, Verdict};
+use zwasm_workloads::{Size, Workload};
 
 /// What is wrong with an engine on a workload.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,40 +23,7 @@ enum Fault {
     CrashLater(u32),
 }
 
-struct MockEngine {
-    info: EngineInfo,
-}
-
-impl Adapter for MockEngine {
-    fn info(&self) -> &EngineInfo {
-        &self.info
-    }
-    fn unsupported(&self, workload: &Workload) -> Option<String> {
-        workload
-            .features
-            .first()
-            .map(|f| format!("no support for {f}"))
-    }
-    fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation {
-        let mut all = vec![job.workload.id.clone()];
-        all.extend_from_slice(args);
-        Invocation::new(&self.info.id, all)
-    }
-    fn compile(&self, _: &Job<'_>) -> Option<Compile> {
-        None
-    }
-    fn run_with_phases(&self, _: &Job<'_>, _: &[String]) -> Option<Invocation> {
-        None
-    }
-    fn code_bytes(&self, _: &Job<'_>) -> Option<u64> {
-        None
-    }
-    fn prepare(&self, _: &Job<'_>, _: &mut dyn Executor) -> Result<Option<String>> {
-        Ok(None)
-    }
-}
-
-/// Answers invocations of mock engines: program = engine, first argument = workload.
+/// Answers invocations of the engines of [`testing`].
 struct MockMachine {
     rng: Rng,
     /// Nanoseconds per iteration of each engine.
@@ -142,18 +113,6 @@ impl Executor for MockMachine {
     }
 }
 
-struct Quiet {
-    planned: StdCell<Duration>,
-}
-
-impl Progress for Quiet {
-    fn plan(&self, total: Duration) {
-        self.planned.set(total);
-    }
-    fn done(&self, _: Duration) {}
-    fn say(&self, _: &str) {}
-}
-
 fn workload(id: &str) -> Workload {
     let size = |args: &[&str]| Size {
         args: args.iter().map(|&a| a.to_owned()).collect(),
@@ -179,67 +138,14 @@ fn workload(id: &str) -> Workload {
 }
 
 fn results(workloads: &[Workload], engines: &[&str], budget_s: Option<u64>) -> Results {
-    Results {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        complete: false,
-        profile: Profile {
-            name: "quick".to_owned(),
-            blocks: 6,
-            fresh_blocks: 20,
-            sample_ms: 10,
-            budget_s,
-        },
-        started_unix_s: 0,
-        duration_s: 0.0,
-        commit: Commit::default(),
-        machine: Machine::default(),
-        corpus: CorpusInfo::default(),
-        engines: engines.iter().map(|e| info(e)).collect(),
-        workloads: workloads
-            .iter()
-            .map(|w| WorkloadInfo {
-                id: w.id.clone(),
-                category: w.category.clone(),
-                description: String::new(),
-                language: String::new(),
-                startup: false,
-                wasm_bytes: w.bytes,
-                size: String::new(),
-                job: None,
-            })
-            .collect(),
-        cells: Vec::new(),
-        control: Vec::new(),
-        floors: Vec::new(),
-        gaps: Vec::new(),
-        geomeans: Vec::new(),
-        notes: Vec::new(),
-    }
-}
-
-fn info(id: &str) -> EngineInfo {
-    let kind = if id.starts_with("tier") {
-        zwasm_reports::schema::EngineKind::Tier
-    } else {
-        zwasm_reports::schema::EngineKind::Peer
-    };
-    EngineInfo {
-        id: id.to_owned(),
-        kind,
-        title: String::new(),
-        version: String::new(),
-        sha256: String::new(),
-        missing: None,
-    }
+    let ids: Vec<&str> = workloads.iter().map(|w| w.id.as_str()).collect();
+    let mut results = testing::results(&ids, engines);
+    results.profile.budget_s = budget_s;
+    results
 }
 
 fn run(machine: &mut MockMachine, workloads: &[Workload], results: &mut Results) -> Result<()> {
-    let engines: Vec<Box<dyn Adapter>> = results
-        .engines
-        .iter()
-        .map(|e| Box::new(MockEngine { info: e.clone() }) as Box<dyn Adapter>)
-        .collect();
+    let engines = testing::engines(results);
     let selected: Vec<Selected<'_>> = workloads
         .iter()
         .map(|workload| Selected {
@@ -247,25 +153,18 @@ fn run(machine: &mut MockMachine, workloads: &[Workload], results: &mut Results)
             module: PathBuf::from("/a/b/module.wasm"),
         })
         .collect();
-    let quiet = Quiet {
-        planned: StdCell::new(Duration::ZERO),
-    };
-    Runner {
-        engines: &engines,
-        workloads: &selected,
-        executor: machine,
-        progress: &quiet,
-        save: &|results| {
-            Results::parse(&results.to_json(), "partial").map_err(anyhow::Error::from)?;
-            Ok(())
+    CorpusRunner {
+        run: testing::run(&engines),
+        processes: Processes {
+            executor: machine,
+            time_limit: Duration::from_secs(1),
         },
+        workloads: &selected,
         scratch: Path::new(""),
-        time_limit: Duration::from_secs(1),
         started: Instant::now(),
-        seed: 7,
         compile_base_ns: HashMap::new(),
     }
-    .run(results)
+    .measure(results)
 }
 
 const SPEEDS: [(&str, u64); 3] = [

@@ -1,19 +1,28 @@
 //! `compare --against …` over the corpus: time, memory and first results.
 
+mod calibrate;
+mod plan;
+mod runner;
+mod stages;
+mod visit;
+
 use crate::cli::{ProfileName, RunArgs};
-use crate::exec::Launcher;
+use crate::exec::{Launcher, is_interrupt};
 use crate::fail::Fail;
 use crate::progress::Bar;
 use crate::results::{Sitting, begin, conclude, skeleton};
-use crate::runner::{Runner, Selected, is_interrupt};
+use crate::runner::{Processes, Run};
 use crate::select::select;
-use crate::setting::{have_engines, load_corpus, out_dir, scratch_dir, setting, verified};
+use crate::setting::{
+    Selected, have_engines, load_corpus, out_dir, scratch_dir, setting, verified,
+};
 use crate::{callgrind, code};
 use anyhow::Result;
+use runner::CorpusRunner;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use zwasm_reports::analysis::analyse;
-use zwasm_reports::schema::{CorpusInfo, Results, WorkloadInfo};
+use zwasm_reports::schema::{CorpusInfo, WorkloadInfo};
 
 /// `compare --against …`: measures and writes the report.
 pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
@@ -32,7 +41,6 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let (workloads, selection) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
     let workloads = verified(&corpus, &workloads)?;
     let out = out_dir(args)?;
-    let partial = out.join("partial.json");
 
     let bar = Bar::new();
     let say = |line: &str| bar.line(line);
@@ -44,29 +52,28 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     };
     let infos_of_workloads = workloads.iter().map(workload_info).collect();
     let fresh = skeleton(args, corpus, infos_of_workloads, infos);
-    let mut results = begin(args, &partial, fresh)?;
+    let mut results = begin(args, &out, fresh)?;
 
     let sitting = Sitting::begin(&results);
     let scratch = scratch_dir();
     let limit = args.timeout.unwrap_or_else(|| args.profile.time_limit_s());
-    let save = |results: &Results| -> Result<()> {
-        let mut copy = results.clone();
-        sitting.end(&mut copy);
-        Ok(copy.save(&partial)?)
-    };
-    let outcome = Runner {
-        engines: &engines,
+    let outcome = CorpusRunner {
+        run: Run {
+            engines: &engines,
+            progress: &bar,
+            save: &|results| sitting.save(results, &out),
+            seed: results.started_unix_s,
+        },
+        processes: Processes {
+            executor: &mut launcher,
+            time_limit: Duration::from_secs(limit),
+        },
         workloads: &workloads,
-        executor: &mut launcher,
-        progress: &bar,
-        save: &save,
         scratch: &scratch,
-        time_limit: Duration::from_secs(limit),
         started,
-        seed: results.started_unix_s,
         compile_base_ns: HashMap::new(),
     }
-    .run(&mut results);
+    .measure(&mut results);
     let wants_code = args.code || (args.profile == ProfileName::Full && callgrind::available());
     if outcome.is_ok() && wants_code {
         let mut analysed = results.clone();
@@ -80,7 +87,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     }
     bar.finish();
     sitting.end(&mut results);
-    conclude(results, outcome, &out, &partial)
+    conclude(results, outcome, &out)
 }
 
 fn workload_info(selected: &Selected<'_>) -> WorkloadInfo {

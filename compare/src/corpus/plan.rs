@@ -1,0 +1,155 @@
+//! How thoroughly each workload is sampled, so that a run ends within its time limit.
+
+use super::runner::CorpusRunner;
+use crate::runner::Control;
+use std::time::Duration;
+use zwasm_reports::schema::{Cell, CellStatus, Results};
+
+/// Iterations per process: enough that half of them can be warm-up, not so many that they bore.
+pub(super) const ITERATIONS_MIN: u32 = 3;
+pub(super) const ITERATIONS_MAX: u32 = 100;
+/// How many workloads serve as A/A control.
+const CONTROL_WORKLOADS: usize = 4;
+
+/// How thoroughly one workload is sampled, from the most on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// Every process in the permutation and in its reverse.
+    Whole,
+    /// Setup, first result and compile only in the permutation.
+    PhasesOnce,
+    /// The permutation alone.
+    Unmirrored,
+    /// The permutation alone, with the fewest iterations.
+    Fewest,
+}
+
+impl Level {
+    fn next(self) -> Option<Level> {
+        match self {
+            Level::Whole => Some(Level::PhasesOnce),
+            Level::PhasesOnce => Some(Level::Unmirrored),
+            Level::Unmirrored => Some(Level::Fewest),
+            Level::Fewest => None,
+        }
+    }
+
+    pub(super) fn iterations(self, cell: &Cell) -> u32 {
+        match self {
+            Level::Fewest => ITERATIONS_MIN,
+            _ => cell.iterations.max(ITERATIONS_MIN),
+        }
+    }
+}
+
+/// The plan of one round, in which every workload has a block.
+pub(super) struct Plan {
+    /// Of each workload.
+    pub(super) levels: Vec<Level>,
+    pub(super) cost: Duration,
+}
+
+impl<'a> CorpusRunner<'a> {
+    /// Chooses levels with which the blocks left fit the profile's time limit, given that rounds
+    /// take `pace` times what calibration promises.
+    pub(super) fn plan(&self, results: &mut Results, blocks: u32, pace: f64) -> Plan {
+        let mut levels = vec![Level::Whole; self.workloads.len()];
+        if let Some(budget_s) = results.profile.budget_s {
+            // The margin pays for what calibration underestimates.
+            let left = Duration::from_secs(budget_s)
+                .saturating_sub(self.started.elapsed())
+                .mul_f64(0.85);
+            while self.round_cost(results, &levels).mul_f64(pace) * blocks > left {
+                let cost =
+                    |&(place, _): &(usize, Level)| self.block_cost(results, place, levels[place]);
+                let thinner = levels.iter().enumerate();
+                let thinner = thinner.filter_map(|(place, level)| Some((place, level.next()?)));
+                let Some((dearest, level)) = thinner.max_by_key(cost) else {
+                    break;
+                };
+                levels[dearest] = level;
+            }
+            self.note_thinned(results, budget_s, &levels);
+        }
+        let cost = self.round_cost(results, &levels);
+        self.run.progress.plan(cost * blocks);
+        Plan { levels, cost }
+    }
+
+    /// The expected cost of a block of every workload and of the A/A control, which costs about as
+    /// much as its workloads do.
+    fn round_cost(&self, results: &Results, levels: &[Level]) -> Duration {
+        let control = self.control_set(results, levels);
+        let places = (0..levels.len()).chain(control.iter().map(|pair| pair.place));
+        let cost = |place: usize| self.block_cost(results, place, levels[place]);
+        places.map(cost).sum()
+    }
+
+    /// The expected cost of one block of a workload.
+    pub(super) fn block_cost(&self, results: &Results, place: usize, level: Level) -> Duration {
+        let id = self.id(place);
+        let is_measured = |c: &&Cell| c.workload == id && c.status == CellStatus::Ok;
+        let mut ns = 0;
+        for cell in results.cells.iter().filter(is_measured) {
+            let Some(c) = cell.calibration else { continue };
+            let steady = c.first_result_ns + u64::from(level.iterations(cell)) * c.iter_ns;
+            let phases = 2 * c.first_result_ns + c.compile_ns;
+            ns += match level {
+                Level::Whole => 2 * (steady + phases),
+                Level::PhasesOnce => 2 * steady + phases,
+                Level::Unmirrored | Level::Fewest => steady + phases,
+            };
+        }
+        Duration::from_nanos(ns)
+    }
+
+    /// Names every workload that was thinned in this round or in one before.
+    fn note_thinned(&self, results: &mut Results, budget_s: u64, levels: &[Level]) {
+        const NOTE: &str = "to end within ";
+        let known = results.notes.iter().position(|n| n.starts_with(NOTE));
+        let known = known.map(|at| results.notes.remove(at)).unwrap_or_default();
+        let before: Vec<&str> = known
+            .rsplit(": ")
+            .next()
+            .unwrap_or_default()
+            .split(", ")
+            .collect();
+        let ids = (0..levels.len()).map(|place| self.id(place));
+        let thinned: Vec<&str> = ids
+            .zip(levels)
+            .filter(|(id, level)| **level > Level::Whole || before.contains(id))
+            .map(|(id, _)| id)
+            .collect();
+        if !thinned.is_empty() {
+            results.notes.push(format!(
+                "{NOTE}{budget_s} s, these were sampled with fewer processes: {}",
+                thinned.join(", ")
+            ));
+        }
+    }
+
+    /// The A/A pairs: spread over the cheaper workloads and, in turn, over the engines.
+    pub(super) fn control_set(&self, results: &Results, levels: &[Level]) -> Vec<Control<'a>> {
+        // A start-up case has no steady iterations to control, unless there is nothing else.
+        let any_kernel = self.workloads.iter().any(|w| !w.workload.startup);
+        let mut cheap: Vec<(Duration, usize)> = (0..self.workloads.len())
+            .filter(|&place| !(any_kernel && self.workloads[place].workload.startup))
+            .filter(|&place| !self.run.running(results, self.id(place)).is_empty())
+            .map(|place| (self.block_cost(results, place, levels[place]), place))
+            .collect();
+        cheap.sort();
+        cheap.truncate((cheap.len() * 3).div_ceil(4));
+        let count = cheap.len().min(CONTROL_WORKLOADS);
+        let pair = |i: usize| {
+            let (_, place) = cheap[i * cheap.len() / count];
+            let workload = self.id(place);
+            let engines = self.run.running(results, workload);
+            Control {
+                workload,
+                place,
+                engine: engines[i % engines.len()],
+            }
+        };
+        (0..count).map(pair).collect()
+    }
+}
