@@ -17,7 +17,7 @@ use crate::contract::Env;
 use crate::interruption::Watch;
 use crate::masm::{Cond, Width};
 use crate::opt::form::ir::{
-    Alias, Block, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values,
+    Alias, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values,
 };
 use crate::opt::form::params;
 use exceptions::Try;
@@ -542,23 +542,43 @@ impl<'m> Builder<'m> {
         for (new, &old) in self.order.iter().enumerate() {
             number[old.0 as usize] = BlockId(new as u32);
         }
-        let mut stays: Vec<&[bool]> = vec![&[]; number.len()];
-        for (block, of_block) in &self.stays {
-            stays[block.0 as usize] = of_block;
+        if !self.stays.is_empty() {
+            self.retain_arguments();
         }
-        let mut old: Vec<Option<Block>> = self.function.blocks.drain(..).map(Some).collect();
+        let blocks = &mut self.function.blocks;
         for &id in &self.order {
-            let mut block = old[id.0 as usize].take().expect("started once");
-            for edge in block.exit.edges_mut() {
-                let to = edge.to.0 as usize;
-                if !stays[to].is_empty() {
-                    params::retain(&mut edge.args, stays[to]);
-                }
-                edge.to = number[to];
+            for edge in blocks[id.0 as usize].exit.edges_mut() {
+                edge.to = number[edge.to.0 as usize];
             }
-            self.function.blocks.push(block);
         }
+        // In place: the blocks are what takes most memory.
+        let count = self.order.len();
+        drop(core::mem::take(&mut self.order));
+        for at in 0..number.len() {
+            while (number[at].0 as usize) < count && number[at].0 as usize != at {
+                let to = number[at].0 as usize;
+                blocks.swap(at, to);
+                number.swap(at, to);
+            }
+        }
+        blocks.truncate(count);
         self.function
+    }
+
+    /// Drops the arguments of parameters that did not stay.
+    fn retain_arguments(&mut self) {
+        let stays: HashMap<BlockId, &[bool]> = self
+            .stays
+            .iter()
+            .map(|(block, of_block)| (*block, &of_block[..]))
+            .collect();
+        for &id in &self.order {
+            for edge in self.function[id].exit.edges_mut() {
+                if let Some(stays) = stays.get(&edge.to) {
+                    params::retain(&mut edge.args, stays);
+                }
+            }
+        }
     }
 
     /// Ends the current block; what follows is unreachable.

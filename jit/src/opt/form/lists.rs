@@ -36,6 +36,32 @@ impl<T: Copy> Lists<T> {
         Lists { starts, items }
     }
 
+    /// No list yet, and room for this many with so many items in all.
+    pub(crate) fn with_capacity(count: usize, items: usize) -> Lists<T> {
+        let mut starts = Vec::with_capacity(count + 1);
+        starts.push(0);
+        Lists {
+            starts,
+            items: Vec::with_capacity(items),
+        }
+    }
+
+    /// Adds to the list that is open.
+    pub(crate) fn push(&mut self, item: T) {
+        self.items.push(item);
+    }
+
+    /// The list that is open, so far.
+    pub(crate) fn open(&self) -> &[T] {
+        let start = self.starts.last().copied().unwrap_or_default();
+        &self.items[start as usize..]
+    }
+
+    /// The open list is that of the next number; another one is open.
+    pub(crate) fn close(&mut self) {
+        self.starts.push(self.items.len() as u32);
+    }
+
     pub(crate) fn at(&self, number: u32) -> &[T] {
         let number = number as usize;
         &self.items[self.starts[number] as usize..self.starts[number + 1] as usize]

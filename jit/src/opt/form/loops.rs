@@ -8,14 +8,15 @@
 use super::ir::{BlockId, Function};
 
 /// The loops of a function, outer ones before those inside of them.
+#[derive(Default)]
 pub(crate) struct Loops {
     /// First and last block of each.
     ranges: Vec<(BlockId, BlockId)>,
-    /// The loop that each block is the header of.
+    /// The loop that each block is the header of; empty without loops.
     by_header: Vec<Option<u32>>,
     /// The loop around each.
     parents: Vec<Option<u32>>,
-    /// The innermost loop around each block.
+    /// The innermost loop around each block; empty without loops.
     innermost: Vec<Option<u32>>,
 }
 
@@ -23,12 +24,7 @@ impl Loops {
     pub(crate) fn of(function: &Function) -> Loops {
         let count = function.blocks.len();
         if !function.has_loops() {
-            return Loops {
-                ranges: Vec::new(),
-                by_header: vec![None; count],
-                parents: Vec::new(),
-                innermost: vec![None; count],
-            };
+            return Loops::default();
         }
         let mut last: Vec<Option<u32>> = vec![None; count];
         for from in function.block_ids() {
@@ -85,7 +81,7 @@ impl Loops {
 
     /// The innermost loop around a block, by its number in [`Self::ranges`].
     pub(crate) fn around(&self, block: BlockId) -> Option<u32> {
-        self.innermost[block.0 as usize]
+        self.innermost.get(block.0 as usize).copied().flatten()
     }
 
     /// The loop around a loop.
@@ -100,21 +96,25 @@ impl Loops {
 
     /// The last block of the loop with this header.
     pub(crate) fn end(&self, header: BlockId) -> Option<BlockId> {
-        let which = self.by_header[header.0 as usize]?;
+        let which = (*self.by_header.get(header.0 as usize)?)?;
         Some(self.ranges[which as usize].1)
     }
 }
 
 /// How often blocks write each class of memory: sums over all blocks before each, so that a range
-/// costs two look-ups.
+/// costs two look-ups. None without loops, which are what is asked for.
 pub(crate) struct Writes {
     sums: Vec<[u32; 4]>,
 }
 
 impl Writes {
     pub(crate) fn of(function: &Function) -> Writes {
+        if !function.has_loops() {
+            return Writes { sums: Vec::new() };
+        }
         let mut sum = [0_u32; 4];
-        let mut sums = vec![sum];
+        let mut sums = Vec::with_capacity(function.blocks.len() + 1);
+        sums.push(sum);
         for block in &function.blocks {
             for &node in &block.nodes {
                 let written = super::memory::written(function, node);

@@ -193,9 +193,16 @@ impl Union {
         let (first, second) = (self.ranges_of(a, live), self.ranges_of(b, live));
         if first.len() + second.len() <= RANGES_MAX && !overlap(first, second) {
             merge(first, second, &mut both);
+            let (kept, gone) = (a.min(b), a.max(b));
+            // A list at the end of the pool gives way to the longer one, as in a chain of joins.
+            for root in [a, b] {
+                let (start, count) = self.joined[root as usize];
+                if count != 0 && (start + count) as usize == self.pool.len() {
+                    self.pool.truncate(start as usize);
+                }
+            }
             let start = self.pool.len() as u32;
             self.pool.extend_from_slice(&both);
-            let (kept, gone) = (a.min(b), a.max(b));
             self.parent[gone as usize] = kept;
             self.joined[kept as usize] = (start, both.len() as u32);
         }

@@ -102,30 +102,26 @@ pub(crate) struct Graph {
 impl Graph {
     pub(crate) fn of(function: &Function) -> Graph {
         let count = function.blocks.len();
-        let mut edges: Vec<(u32, u32)> = Vec::with_capacity(2 * count);
+        let mut successors = Lists::with_capacity(count, 2 * count);
+        let mut back_edges = Vec::new();
+        let mut last_back_edge = vec![0; count];
         for block in function.block_ids() {
-            let start = edges.len();
             for edge in function[block].exit.edges() {
                 // Tables name few blocks often.
-                let edge = (block.0, edge.to.0);
-                if !edges[start..]
-                    .iter()
-                    .rev()
-                    .take(4)
-                    .any(|&other| other == edge)
-                {
-                    edges.push(edge);
+                let recent = successors.open().iter().rev().take(4);
+                if recent.into_iter().any(|&other| other == edge.to.0) {
+                    continue;
+                }
+                successors.push(edge.to.0);
+                if edge.to <= block {
+                    back_edges.push((block.0, edge.to.0));
+                    last_back_edge[edge.to.0 as usize] = block.0;
                 }
             }
-        }
-        let mut back_edges = edges.clone();
-        back_edges.retain(|&(from, to)| to <= from);
-        let mut last_back_edge = vec![0; count];
-        for &(from, to) in &back_edges {
-            last_back_edge[to as usize] = from;
+            successors.close();
         }
         Graph {
-            successors: Lists::of(count, &edges),
+            successors,
             back_edges,
             last_back_edge,
         }

@@ -65,16 +65,21 @@ impl Taken {
         }
     }
 
-    /// The places that are taken at one of the positions; does not look further once all of `all`
-    /// are.
+    /// Which of the places `all` are taken at one of the positions, and maybe others; does not look
+    /// further once all of them are.
     pub(super) fn within(&self, ranges: &[Range], all: u64) -> u64 {
         let mut taken = 0;
         for piece in ranges.iter().flat_map(|&range| Pieces::of(range)) {
             taken |= match piece {
                 Piece::Positions(start, end) => {
                     let (chunk, large) = (start / CHUNK, start / LARGE);
-                    any(&self.at[start as usize..end as usize])
-                        | self.chunks.everywhere[chunk as usize]
+                    // Positions are not looked at where the chunk has no news: nobody may have
+                    // touched their memory yet.
+                    let here = match self.chunks.somewhere[chunk as usize] & all & !taken {
+                        0 => 0,
+                        _ => any(&self.at[start as usize..end as usize]),
+                    };
+                    here | self.chunks.everywhere[chunk as usize]
                         | self.large.everywhere[large as usize]
                 }
                 Piece::Chunks(first, last) => {
