@@ -6,16 +6,17 @@
 //! | [`host`] | signature | wasm code, to call a host function |
 //! | [`compile`] | engine | the first call of a function |
 //! | [`raise`] | engine | whatever ends or diverts an activation |
+//! | [`ask_tier_up`] | engine | code that has run for long enough to be replaced |
 //!
 //! Their frames are like those of functions ([`Frame`](crate::frame)). Who calls a host function is not
 //! asked of a frame: a caller that has left by a tail call has none.
 
 use crate::abi::{Abi, Place, is_float, part_of, width_of};
 use crate::calls;
-use crate::contract::helpers::{COMPILE, HOST_CALL, TRACE};
+use crate::contract::helpers::{COMPILE, HOST_CALL, TIER_UP, TRACE};
 use crate::frame::{self, Frame};
 use crate::masm::{
-    Cond, FloatPart, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
+    AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
 };
 use crate::runtime::{self, call_table, context_field};
 use zwasm_core::vmctx::{context, limits};
@@ -238,6 +239,51 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     runtime::raise(&mut masm);
     let size = frame.distance(2 * file.float_arguments.len() as u32);
     masm.set_frame_size(unsized_frame, frame_size(size));
+    masm.finish()
+}
+
+/// Tells the runtime that the function whose entry's offset among those of the module the second
+/// scratch register holds is to have better code. Keeps all registers but the scratch ones.
+#[must_use]
+pub fn ask_tier_up<M: Masm>() -> Vec<u8> {
+    let file = M::FILE;
+    let mut masm = M::new();
+    let unsized_frame = masm.enter();
+    let mut gprs: Vec<Gpr> = [file.arguments, file.temporary].concat();
+    gprs.extend([file.callee, file.caller]);
+    gprs.sort_unstable_by_key(|register| register.0);
+    gprs.dedup();
+    gprs.retain(|register| !file.scratch.contains(register));
+    let mut fprs: Vec<Fpr> = [file.float_arguments, file.float_temporary].concat();
+    fprs.sort_unstable_by_key(|register| register.0);
+    fprs.dedup();
+    let frame = Frame::new(file, gprs.len(), 0);
+    let fpr_mem = |i: usize| frame.slot(2 * i as u32, 2);
+    masm.store(StoreOp::B8, file.context, frame.context());
+    for (i, &register) in gprs.iter().enumerate() {
+        masm.store(StoreOp::B8, register, frame.saved(i));
+    }
+    for (i, &register) in fprs.iter().enumerate() {
+        masm.float_store(FloatPart::V128, register, fpr_mem(i));
+    }
+    let [context, entry] = file.arguments[..2] else {
+        unreachable!("C passes two arguments in registers everywhere")
+    };
+    let [entries, offset] = file.scratch;
+    let entries_at = context_field::<M>(context::offset::entries);
+    masm.load(LoadOp::U64, entries, entries_at);
+    masm.alu(AluOp::Add, Width::W64, entry, entries, Operand::Reg(offset));
+    masm.mov(Width::W64, context, file.context);
+    call_table(&mut masm, TIER_UP);
+    frame::restore_saved(&mut masm, frame, &gprs);
+    for (i, &register) in fprs.iter().enumerate() {
+        masm.float_load(FloatPart::V128, register, fpr_mem(i));
+    }
+    masm.leave();
+    masm.set_frame_size(
+        unsized_frame,
+        frame_size(frame.distance(2 * fprs.len() as u32)),
+    );
     masm.finish()
 }
 

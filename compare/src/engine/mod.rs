@@ -140,7 +140,7 @@ impl Found {
 }
 
 /// The tiers that zwasm has or will have; which of them a binary offers is probed.
-pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "opt", "auto"];
+pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "auto", "opt"];
 
 /// The peers that are built in.
 pub(crate) const PEERS: [&str; 6] = [

@@ -252,6 +252,7 @@ impl<M: Masm> Compiler<'_, M> {
         let params = self.begin_block(&signature);
         let label = self.masm.label();
         self.masm.bind(label);
+        self.count_iteration();
         self.push_frame(Kind::Loop, signature, params, label);
     }
 

@@ -19,6 +19,7 @@ mod helpers;
 mod memory;
 mod numeric;
 mod tail;
+mod tier_up;
 mod truncate;
 mod values;
 mod vector;
@@ -74,6 +75,8 @@ struct TrapExit<L> {
 
 struct Compiler<'m, M: Masm> {
     env: Env<'m>,
+    /// The function's index.
+    func: u32,
     target: Target,
     masm: M,
     signature: Arc<FuncType>,
@@ -109,6 +112,7 @@ struct Compiler<'m, M: Masm> {
     /// in the module.
     raise_exits: Vec<(M::Label, u32)>,
     slow_truncations: Vec<Slow<M::Label>>,
+    tier_ups: Vec<tier_up::TierUp<M::Label>>,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
     clauses: Vec<control::PendingClause>,
@@ -129,6 +133,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let volatile_locals = values::volatile_locals::<M>(&locals);
         Compiler {
             env,
+            func,
             target: M::target(masm.features()),
             masm,
             abi: Abi::of(&signature, M::FILE),
@@ -157,6 +162,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             trap_exits: Vec::new(),
             raise_exits: Vec::new(),
             slow_truncations: Vec::new(),
+            tier_ups: Vec::new(),
             charge: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -267,6 +273,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.prologue = Some(Prologue::begin(&mut self.masm, self.frame, &self.saved));
         self.receive_parameters();
         self.prologue_bytes = self.masm.offset();
+        self.count_call();
     }
 
     /// Moves parameters from where the caller put them to their homes, and zeroes the other locals.
@@ -422,6 +429,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.trap(exit.code);
         }
         self.emit_raise_exits();
+        self.emit_tier_ups();
         let frame_bytes = self.frame.bytes(self.max_slot, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);

@@ -8,7 +8,8 @@
 //! [`Outcome::DONE`](zwasm_core::Outcome::DONE), or what [`RAISE`] is to end or resume the activation with.
 //!
 //! The table that the context points to is the contract with the runtime: [`RAISE`], [`COMPILE`],
-//! [`HOST_CALL`], [`TRACE`], one entry per [`Helper`], then one per row of [`numeric_groups`].
+//! [`HOST_CALL`], [`TRACE`], one entry per [`Helper`], then one per row of [`numeric_groups`], then
+//! [`ASK_TIER_UP`] and [`TIER_UP`].
 
 use std::sync::Arc;
 use wasmparser::{MemArg, MemArgTarget, Operator};
@@ -28,6 +29,12 @@ pub const HOST_CALL: u32 = 2;
 /// outcome`.
 pub const TRACE: u32 = 3;
 const FIRST_HELPER: u32 = 4;
+/// The first entry behind the numeric operators': the stub that code calls whose count has run out, with
+/// its entry's offset among those of the module in the second scratch register; it keeps all other
+/// registers.
+pub const ASK_TIER_UP: u32 = FIRST_HELPER + Helper::ALL.len() as u32 + numeric_rows();
+/// The next one: notes that a function is to have better code, `(context, entry)`.
+pub const TIER_UP: u32 = ASK_TIER_UP + 1;
 
 /// In the second immediate of [`Helper::FillLoop`]: the address has 64 bits.
 pub const FILL_WIDE_ADDRESS: u64 = 1 << 62;
@@ -270,6 +277,16 @@ const GROUPS: &[Group] = &[
         position: wide_position,
     },
 ];
+
+/// How many numeric operators have an entry in the table.
+const fn numeric_rows() -> u32 {
+    let (mut group, mut count) = (0, 0);
+    while group < GROUPS.len() {
+        count += GROUPS[group].rows.len() as u32;
+        group += 1;
+    }
+    count
+}
 
 /// The names of the numeric operators that have an entry in the table, in order, by group.
 pub fn numeric_groups() -> impl Iterator<Item = &'static [NumericRow]> {

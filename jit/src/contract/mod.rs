@@ -45,6 +45,9 @@ pub struct Env<'m> {
     pub usage: Usage<'m>,
     /// Whether code charges for its operators.
     pub consume_fuel: bool,
+    /// Whether the baseline compiler's code counts calls and iterations down in the function's entry,
+    /// and asks for better code ([`helpers::TIER_UP`]) when nothing is left.
+    pub tiers_up: bool,
     /// Detours, for tests.
     pub stress: Stress,
     /// Whether to record where the code of each operator begins, for people to look at.

@@ -47,6 +47,7 @@ struct Record {
     code_bytes: usize,
     functions: usize,
     functions_compiled: usize,
+    functions_tiered_up: usize,
     peak_rss_bytes: Option<u64>,
     /// Passes of the optimizing tier, over all functions; JSON only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -198,6 +199,7 @@ impl Stats {
             code_bytes: sum(|sizes| sizes.code_bytes),
             functions: sum(|sizes| sizes.functions),
             functions_compiled: sum(|sizes| sizes.functions_compiled),
+            functions_tiered_up: sum(|sizes| sizes.functions_tiered_up),
             peak_rss_bytes: peak_rss_bytes(),
             passes: passes(&totals),
             costliest: compilations.iter().map(function).collect(),
@@ -240,6 +242,9 @@ impl fmt::Display for Record {
             "functions",
             format!("{} of {}", self.functions_compiled, self.functions),
         )?;
+        if self.functions_tiered_up > 0 {
+            row("  with better code", self.functions_tiered_up.to_string())?;
+        }
         match self.peak_rss_bytes {
             Some(bytes) => row("peak memory", size(bytes)),
             None => Ok(()),

@@ -107,8 +107,9 @@ macro_rules! vm_layout {
             func_entry FuncEntry {
                 /// The code.
                 code: AtomicPtr<u32>,
-                /// What the tier keeps beside the code's address.
-                own: usize,
+                /// What the tier keeps beside the code's address: the interpreter an instruction, tiers
+                /// that replace code how many units are left until then, as a signed number.
+                own: AtomicUsize,
             }
         }
     };

@@ -15,11 +15,22 @@ pub const THREAD_STACK_BYTES: usize = 64 << 20;
 /// What a memory may grow to where there are no guard regions, in bytes.
 const SMALL_RESERVATION_BYTES: u64 = 1 << 20;
 
+/// When tier `auto` replaces code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TierUp {
+    /// After how many iterations; a call counts as ten.
+    pub after: u32,
+    /// Whether other threads make the code that comes then.
+    pub in_background: bool,
+}
+
 /// One configuration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Setup {
     /// The tier under test.
     pub tier: Tier,
+    /// When it replaces code, if it does.
+    pub tier_up: Option<TierUp>,
     /// Whether both engines count fuel.
     pub fuel: bool,
     /// Whether memories have guard regions.
@@ -71,6 +82,9 @@ pub const STRESSES: &[Stress] = &[
     },
 ];
 
+/// When functions of tier `auto` are to have better code: a call takes ten units.
+const TIER_UPS: [u32; 5] = [0, 10, 25, 100, 1000];
+
 const NONE: Stress = Stress {
     spill: false,
     few_registers: false,
@@ -83,14 +97,21 @@ const NONE: Stress = Stress {
 impl Setup {
     /// Chooses one: the compiler takes detours in about half of them.
     pub fn choose(rng: &mut Rng) -> Setup {
-        // With the interpreter alone there is nothing to compare it with but itself.
-        let natives = Tier::ALL.get(1..).unwrap_or_default();
+        let tier = match rng.u8(..8) {
+            // With the interpreter alone there is nothing to compare it with but itself.
+            _ if Tier::ALL == [Tier::Interp] => Tier::Interp,
+            0 => Tier::Baseline,
+            1..4 => Tier::Auto,
+            _ => Tier::Opt,
+        };
+        let tier_up = (tier == Tier::Auto).then(|| TierUp {
+            after: TIER_UPS[rng.usize(..TIER_UPS.len())],
+            // What other threads do is not the same the next time.
+            in_background: rng.u8(..8) == 0,
+        });
         let mut setup = Setup {
-            tier: match natives {
-                [] => Tier::Interp,
-                [.., last] if rng.u8(..4) != 0 => *last,
-                all => all[rng.usize(..all.len())],
-            },
+            tier,
+            tier_up,
             fuel: rng.u8(..8) == 0,
             guarded: rng.bool(),
             small_stack: rng.u8(..16) == 0,
@@ -118,6 +139,15 @@ impl Setup {
             .validation_threads(1)
             .portable_code(self.portable)
             .stress(self.stress);
+        if let Some(TierUp {
+            after,
+            in_background,
+        }) = self.tier_up
+        {
+            config
+                .tier_up_after(after)
+                .tier_up_in_background(in_background);
+        }
         if !self.guarded {
             config.memory_reservation(SMALL_RESERVATION_BYTES);
         }

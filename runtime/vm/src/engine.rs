@@ -1,6 +1,7 @@
 //! The engine: configuration, and what all modules and stores made with it share.
 
 use crate::code::Supply;
+use crate::code::tier_up::{Queue, TierUp};
 use crate::error::{Error, Result};
 use crate::sys::rlimit;
 use crate::types::TypeRegistry;
@@ -17,6 +18,10 @@ pub enum Tier {
     /// The baseline JIT: functions are compiled to machine code, in one pass, on first call. The
     /// default on Linux.
     Baseline,
+    /// Both JITs: functions begin in the baseline JIT's code, and those that run often get the optimizing
+    /// one's for their later calls, made on other threads. Not the default yet, since a loop that runs
+    /// stays as it is.
+    Auto,
     /// The optimizing JIT: functions are compiled to better machine code, more slowly, on first call
     /// or all at once ([`Module::compile_all`](crate::Module::compile_all)).
     Opt,
@@ -28,7 +33,7 @@ impl Tier {
     pub const fn compiles_ahead(self) -> bool {
         match self {
             Tier::Interp => false,
-            Tier::Baseline => false,
+            Tier::Baseline | Tier::Auto => false,
             Tier::Opt => true,
         }
     }
@@ -39,6 +44,7 @@ impl Tier {
         match self {
             Tier::Interp => "interp",
             Tier::Baseline => "baseline",
+            Tier::Auto => "auto",
             Tier::Opt => "opt",
         }
     }
@@ -91,6 +97,7 @@ pub struct Config {
     pub(crate) memory_reservation_bytes: Option<u64>,
     pub(crate) max_table_elements: u64,
     pub(crate) max_function_code_bytes: u32,
+    pub(crate) tier_up: TierUp,
     pub(crate) stress: Stress,
     pub(crate) validation_threads: Option<usize>,
     pub(crate) profiler: Option<Profiler>,
@@ -109,6 +116,7 @@ impl Default for Config {
             memory_reservation_bytes: None,
             max_table_elements: 10_000_000,
             max_function_code_bytes: MAX_CODE_BYTES,
+            tier_up: TierUp::default(),
             stress: Stress::default(),
             validation_threads: None,
             profiler: None,
@@ -230,6 +238,20 @@ impl Config {
         self
     }
 
+    /// In tier [`Tier::Auto`]: how many iterations of loops a function does before it is to have better
+    /// code; a call of it counts as ten. Default: 20,000.
+    pub fn tier_up_after(&mut self, iterations: u32) -> &mut Config {
+        self.tier_up.units = iterations;
+        self
+    }
+
+    /// In tier [`Tier::Auto`]: whether other threads make the better code. Otherwise the guest waits for
+    /// it, and when it has it depends on nothing but what it does. Default: yes.
+    pub fn tier_up_in_background(&mut self, yes: bool) -> &mut Config {
+        self.tier_up.in_background = yes;
+        self
+    }
+
     /// Makes native tiers take detours that are rare otherwise, for tests of the compiler.
     #[doc(hidden)]
     pub fn stress(&mut self, stress: Stress) -> &mut Config {
@@ -279,6 +301,7 @@ pub(crate) struct EngineInner {
     tier: Tier,
     pub(crate) types: TypeRegistry,
     supply: Box<dyn Supply>,
+    tier_ups: Queue,
 }
 
 impl Default for Engine {
@@ -310,6 +333,7 @@ impl Engine {
                 tier,
                 types: TypeRegistry::default(),
                 supply: supply(tier, &config)?,
+                tier_ups: Queue::default(),
                 config,
             }),
         })
@@ -330,6 +354,11 @@ impl Engine {
     /// Who makes the code of functions.
     pub(crate) fn supply(&self) -> &dyn Supply {
         &*self.inner.supply
+    }
+
+    /// The functions that wait for better code.
+    pub(crate) fn tier_ups(&self) -> &Queue {
+        &self.inner.tier_ups
     }
 
     /// How many function types the engine knows: those that its modules, host functions and stores

@@ -14,7 +14,7 @@ use crate::store::Store;
 impl Tier {
     /// Every tier of this build, from the slowest to the fastest.
     pub const ALL: &'static [Tier] = if cfg!(zwasm_native) {
-        &[Tier::Interp, Tier::Baseline, Tier::Opt]
+        &[Tier::Interp, Tier::Baseline, Tier::Auto, Tier::Opt]
     } else {
         &[Tier::Interp]
     };
@@ -52,9 +52,11 @@ fn supply(tier: Tier, config: &Config) -> Result<Box<dyn Supply>> {
     match tier {
         Tier::Interp => Ok(Box::new(Translations)),
         #[cfg(zwasm_native)]
-        Tier::Baseline | Tier::Opt => Ok(Box::new(crate::native::NativeEngine::new(config)?)),
+        Tier::Baseline | Tier::Auto | Tier::Opt => {
+            Ok(Box::new(crate::native::NativeEngine::new(tier, config)?))
+        }
         #[cfg(not(zwasm_native))]
-        Tier::Baseline | Tier::Opt => {
+        Tier::Baseline | Tier::Auto | Tier::Opt => {
             let _ = config;
             Err(crate::error::Error::usage(format!(
                 "this build has no tier '{tier}'"
@@ -66,7 +68,7 @@ fn supply(tier: Tier, config: &Config) -> Result<Box<dyn Supply>> {
 fn runner(tier: Tier) -> &'static dyn Runner {
     match tier {
         #[cfg(zwasm_native)]
-        Tier::Baseline | Tier::Opt => &crate::native::NativeCalls,
+        Tier::Baseline | Tier::Auto | Tier::Opt => &crate::native::NativeCalls,
         _ => &Interpreted,
     }
 }

@@ -166,16 +166,21 @@ const STACK_BYTES: usize = 64 << 20;
 fn spec_scripts() {
     for &tier in Tier::ALL {
         run_suites(&format!("tier {tier}"), |config| {
-            config.tier(tier);
+            // Tier `auto` changes to better code at the first call, or iteration.
+            config
+                .tier(tier)
+                .tier_up_after(0)
+                .tier_up_in_background(false);
         });
     }
 }
 
-/// Native tiers once more, with each of the compiler's detours.
+/// The tiers of both compilers once more, with each of their detours.
 #[test]
 fn spec_scripts_with_detours() {
     let run = || {
-        for &tier in Tier::ALL.iter().filter(|tier| **tier != Tier::Interp) {
+        let compilers = [Tier::Baseline, Tier::Opt];
+        for tier in compilers.into_iter().filter(|it| Tier::ALL.contains(it)) {
             if cfg!(target_arch = "x86_64") {
                 run_suites(&format!("tier {tier}, portable code"), |config| {
                     config.tier(tier).portable_code(true);

@@ -198,73 +198,122 @@ fn compile_for(
     record_operators: bool,
     passes: &mut PassTimes,
 ) -> Result<Compiled> {
-    let passes = Some(passes);
+    let wanted = Wanted {
+        record_operators,
+        ..Wanted::new(module, defined, None)
+    };
     match isa {
-        Isa::X86_64 => {
-            compile::<isa::x86_64::X64Masm>(module, x86_64, defined, record_operators, passes, None)
-        }
-        Isa::Aarch64 => {
-            compile::<isa::aarch64::A64Masm>(module, (), defined, record_operators, passes, None)
-        }
+        Isa::X86_64 => wanted.compile::<isa::x86_64::X64Masm>(x86_64, Some(passes)),
+        Isa::Aarch64 => wanted.compile::<isa::aarch64::A64Masm>((), Some(passes)),
     }
 }
 
-/// Compiles a function, on request with the offset of each operator's code; adds to `times` what
-/// the passes of the optimizing compiler took. Once `interrupt` is other than zero, that ends with the
-/// trap [`TrapCode::Interrupted`].
-pub(crate) fn compile<M: Masm>(
-    module: &ModuleInner,
-    cpu: M::Features,
+/// A function that is to be compiled, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'m> {
+    module: &'m ModuleInner,
     defined: u32,
+    /// Whether with the offset of each operator's code.
     record_operators: bool,
-    mut times: Option<&mut PassTimes>,
-    interrupt: Option<&AtomicU64>,
-) -> Result<Compiled> {
-    let func_index = module.info.imported_funcs + defined;
-    let range = module.info.bodies[defined as usize].clone();
-    let features = module.engine.features();
-    let bytes = module.bytes.get(&range);
-    let body = FunctionBody::new(BinaryReader::new_features(
-        bytes,
-        range.start as u64,
-        features,
-    ));
-    let config = module.engine.config();
-    let env = Env {
-        info: &module.info,
-        bytes: module.bytes.with_bodies(),
-        features,
-        types: &module.types,
-        val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
-        guarded: config.memory_reservation_bytes.is_none(),
-        max_code_bytes: config.max_function_code_bytes,
-        usage: module.found.usage(defined),
-        consume_fuel: config.consume_fuel,
-        stress: config.stress,
-        record_operators,
-        interrupt,
-    };
-    let optimised = (module.engine.tier() == Tier::Opt)
-        .then(|| opt::compile::<M>(env, cpu, func_index, &body, times.as_deref_mut()));
-    let baseline = || baseline::compile::<M>(env, cpu, func_index, &body);
-    let compiled = match optimised {
-        None => baseline(),
-        Some(Err(CompileError::Declined)) => {
-            if let Some(times) = times {
-                times.left_to_baseline += 1;
-            }
-            baseline()
+    /// Once it is other than zero, compilation ends with the trap [`TrapCode::Interrupted`].
+    interrupt: Option<&'m AtomicU64>,
+}
+
+impl<'m> Wanted<'m> {
+    /// Nothing but the code, unless `interrupt` says so.
+    pub(crate) fn new(
+        module: &'m ModuleInner,
+        defined: u32,
+        interrupt: Option<&'m AtomicU64>,
+    ) -> Wanted<'m> {
+        Wanted {
+            module,
+            defined,
+            record_operators: false,
+            interrupt,
         }
-        Some(other) => other,
-    };
-    compiled.map_err(|reason| {
+    }
+
+    /// The best code of the engine's tier; adds to `times` what the passes of the optimizing compiler
+    /// took.
+    pub(crate) fn compile<M: Masm>(
+        self,
+        cpu: M::Features,
+        mut times: Option<&mut PassTimes>,
+    ) -> Result<Compiled> {
+        match self.module.engine.tier() {
+            Tier::Interp | Tier::Baseline => return self.baseline::<M>(cpu, false),
+            Tier::Auto | Tier::Opt => {}
+        }
+        if let Some(compiled) = self.optimised::<M>(cpu, times.as_deref_mut())? {
+            return Ok(compiled);
+        }
+        if let Some(times) = times {
+            times.left_to_baseline += 1;
+        }
+        self.baseline::<M>(cpu, false)
+    }
+
+    /// What the baseline compiler makes of it, with counts in it if it `tiers_up`.
+    pub(crate) fn baseline<M: Masm>(self, cpu: M::Features, tiers_up: bool) -> Result<Compiled> {
+        let (env, body) = self.env(tiers_up);
+        let compiled = baseline::compile::<M>(env, cpu, self.func_index(), &body);
+        compiled.map_err(|reason| self.error(reason))
+    }
+
+    /// What the optimizing compiler makes of it, if it does not decline; adds to `times` what its
+    /// passes took.
+    pub(crate) fn optimised<M: Masm>(
+        self,
+        cpu: M::Features,
+        times: Option<&mut PassTimes>,
+    ) -> Result<Option<Compiled>> {
+        let (env, body) = self.env(false);
+        match opt::compile::<M>(env, cpu, self.func_index(), &body, times) {
+            Ok(compiled) => Ok(Some(compiled)),
+            Err(CompileError::Declined) => Ok(None),
+            Err(reason) => Err(self.error(reason)),
+        }
+    }
+
+    fn func_index(self) -> u32 {
+        self.module.info.imported_funcs + self.defined
+    }
+
+    fn env(self, tiers_up: bool) -> (Env<'m>, FunctionBody<'m>) {
+        let module = self.module;
+        let config = module.engine.config();
+        let features = module.engine.features();
+        let range = module.info.bodies[self.defined as usize].clone();
+        let bytes = module.bytes.get(&range);
+        let reader = BinaryReader::new_features(bytes, range.start as u64, features);
+        let env = Env {
+            info: &module.info,
+            bytes: module.bytes.with_bodies(),
+            features,
+            types: &module.types,
+            val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
+            guarded: config.memory_reservation_bytes.is_none(),
+            max_code_bytes: config.max_function_code_bytes,
+            usage: module.found.usage(self.defined),
+            consume_fuel: config.consume_fuel,
+            tiers_up,
+            stress: config.stress,
+            record_operators: self.record_operators,
+            interrupt: self.interrupt,
+        };
+        (env, FunctionBody::new(reader))
+    }
+
+    fn error(self, reason: CompileError) -> Error {
         if reason == CompileError::Interrupted {
             return Error::from(TrapCode::Interrupted);
         }
-        let name = module.func_name(func_index);
+        let func_index = self.func_index();
+        let name = self.module.func_name(func_index);
         let name = name.map_or_else(String::new, |name| format!(" ({name})"));
         Error::resource(format!(
             "function {func_index}{name} cannot be compiled: {reason}"
         ))
-    })
+    }
 }

@@ -6,6 +6,7 @@
 
 pub(crate) mod compiler;
 pub(crate) mod registry;
+pub(crate) mod tier_up;
 
 use crate::error::{Error, Result};
 use crate::layout::declare;
@@ -15,7 +16,7 @@ use compiler::Compilation;
 use core::any::Any;
 use core::fmt::Debug;
 use core::ops::Range;
-use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use zwasm_core::{SigId, TrapCode};
@@ -41,6 +42,15 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         defined: u32,
         interrupt: Option<&AtomicU64>,
     ) -> Result<Box<dyn Draft>>;
+
+    /// Makes better code for a function that has some, if there is any.
+    ///
+    /// # Errors
+    /// As [`Supply::make`].
+    fn improve(&self, module: &ModuleInner, defined: u32) -> Result<Option<Box<dyn Draft>>> {
+        let _ = (module, defined);
+        Ok(None)
+    }
 
     /// Gives up the code of a module that is gone: no store has an instance of it, so nothing runs it.
     fn give_up(&self, functions: &[Arc<dyn Code>]);
@@ -87,7 +97,7 @@ impl FuncEntry {
 
     /// The address of the word that belongs to the tier.
     pub(crate) fn own(&self) -> *const usize {
-        &raw const self.own
+        self.own.as_ptr()
     }
 
     /// The entry whose own word lies there.
@@ -100,11 +110,28 @@ impl FuncEntry {
     }
 }
 
+/// How much code a module has.
+pub(crate) struct CodeStats {
+    /// Functions with code.
+    pub(crate) functions: usize,
+    /// Those of them with better code than they had first.
+    pub(crate) tiered_up: usize,
+    /// Bytes of the bodies of the former.
+    pub(crate) body_bytes: usize,
+    /// Bytes of all code.
+    pub(crate) code_bytes: usize,
+}
+
 /// All code of a module.
 #[derive(Debug)]
 pub(crate) struct ModuleCode {
     entries: Box<[FuncEntry]>,
+    /// Which functions have asked for better code.
+    asked: Box<[AtomicBool]>,
+    /// Pieces of code, those that others have replaced among them.
     functions: Mutex<Vec<Arc<dyn Code>>>,
+    /// How many functions have code.
+    made: AtomicUsize,
     code_bytes: AtomicUsize,
     /// Bytes of the bodies that the code was made from.
     body_bytes: AtomicUsize,
@@ -119,7 +146,7 @@ impl ModuleCode {
         let own = supply.own_word();
         let entry = |_| FuncEntry {
             code: AtomicPtr::new(core::ptr::null_mut()),
-            own,
+            own: AtomicUsize::new(own),
         };
         let entries: Box<[FuncEntry]> = (0..functions).map(entry).collect();
         for entry in &entries {
@@ -128,7 +155,9 @@ impl ModuleCode {
         }
         ModuleCode {
             entries,
+            asked: (0..functions).map(|_| AtomicBool::new(false)).collect(),
             functions: Mutex::default(),
+            made: AtomicUsize::new(0),
             code_bytes: AtomicUsize::new(0),
             body_bytes: AtomicUsize::new(0),
             making_ns: AtomicU64::new(0),
@@ -155,15 +184,16 @@ impl ModuleCode {
         u32::try_from(index).expect("the entry lies in the array")
     }
 
-    /// The number of functions with code, the bytes of their bodies and those of their code.
-    pub(crate) fn stats(&self) -> [usize; 3] {
-        let functions = self.functions.lock().expect("no panic while locked").len();
-        let [bodies, code] = [&self.body_bytes, &self.code_bytes];
-        [
+    /// What there is by now.
+    pub(crate) fn stats(&self) -> CodeStats {
+        let pieces = self.functions.lock().expect("no panic while locked").len();
+        let functions = self.made.load(Ordering::Relaxed);
+        CodeStats {
             functions,
-            bodies.load(Ordering::Relaxed),
-            code.load(Ordering::Relaxed),
-        ]
+            tiered_up: pieces.saturating_sub(functions),
+            body_bytes: self.body_bytes.load(Ordering::Relaxed),
+            code_bytes: self.code_bytes.load(Ordering::Relaxed),
+        }
     }
 
     /// How functions were compiled, where the configuration has it recorded.
@@ -205,6 +235,7 @@ impl ModuleCode {
             self.body_bytes.fetch_add(body, Ordering::Relaxed);
             self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
             functions.push(code);
+            self.made.fetch_add(1, Ordering::Relaxed);
             entry.code.store(range.start as *mut u32, Ordering::Release);
             if let Some(passes) = passes {
                 let mut compilations = self.compilations.lock().expect("no panic while locked");

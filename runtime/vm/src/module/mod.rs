@@ -179,14 +179,15 @@ impl Module {
     #[must_use]
     pub fn stats(&self) -> ModuleStats {
         let info = &self.inner.info;
-        let [functions_compiled, compiled_body_bytes, code_bytes] = self.inner.code.stats();
+        let code = self.inner.code.stats();
         ModuleStats {
             wasm_bytes: self.inner.bytes.module_bytes(),
             code_section_bytes: info.bodies.iter().map(|body| body.len()).sum(),
             functions: info.bodies.len(),
-            functions_compiled,
-            compiled_body_bytes,
-            code_bytes,
+            functions_compiled: code.functions,
+            compiled_body_bytes: code.body_bytes,
+            functions_tiered_up: code.tiered_up,
+            code_bytes: code.code_bytes,
             compile_time: self.inner.code.making_time(),
             data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
         }
@@ -232,7 +233,9 @@ pub struct ModuleStats {
     pub functions_compiled: usize,
     /// Bytes of the bodies of those.
     pub compiled_body_bytes: usize,
-    /// Bytes of code made from them.
+    /// How many of them have better code since than they had first.
+    pub functions_tiered_up: usize,
+    /// Bytes of code made from them, that which was replaced included.
     pub code_bytes: usize,
     /// Time spent translating, on all threads together.
     pub compile_time: std::time::Duration,

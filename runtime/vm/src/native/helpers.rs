@@ -17,7 +17,7 @@ use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, W
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
 /// The table: the given first entries, then one per helper, then one per numeric operator.
-pub(super) fn table(first: [usize; 4]) -> Box<[usize]> {
+pub(super) fn table(first: [usize; 4], last: [usize; 2]) -> Box<[usize]> {
     let mut table = first.to_vec();
     table.extend(
         Helper::ALL
@@ -25,6 +25,7 @@ pub(super) fn table(first: [usize; 4]) -> Box<[usize]> {
             .map(|&helper| runtime_helper(helper) as usize),
     );
     table.extend(numeric_helpers().iter().map(|(_, call)| *call as usize));
+    table.extend(last);
     table.into()
 }
 

@@ -20,8 +20,9 @@ mod unwind;
 
 use crate::activation::limits::{NativeRun, StoreLimits};
 use crate::activation::{Conclusion, HostReference, Runner};
-use crate::code::{Code, Draft, FuncEntry, Supply, compiler};
-use crate::engine::{Config, Engine};
+use crate::code::compiler::Wanted;
+use crate::code::{Code, Draft, FuncEntry, Supply};
+use crate::engine::{Config, Engine, Tier};
 use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::module::ModuleInner;
@@ -55,6 +56,9 @@ pub(crate) struct NativeEngine {
     entry_stubs: Stubs,
     host_stubs: Stubs,
     compile_stub: usize,
+    /// How many units functions may run before they are to have better code; none in tiers with one
+    /// kind of code.
+    tier_up_units: Option<u32>,
     profile: Option<Profile>,
     table: Box<[usize]>,
     /// What the context register holds while a host function runs.
@@ -83,19 +87,21 @@ unsafe impl Send for HostEntry {}
 unsafe impl Sync for HostEntry {}
 
 impl NativeEngine {
-    pub(crate) fn new(config: &Config) -> Result<NativeEngine> {
+    pub(crate) fn new(tier: Tier, config: &Config) -> Result<NativeEngine> {
         fork::watch();
         signals::install();
         let mut memory = CodeMemory::default();
         let mut publish = |code: Vec<u8>| memory.publish(&code).map_err(no_code_memory);
         let raise = publish(stubs::raise::<HostMasm>())? as usize;
         let compile_stub = publish(stubs::compile::<HostMasm>())? as usize;
-        let table = helpers::table([
+        let ask_tier_up = publish(stubs::ask_tier_up::<HostMasm>())? as usize;
+        let first = [
             raise,
             compile_entry as *const () as usize,
             host_call as *const () as usize,
             take_trace as *const () as usize,
-        ]);
+        ];
+        let table = helpers::table(first, [ask_tier_up, tier_up as *const () as usize]);
         let host_context = Box::new(VmContext {
             limits: core::ptr::null(),
             memory0_base: core::ptr::null_mut(),
@@ -115,6 +121,9 @@ impl NativeEngine {
             entry_stubs: Mutex::default(),
             host_stubs: Mutex::default(),
             compile_stub,
+            // Fuel is counted by the baseline compiler alone.
+            tier_up_units: (tier == Tier::Auto && !config.consume_fuel)
+                .then_some(config.tier_up.units),
             profile: config.profiler.map(Profile::open).transpose()?,
             table,
             host_context,
@@ -130,7 +139,7 @@ impl NativeEngine {
 
 impl Supply for NativeEngine {
     fn own_word(&self) -> usize {
-        0
+        self.tier_up_units.unwrap_or_default() as usize
     }
 
     fn first_code(&self, _: &FuncEntry) -> *const u32 {
@@ -146,13 +155,30 @@ impl Supply for NativeEngine {
         let records = module.engine.config().record_compilation;
         let mut passes = records.then(PassTimes::default);
         let times = passes.as_mut();
-        let features = self.features;
-        let compiled =
-            compiler::compile::<HostMasm>(module, features, defined, false, times, interrupt)?;
+        let wanted = Wanted::new(module, defined, interrupt);
+        let compiled = match self.tier_up_units {
+            Some(_) => wanted.baseline::<HostMasm>(self.features, true)?,
+            None => wanted.compile::<HostMasm>(self.features, times)?,
+        };
         Ok(Box::new(CompiledFunc {
             defined,
             compiled,
             passes,
+        }))
+    }
+
+    fn improve(&self, module: &ModuleInner, defined: u32) -> Result<Option<Box<dyn Draft>>> {
+        if self.tier_up_units.is_none() {
+            return Ok(None);
+        }
+        let wanted = Wanted::new(module, defined, None);
+        let optimised = wanted.optimised::<HostMasm>(self.features, None)?;
+        Ok(optimised.map(|compiled| -> Box<dyn Draft> {
+            Box::new(CompiledFunc {
+                defined,
+                compiled,
+                passes: None,
+            })
         }))
     }
 
@@ -313,6 +339,17 @@ unsafe extern "C" fn compile_entry(
             return Outcome::trap(TrapCode::Interrupted);
         }
         store.activations.fail(error)
+    }
+}
+
+/// A function's count has run out: it is to have better code.
+unsafe extern "C" fn tier_up(cx: *mut VmContext, entry: *const FuncEntry) {
+    // SAFETY: the instance is live, and the entry lies in its module's array; no borrow of the store is
+    // held across the call.
+    unsafe {
+        let module = &(*(*cx).instance).module;
+        let code = &module.inner().code;
+        code.tier_up(module, code.defined(entry));
     }
 }
 

@@ -96,8 +96,8 @@ fn listing(source: &str) -> String {
         .flat_map(str::split_whitespace)
         .collect();
     let mut text = String::new();
-    for &tier in Tier::ALL {
-        if tier == Tier::Interp || (tier.name() == "opt" && !words.contains(&"opt")) {
+    for tier in [Tier::Baseline, Tier::Opt] {
+        if tier == Tier::Opt && !words.contains(&"opt") {
             continue;
         }
         let mut config = Config::new();

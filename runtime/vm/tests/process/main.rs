@@ -18,6 +18,8 @@ fn every_tier(test: impl Fn(&Config)) {
     for &tier in Tier::ALL {
         let mut config = Config::new();
         config.tier(tier).validation_threads(1);
+        // Threads of the engine's own are at work whenever there is something to do.
+        config.tier_up_after(0);
         test(&config);
     }
 }

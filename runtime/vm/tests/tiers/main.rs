@@ -16,11 +16,13 @@ mod memory_state;
 mod regressions;
 mod same_code;
 mod tail_calls;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod tier_up;
 mod unroll;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
 
-/// Every tier of this build, with guard regions and with explicit checks; with these only where
+/// Every tier of this build, the one that changes code as it changes it earliest, with guard regions and with explicit checks; with these only where
 /// `ZWASM_SPEC_RESERVATION_BYTES` says that reserving is dear.
 fn configurations() -> Vec<(Config, String)> {
     let is_dear = std::env::var("ZWASM_SPEC_RESERVATION_BYTES").is_ok_and(|it| !it.is_empty());
@@ -34,6 +36,10 @@ fn configurations() -> Vec<(Config, String)> {
         for &reservation in reservations {
             let mut config = Config::new();
             config.tier(tier).validation_threads(1);
+            if tier == Tier::Auto {
+                // As soon as may be, and no matter how fast other threads are.
+                config.tier_up_after(0).tier_up_in_background(false);
+            }
             if let Some(bytes) = reservation {
                 config.memory_reservation(bytes);
             }

@@ -1,0 +1,228 @@
+//! Tier `auto`: when functions get better code, on which threads, and that nobody can tell but by time.
+
+use crate::instantiate;
+use std::time::{Duration, Instant};
+use zwasm::{Config, Engine, Instance, Module, Store, Tier};
+
+/// Emulators on busy machines included.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Tier `auto`, if this build has it, with better code after so many iterations.
+fn auto(after: u32, in_background: bool) -> Option<Config> {
+    let mut config = Config::new();
+    config
+        .tier(Tier::Auto)
+        .tier_up_after(after)
+        .tier_up_in_background(in_background);
+    Tier::ALL.contains(&Tier::Auto).then_some(config)
+}
+
+fn call(store: &mut Store<()>, instance: &Instance, name: &str, argument: i32) -> Option<i32> {
+    let function = instance.get_typed_func::<i32, i32>(&mut *store, name);
+    function.expect("exported").call(&mut *store, argument).ok()
+}
+
+const SUM: &str = r#"(module
+    (func (export "twice") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+    (func (export "sum") (param i32) (result i32) (local $sum i32)
+        (block $end (loop $next
+            (br_if $end (i32.eqz (local.get 0)))
+            (local.set $sum (i32.add (local.get $sum) (local.get 0)))
+            (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+            (br $next)))
+        (local.get $sum)))"#;
+
+/// Each function by its own count: ten for a call, one for an iteration.
+#[test]
+fn functions_that_run_often_get_better_code() {
+    let Some(config) = auto(100, false) else {
+        return;
+    };
+    let (mut store, instance) = instantiate(&config, SUM);
+    let module = instance.module(&store).clone();
+    let better = || module.stats().functions_tiered_up;
+    for _ in 0..10 {
+        assert_eq!(call(&mut store, &instance, "twice", 21), Some(42));
+        assert_eq!(better(), 0);
+    }
+    assert_eq!(call(&mut store, &instance, "sum", 10), Some(55));
+    assert_eq!(better(), 0);
+    let bytes = module.stats().code_bytes;
+    assert_eq!(call(&mut store, &instance, "sum", 1000), Some(500_500));
+    assert_eq!(better(), 1);
+    assert_eq!(call(&mut store, &instance, "sum", 1000), Some(500_500));
+    assert_eq!(call(&mut store, &instance, "twice", 21), Some(42));
+    assert_eq!(better(), 2);
+    assert_eq!(call(&mut store, &instance, "twice", 21), Some(42));
+    let stats = module.stats();
+    assert_eq!(
+        (stats.functions_compiled, stats.functions_tiered_up),
+        (2, 2)
+    );
+    assert!(stats.code_bytes > bytes);
+}
+
+/// Fuel is counted by one compiler only, so there is nothing better.
+#[test]
+fn engines_that_count_fuel_stay_with_their_code() {
+    let Some(mut config) = auto(0, false) else {
+        return;
+    };
+    config.consume_fuel(true);
+    let (mut store, instance) = instantiate(&config, SUM);
+    store.set_fuel(1 << 40).expect("on");
+    assert_eq!(
+        call(&mut store, &instance, "sum", 100_000),
+        Some(705_082_704)
+    );
+    let module = instance.module(&store);
+    assert_eq!(module.stats().functions_tiered_up, 0);
+}
+
+/// Functions with values in all kinds of places when they ask, so that each must be kept.
+fn crowded(functions: u32) -> String {
+    let mut text = String::from("(module");
+    for f in 0..functions {
+        text += &format!(
+            "(func (export \"f{f}\") (param i32) (result i32)
+                (local $a i64) (local $b f64) (local $c v128) (local $d i32) (local $i i32)
+                (local $e i64) (local $g i64) (local $h f32)
+                (local.set $a (i64.const {f})) (local.set $b (f64.const 0.5))
+                (local.set $c (i32x4.splat (local.get 0))) (local.set $e (i64.const 3))
+                (local.set $g (i64.const 5)) (local.set $h (f32.const 0.25))
+                (loop $next
+                    (local.set $a (i64.add (local.get $a) (local.get $e)))
+                    (local.set $b (f64.add (local.get $b) (f64.const 1)))
+                    (local.set $c (i32x4.add (local.get $c) (i32x4.splat (i32.const 1))))
+                    (local.set $g (i64.xor (local.get $g) (local.get $a)))
+                    (local.set $h (f32.add (local.get $h) (f32.const 1)))
+                    (local.set $d (i32.add (local.get $d) (local.get 0)))
+                    (br_if $next (i32.lt_u
+                        (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 20))))
+                (i32.add (i32.add (i32.wrap_i64 (local.get $a)) (i32.trunc_f64_s (local.get $b)))
+                    (i32.add (i32x4.extract_lane 2 (local.get $c))
+                        (i32.add (i32.wrap_i64 (local.get $g))
+                            (i32.add (local.get $d) (i32.trunc_f32_s (local.get $h)))))))"
+        );
+    }
+    text.push(')');
+    text
+}
+
+/// What `crowded` answers: the interpreter says so.
+fn answers(functions: u32) -> Vec<Option<i32>> {
+    let mut config = Config::new();
+    config.tier(Tier::Interp);
+    let (mut store, instance) = instantiate(&config, crowded(functions));
+    let names = (0..functions).map(|f| format!("f{f}"));
+    names
+        .map(|name| call(&mut store, &instance, &name, 7))
+        .collect()
+}
+
+/// Asking keeps all registers, in the middle of a call.
+#[test]
+fn nothing_is_lost_when_code_asks() {
+    let expected = answers(1);
+    for after in 0..40 {
+        for in_background in [false, true] {
+            let Some(config) = auto(after, in_background) else {
+                return;
+            };
+            let (mut store, instance) = instantiate(&config, crowded(1));
+            for _ in 0..3 {
+                assert_eq!(call(&mut store, &instance, "f0", 7), expected[0], "{after}");
+            }
+        }
+    }
+}
+
+/// Several threads run a module while it changes, again and again.
+#[test]
+fn code_changes_under_threads_that_run_it() {
+    const FUNCTIONS: u32 = 12;
+    let Some(config) = auto(5, true) else { return };
+    let expected = answers(FUNCTIONS);
+    let text = crowded(FUNCTIONS);
+    for _ in 0..20 {
+        let engine = Engine::new(&config).expect("a valid configuration");
+        let module = Module::new(&engine, &text).expect("a valid module");
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (engine, module, expected) = (&engine, &module, &expected);
+                scope.spawn(move || {
+                    let mut store = Store::new(engine, ());
+                    let instance = Instance::new(&mut store, module, &[]).expect("no start");
+                    for round in 0..30 {
+                        let f = (round * 5 + thread * 3) % FUNCTIONS;
+                        let result = call(&mut store, &instance, &format!("f{f}"), 7);
+                        assert_eq!(result, expected[f as usize]);
+                    }
+                });
+            }
+        });
+        let start = Instant::now();
+        while module.stats().functions_tiered_up < FUNCTIONS as usize {
+            assert!(start.elapsed() < PATIENCE, "{:?}", module.stats());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // All of it is the better code now.
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("no start");
+        for (f, expected) in expected.iter().enumerate() {
+            assert_eq!(call(&mut store, &instance, &format!("f{f}"), 7), *expected);
+        }
+    }
+}
+
+/// Modules and engines go while their functions wait for better code, or have it made.
+#[test]
+fn what_waits_goes_with_its_module() {
+    const FUNCTIONS: u32 = 40;
+    let Some(config) = auto(0, true) else { return };
+    let text = crowded(FUNCTIONS);
+    let kept = Engine::new(&config).expect("a valid configuration");
+    for round in 0..30 {
+        let engine = match round % 3 {
+            0 => Engine::new(&config).expect("a valid configuration"),
+            _ => kept.clone(),
+        };
+        let module = Module::new(&engine, &text).expect("a valid module");
+        let mut store = Store::new(&engine, ());
+        let instance = Instance::new(&mut store, &module, &[]).expect("no start");
+        for f in 0..FUNCTIONS {
+            call(&mut store, &instance, &format!("f{f}"), 7).expect("a result");
+        }
+        if round % 2 == 0 {
+            drop(module);
+        }
+    }
+}
+
+/// A trap in better code is at the same operators.
+#[test]
+fn backtraces_do_not_change() {
+    const TRAPS: &str = r#"(module
+        (func $inner (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+        (func (export "outer") (param i32) (result i32)
+            (i32.add (call $inner (local.get 0)) (i32.const 1))))"#;
+    let Some(config) = auto(25, false) else {
+        return;
+    };
+    let (mut store, instance) = instantiate(&config, TRAPS);
+    let outer = instance.get_typed_func::<i32, i32>(&store, "outer");
+    let outer = outer.expect("exported");
+    let traces: Vec<Vec<_>> = (0..8)
+        .map(|_| {
+            let error = outer.call(&mut store, 0).expect_err("a division by zero");
+            let frames = error.backtrace().iter();
+            frames
+                .map(|frame| (frame.func_index(), frame.module_offset()))
+                .collect()
+        })
+        .collect();
+    assert_eq!(traces[0].len(), 2);
+    assert!(traces.iter().all(|trace| *trace == traces[0]), "{traces:?}");
+    let module = instance.module(&store);
+    assert_eq!(module.stats().functions_tiered_up, 2);
+}
