@@ -1,6 +1,12 @@
 //! What each pass takes and leaves, when somebody asks.
 
-use super::form::ir::Function;
+#[cfg(feature = "lab")]
+use crate::opt::back::alloc::{Allocation, Machine};
+use crate::opt::back::observer::Observer;
+use crate::opt::back::select::Selected;
+use crate::opt::form::ir::Function;
+#[cfg(feature = "lab")]
+use crate::opt::lab;
 use std::time::{Duration, Instant};
 
 /// What one pass took, over all functions so far.
@@ -35,7 +41,7 @@ pub struct PassTimes {
     /// That problem, of the function compiled last.
     #[cfg(feature = "lab")]
     #[doc(hidden)]
-    pub problem: Option<super::lab::Problem>,
+    pub problem: Option<lab::Problem>,
 }
 
 impl PassTimes {
@@ -86,6 +92,9 @@ struct Running<'t> {
     times: &'t mut PassTimes,
     since: Instant,
     nodes: u64,
+    /// Register allocation as a problem, which is to be solved yet.
+    #[cfg(feature = "lab")]
+    problem: Option<lab::Problem>,
 }
 
 impl<'t> Clock<'t> {
@@ -94,33 +103,15 @@ impl<'t> Clock<'t> {
             times,
             since: Instant::now(),
             nodes: 0,
+            #[cfg(feature = "lab")]
+            problem: None,
         });
         Clock { running }
     }
+}
 
-    #[cfg(feature = "lab")]
-    pub(super) fn wants_problem(&self) -> bool {
-        self.running.as_ref().is_some_and(|r| r.times.wants_problem)
-    }
-
-    #[cfg(feature = "lab")]
-    pub(super) fn keep_problem(&mut self, problem: super::lab::Problem) {
-        if let Some(running) = &mut self.running {
-            running.times.problem = Some(problem);
-        }
-        self.restart();
-    }
-
-    /// What was done since the last pass is none's.
-    #[cfg(feature = "lab")]
-    pub(super) fn restart(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.since = Instant::now();
-        }
-    }
-
-    /// A pass ends here, and leaves the function like this.
-    pub(super) fn lap(&mut self, name: &'static str, function: &Function) {
+impl Observer for Clock<'_> {
+    fn pass(&mut self, name: &'static str, function: &Function) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -137,5 +128,35 @@ impl<'t> Clock<'t> {
             running.times.dumps.push(function.to_string());
         }
         running.since = Instant::now();
+    }
+
+    fn step(&mut self, name: &'static str, function: &Selected) {
+        self.pass(name, function);
+    }
+
+    /// To state the problem takes no pass's time.
+    #[cfg(feature = "lab")]
+    fn before_allocation(&mut self, function: &Selected, machine: Machine<'_>) {
+        if let Some(running) = &mut self.running {
+            let is_wanted = running.times.wants_problem;
+            running.problem = is_wanted.then(|| lab::problem(function, machine));
+            running.since = Instant::now();
+        }
+    }
+
+    #[cfg(feature = "lab")]
+    fn after_allocation(
+        &mut self,
+        function: &Selected,
+        machine: Machine<'_>,
+        allocation: &Allocation,
+    ) {
+        if let Some(running) = &mut self.running
+            && let Some(mut problem) = running.problem.take()
+        {
+            problem.ours = lab::inserted(function, machine, allocation);
+            running.times.problem = Some(problem);
+            running.since = Instant::now();
+        }
     }
 }

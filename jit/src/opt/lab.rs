@@ -6,13 +6,12 @@
 //! constants, which are made where they are used. An edge with arguments that leaves a block with
 //! several edges out has a block of its own.
 
-use super::back::alloc::live::has_place;
-use super::back::alloc::{Allocation, Home, Machine, clobbers, in_place};
-use super::back::select::Selected;
-use super::back::select::{takes_float_memory, takes_memory};
-use super::form::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
 use crate::abi::{self, Place};
 use crate::masm::RegisterFile;
+use crate::opt::back::alloc::live::has_place;
+use crate::opt::back::alloc::{Allocation, Home, Machine, clobbers, in_place};
+use crate::opt::back::select::{Selected, takes_float_memory, takes_memory};
+use crate::opt::form::ir::{Callee, Edge, Exit, Function, Node, Op, Ty, Value};
 use std::collections::HashMap;
 use zwasm_core::ValType;
 

@@ -1,10 +1,15 @@
 //! The optimizing compiler: SSA form, a list of passes, register allocation, code.
 //!
-//! [`compile`] reads as the list. What the intermediate form has no words for yet (fuel,
-//! processors without vectors, functions beyond a limit) it declines; the baseline compiler, whose
-//! frames and calling convention are the same, can take its place.
+//! It has floors: the form; construction, passes and what makes code, none of which knows another.
+//! [`optimise`] puts them together, and reads as a list with [`PASSES`]; who looks on while it runs is an
+//! [`Observer`].
+//!
+//! What the intermediate form has no words for yet (fuel, processors without vectors, functions
+//! beyond a limit) it declines; the baseline compiler, whose frames and calling convention are the same,
+//! can take its place.
 
 mod back;
+mod checks;
 mod clock;
 mod construct;
 mod form;
@@ -16,19 +21,83 @@ mod passes;
 use crate::abi::Abi;
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};
 use crate::interruption::Watch;
-use crate::masm::Masm;
+use crate::masm::{Masm, Target};
+use back::alloc::{self, Allocation};
+use back::observer::Observer;
 use back::select::{self, Selected};
-use back::{alloc, emit, legalise};
+use back::{emit, legalise};
+use checks::Checks;
 use clock::Clock;
 pub use clock::{PassTime, PassTimes};
 use construct::Unsupported;
 use form::ir::{Function, Node, Op};
-use form::verify;
 use passes::{dce, fuse, gvn, hoist, idiom, prune, sums, swaps, unroll};
 use wasmparser::FunctionBody;
+use zwasm_core::FuncType;
+use zwasm_core::module::ModuleInfo;
 
 /// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).
 const FEW_REGISTERS: usize = 5;
+
+/// What passes know besides the function.
+struct Setting<'s> {
+    target: &'s Target,
+    info: &'s ModuleInfo,
+    watch: &'s Watch<'s>,
+}
+
+/// From the form to the form.
+struct Pass {
+    name: &'static str,
+    run: fn(&mut Function, &Setting<'_>),
+}
+
+/// In the order in which they run.
+const PASSES: &[Pass] = &[
+    Pass {
+        name: "unrolling",
+        run: |function, _| unroll::run(function),
+    },
+    Pass {
+        name: "value numbering",
+        run: |function, setting| {
+            gvn::run(function, setting.watch);
+            if !setting.watch.is_over() {
+                // Folded branches leave blocks that nothing leads to.
+                prune::run(function);
+            }
+        },
+    },
+    Pass {
+        name: "byte swaps",
+        run: |function, _| swaps::run(function),
+    },
+    Pass {
+        name: "removing what is unused",
+        run: |function, _| dce::run(function),
+    },
+    Pass {
+        name: "hoisting",
+        run: |function, setting| hoist::run(function, setting.target),
+    },
+    Pass {
+        name: "loops that copy and fill",
+        run: |function, setting| idiom::run(function, setting.info),
+    },
+    Pass {
+        name: "fusing",
+        run: |function, setting| {
+            fuse::run(function, setting.target);
+            if setting.target.has_sums {
+                sums::run(function);
+            }
+        },
+    },
+    Pass {
+        name: "legalising",
+        run: |function, setting| legalise::run(function, setting.target),
+    },
+];
 
 /// Compiles a function; adds to `times` what the passes took.
 ///
@@ -44,8 +113,8 @@ pub fn compile<M: Masm>(
 ) -> Result<Compiled, CompileError> {
     // What is not supported may be in a callee.
     let mut attempt = |may_inline| {
-        let clock = Clock::start(times.as_deref_mut());
-        optimise::<M>(env, features, func, body, may_inline, clock)
+        let mut observer = (Checks, Clock::start(times.as_deref_mut()));
+        optimise::<M>(env, features, func, body, may_inline, &mut observer)
     };
     let optimised = attempt(true).or_else(|reason| match reason {
         Unsupported::Interrupted => Err(reason),
@@ -63,123 +132,84 @@ fn optimise<M: Masm>(
     func: u32,
     body: &FunctionBody<'_>,
     may_inline: bool,
-    mut clock: Clock<'_>,
+    observer: &mut dyn Observer,
 ) -> Result<Compiled, Unsupported> {
     let target = &M::target(features);
     if env.consume_fuel || !target.has_vectors {
         return Err(Unsupported::Operator);
     }
-    let signature = env.types[env.info.funcs[func as usize] as usize].clone();
-    let watch = Watch::of(env.interrupt);
-    let mut function = construct::construct(env, func, body, may_inline, &watch)?;
-    verified(&function, "construction");
-    clock.lap("construction", &function);
-    // Runs a pass, and checks what it leaves.
-    let mut run = |function: &mut Function, name, pass: &dyn Fn(&mut Function)| {
-        pass(function);
-        if watch.is_over() {
-            return Err(Unsupported::Interrupted);
-        }
-        verified(function, name);
-        clock.lap(name, function);
-        Ok(())
+    let setting = Setting {
+        target,
+        info: env.info,
+        watch: &Watch::of(env.interrupt),
     };
+    let mut function = construct::construct(env, func, body, may_inline, setting.watch)?;
+    observer.pass("construction", &function);
     if !target.has_fused && fuses(&function) {
         return Err(Unsupported::Operator);
     }
-    run(&mut function, "unrolling", &unroll::run)?;
-    run(&mut function, "value numbering", &|function| {
-        gvn::run(function, &watch);
-        if !watch.is_over() {
-            // Folded branches leave blocks that nothing leads to.
-            prune::run(function);
+    for pass in PASSES {
+        (pass.run)(&mut function, &setting);
+        if setting.watch.is_over() {
+            return Err(Unsupported::Interrupted);
         }
-    })?;
-    run(&mut function, "byte swaps", &swaps::run)?;
-    run(&mut function, "removing what is unused", &dce::run)?;
-    run(&mut function, "hoisting", &|function| {
-        hoist::run(function, target)
-    })?;
-    run(&mut function, "loops that copy and fill", &|function| {
-        idiom::run(function, env.info)
-    })?;
-    run(&mut function, "fusing", &|function| {
-        fuse::run(function, target);
-        if target.has_sums {
-            sums::run(function);
-        }
-    })?;
-    run(&mut function, "legalising", &|function| {
-        legalise::run(function, target)
-    })?;
+        observer.pass(pass.name, &function);
+    }
     let mut function = if env.stress.no_fold {
         Selected::plain(function)
     } else {
         select::run(function, target)
     };
-    clock.lap("selection", &function);
+    observer.pass("selection", &function);
+    let signature = &env.types[env.info.funcs[func as usize] as usize];
+    let machine = alloc::Machine {
+        target,
+        params: &Abi::of(signature, M::FILE).params,
+    };
     let limits = alloc::Limits {
         registers: env.stress.few_registers.then_some(FEW_REGISTERS),
         spill_all: env.stress.spill,
     };
-    let machine = alloc::Machine {
-        target,
-        params: &Abi::of(&signature, M::FILE).params,
-    };
-    #[cfg(feature = "lab")]
-    let problem = clock
-        .wants_problem()
-        .then(|| lab::problem(&function, machine));
-    #[cfg(feature = "lab")]
-    clock.restart();
-    let allocation = alloc::allocate(&mut function, machine, limits, &watch, &mut clock);
-    if watch.is_over() {
+    observer.before_allocation(&function, machine);
+    let allocation = alloc::allocate(&mut function, machine, limits, setting.watch, observer);
+    if setting.watch.is_over() {
         return Err(Unsupported::Interrupted);
     }
     let allocation = allocation.ok_or(Unsupported::TooComplex)?;
-    #[cfg(feature = "lab")]
-    if let Some(mut problem) = problem {
-        problem.ours = lab::inserted(&function, machine, &allocation);
-        clock.keep_problem(problem);
-    }
-    if cfg!(debug_assertions)
-        && let Err(why) = alloc::check::check(&function, machine, &allocation)
-    {
-        panic!("register allocation: {why}\n{}", *function);
-    }
+    observer.after_allocation(&function, machine, &allocation);
+    let compiled = emit_near_or_far::<M>(env, features, func, signature, &function, &allocation)?;
+    observer.step("emission", &function);
+    let fits =
+        compiled.code.len() <= env.code_limit() as usize && compiled.frame_bytes <= MAX_FRAME_BYTES;
+    fits.then_some(compiled).ok_or(Unsupported::TooComplex)
+}
+
+/// Emits with branches that reach as far as most functions need, else with those that reach farther.
+fn emit_near_or_far<M: Masm>(
+    env: Env<'_>,
+    features: M::Features,
+    func: u32,
+    signature: &FuncType,
+    function: &Selected,
+    allocation: &Allocation,
+) -> Result<Compiled, Unsupported> {
     let attempt = |mut masm: M| {
         masm.allocate_rare();
-        emit::emit(
-            masm,
-            &signature,
-            &function,
-            &allocation,
-            emit::Options {
-                record_operators: env.record_operators,
-                callees_return_here: !env.info.leaves_by_tail_call,
-                callees_keep_stack: !env.info.has_tail_calls,
-                own: func - env.info.imported_funcs,
-            },
-        )
+        let options = emit::Options {
+            record_operators: env.record_operators,
+            callees_return_here: !env.info.leaves_by_tail_call,
+            callees_keep_stack: !env.info.has_tail_calls,
+            own: func - env.info.imported_funcs,
+        };
+        emit::emit(masm, signature, function, allocation, options)
     };
     let near = if env.stress.far_branches {
         None
     } else {
         attempt(M::with_features(features))
     };
-    let compiled = near
-        .or_else(|| attempt(M::with_far_branches(features)))
-        .ok_or(Unsupported::TooComplex)?;
-    clock.lap("emission", &function);
-    let fits =
-        compiled.code.len() <= env.code_limit() as usize && compiled.frame_bytes <= MAX_FRAME_BYTES;
-    fits.then_some(compiled).ok_or(Unsupported::TooComplex)
-}
-
-fn verified(function: &Function, pass: &str) {
-    if cfg!(debug_assertions) {
-        verify::verify(function, pass);
-    }
+    near.or_else(|| attempt(M::with_far_branches(features)))
+        .ok_or(Unsupported::TooComplex)
 }
 
 /// Whether a multiplication and addition is rounded once.

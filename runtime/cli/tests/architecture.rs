@@ -161,6 +161,49 @@ const ROOMS: &[(&str, &[Room])] = &[
     ),
 ];
 
+/// The floors of the optimizing compiler, and what each uses of the others; `mod.rs` puts them
+/// together.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("form", &[]),
+    ("construct", &["form"]),
+    ("passes", &["form"]),
+    ("back", &["form"]),
+    ("checks", &["form", "back"]),
+    ("lab", &["form", "back"]),
+    ("clock", &["form", "back", "lab"]),
+];
+
+#[test]
+fn floors_of_the_optimizing_compiler_use_what_is_drawn() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../jit/src/opt");
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for entry in std::fs::read_dir(&root).expect("a directory") {
+        let entry = entry.expect("an entry").path();
+        let floor = module_of(&entry).to_owned();
+        if floor == "mod" {
+            continue;
+        }
+        let used = uses.entry(floor.clone()).or_default();
+        for_each_file(&entry, &mut |path, text| {
+            let code = code_of(text);
+            used.extend(names_behind(&code, "crate::opt::"));
+            // What `super` is must be seen without counting folders.
+            let depth = path.strip_prefix(&root).expect("below").components();
+            let depth = depth.count() - usize::from(path.ends_with("mod.rs"));
+            if depth == 1 {
+                used.extend(names_behind(&code, "super::"));
+            }
+            assert!(!code.contains("super::super::"), "{}", path.display());
+        });
+        used.remove(&floor);
+    }
+    let drawn = FLOORS.iter().map(|&(floor, used)| {
+        let used = used.iter().map(|&name| name.to_owned());
+        (floor.to_owned(), used.collect())
+    });
+    assert_eq!(uses, drawn.collect());
+}
+
 #[test]
 fn rooms_use_only_those_below() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -180,8 +223,7 @@ fn rooms_use_only_those_below() {
             .collect();
         entries.sort();
         for entry in entries {
-            let module = entry.file_stem().and_then(|stem| stem.to_str());
-            let module = module.expect("a name");
+            let module = module_of(&entry);
             if module == "lib" || module == "main" {
                 continue;
             }
@@ -205,6 +247,12 @@ fn rooms_use_only_those_below() {
             });
         }
     }
+}
+
+/// The module that a file or folder is.
+fn module_of(path: &Path) -> &str {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    stem.expect("a name")
 }
 
 fn for_each_file(path: &Path, visit: &mut dyn FnMut(&Path, &str)) {
@@ -256,8 +304,12 @@ fn first_names(text: &str) -> Vec<String> {
 
 /// What a file imports from its crate, or names by its path.
 fn imports(code: &str) -> BTreeSet<String> {
-    let paths = code.split("crate::").skip(1);
-    paths.flat_map(first_names).collect()
+    names_behind(code, "crate::")
+}
+
+/// The first names of all paths that begin like this.
+fn names_behind(code: &str, path: &str) -> BTreeSet<String> {
+    code.split(path).skip(1).flat_map(first_names).collect()
 }
 
 /// For what `lib.rs` exports, the module that it comes from.

@@ -8,5 +8,6 @@ pub(crate) mod emit;
 mod layout;
 pub(crate) mod legalise;
 mod moves;
+pub(crate) mod observer;
 pub(crate) mod select;
 mod unlikely;

@@ -1,7 +1,6 @@
 //! Checks the intermediate form: types, dominance, and that every parameter is fed.
 //!
-//! Runs after every pass in debug builds and tests. A failure is a bug of a pass, so it panics,
-//! with the function printed.
+//! Runs after every pass in debug builds and tests.
 
 use super::dominators::Dominators;
 use super::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};

@@ -21,12 +21,12 @@ mod slots;
 mod spill;
 mod taken;
 
+use super::observer::Observer;
 use super::unlikely::Unlikely;
 use crate::abi::Place;
 use crate::interruption::Watch;
 use crate::masm::{Fpr, Gpr, Target};
 use crate::opt::back::select::Selected;
-use crate::opt::clock::Clock;
 use crate::opt::form::ir::{Op, Value};
 use bundle::Pairs;
 pub(crate) use fixed::clobbers;
@@ -90,7 +90,7 @@ pub(crate) fn allocate(
     machine: Machine<'_>,
     limits: Limits,
     watch: &Watch<'_>,
-    clock: &mut Clock<'_>,
+    observer: &mut dyn Observer,
 ) -> Option<Allocation> {
     let mut spills = vec![Spill::No; function.nodes.len()];
     let mut loops = None;
@@ -123,14 +123,14 @@ pub(crate) fn allocate(
             let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
             spill::rewrite(function, &mut spills, &caught, machine, loops);
         }
-        clock.lap("landing pads", function);
+        observer.step("landing pads", function);
     }
     // What the round before placed.
     let mut placed = Vec::new();
     for round_number in 0..ROUNDS_MAX {
         let positions = Positions::of(function);
         let start = Start::of(function, &positions, &spills, &fixed);
-        clock.lap("live ranges", function);
+        observer.step("live ranges", function);
         if watch.is_over() {
             return None;
         }
@@ -141,14 +141,14 @@ pub(crate) fn allocate(
             round = Round::new(&start, &fixed.registers, size, watch);
             failed = round.run(function, &spills, &fixed);
         }
-        clock.lap("placing", function);
+        observer.step("placing", function);
         if watch.is_over() {
             return None;
         }
         if failed.is_empty() {
             let homes: Vec<Home> = round.homes().collect();
             let (slots, slot_count) = slots::assign(function, &fixed, &positions, &start, &spills);
-            clock.lap("slots", function);
+            observer.step("slots", function);
             // At a landing pad, registers hold what the callee left there.
             let catches = function.catches;
             let used = |gpr: &&Gpr| catches || homes.contains(&Home::Gpr(**gpr));
@@ -181,7 +181,7 @@ pub(crate) fn allocate(
         }
         let loops = loops.get_or_insert_with(|| CallFreeLoops::of(function));
         spill::rewrite(function, &mut spills, &failed, machine, loops);
-        clock.lap("spilling", function);
+        observer.step("spilling", function);
     }
     None
 }
