@@ -1,30 +1,35 @@
 //! What a lowering may ask of an instruction set with floats.
 
+use super::listed::listed;
 use super::{FloatSource, FloatWidth, Fpr, Gpr, Labels};
 
-/// Float comparisons; all but `Ne` are false on NaN.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FloatCond {
-    Eq,
-    Ne,
-    Lt,
-    Gt,
-    Le,
-    Ge,
+listed! {
+    /// Float comparisons; all but `Ne` are false on NaN.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FloatCond {
+        Eq,
+        Ne,
+        Lt,
+        Gt,
+        Le,
+        Ge,
+    }
 }
 
-/// Float operations with two operands.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FloatOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Min,
-    Max,
-    Copysign,
+listed! {
+    /// Float operations with two operands.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FloatOp {
+        Add,
+        Sub,
+        Mul,
+        Div,
+        Min,
+        Max,
+        Copysign,
+    }
 }
 
 impl FloatOp {
@@ -44,37 +49,43 @@ impl FloatOp {
     }
 }
 
-/// Float operations with one operand.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FloatUnary {
-    Abs,
-    Neg,
-    Sqrt,
-    Ceil,
-    Floor,
-    Trunc,
-    Nearest,
+listed! {
+    /// Float operations with one operand.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FloatUnary {
+        Abs,
+        Neg,
+        Sqrt,
+        Ceil,
+        Floor,
+        Trunc,
+        Nearest,
+    }
 }
 
-/// Conversions from integers to floats.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FromInt {
-    I32S,
-    I32U,
-    I64S,
-    I64U,
+listed! {
+    /// Conversions from integers to floats.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FromInt {
+        I32S,
+        I32U,
+        I64S,
+        I64U,
+    }
 }
 
-/// Truncations from floats to integers.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum ToInt {
-    I32S,
-    I32U,
-    I64S,
-    I64U,
+listed! {
+    /// Truncations from floats to integers.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum ToInt {
+        I32S,
+        I32U,
+        I64S,
+        I64U,
+    }
 }
 
 /// Operations on floats in the low bits of float registers.

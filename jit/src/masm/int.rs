@@ -1,40 +1,28 @@
 //! What a lowering may ask of an instruction set with integers.
 
+use super::listed::listed;
 use super::{Gpr, Labels, LoadOp, Mem, Operand, Width};
 
-/// Integer operations that cannot trap.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum AluOp {
-    Add,
-    Sub,
-    And,
-    Or,
-    Xor,
-    Mul,
-    Shl,
-    ShrS,
-    ShrU,
-    Rotl,
-    Rotr,
+listed! {
+    /// Integer operations that cannot trap.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum AluOp {
+        Add,
+        Sub,
+        And,
+        Or,
+        Xor,
+        Mul,
+        Shl,
+        ShrS,
+        ShrU,
+        Rotl,
+        Rotr,
+    }
 }
 
 impl AluOp {
-    /// Every operation.
-    pub const ALL: [AluOp; 11] = [
-        AluOp::Add,
-        AluOp::Sub,
-        AluOp::And,
-        AluOp::Or,
-        AluOp::Xor,
-        AluOp::Mul,
-        AluOp::Shl,
-        AluOp::ShrS,
-        AluOp::ShrU,
-        AluOp::Rotl,
-        AluOp::Rotr,
-    ];
-
     /// Whether the operands may be swapped.
     #[must_use]
     pub const fn commutes(self) -> bool {
@@ -54,71 +42,65 @@ impl AluOp {
     }
 }
 
-/// Integer divisions.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum DivOp {
-    DivS,
-    DivU,
-    RemS,
-    RemU,
+listed! {
+    /// Integer divisions.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum DivOp {
+        DivS,
+        DivU,
+        RemS,
+        RemU,
+    }
 }
 
-/// Upper halves of products of 64-bit integers.
-#[allow(missing_docs, reason = "named after what the operands are taken for")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum MulHigh {
-    Signed,
-    Unsigned,
+listed! {
+    /// Upper halves of products of 64-bit integers.
+    #[allow(missing_docs, reason = "named after what the operands are taken for")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum MulHigh {
+        Signed,
+        Unsigned,
+    }
 }
 
-/// Integer operations with one operand.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum IntUnary {
-    Clz,
-    Ctz,
-    Popcnt,
-    SwapBytes,
-    Extend8S,
-    Extend16S,
-    Extend32S,
-    /// The low 32 bits, at either width; the one operation whose 32-bit form takes an operand with
-    /// any upper half.
-    Wrap,
+listed! {
+    /// Integer operations with one operand.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum IntUnary {
+        Clz,
+        Ctz,
+        Popcnt,
+        SwapBytes,
+        Extend8S,
+        Extend16S,
+        Extend32S,
+        /// The low 32 bits, at either width; the one operation whose 32-bit form takes an operand with
+        /// any upper half.
+        Wrap,
+    }
 }
 
-/// Integer comparisons.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Cond {
-    Eq,
-    Ne,
-    LtS,
-    LtU,
-    GtS,
-    GtU,
-    LeS,
-    LeU,
-    GeS,
-    GeU,
+listed! {
+    /// Integer comparisons.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum Cond {
+        Eq,
+        Ne,
+        LtS,
+        LtU,
+        GtS,
+        GtU,
+        LeS,
+        LeU,
+        GeS,
+        GeU,
+    }
 }
 
 impl Cond {
-    /// Every comparison.
-    pub const ALL: [Cond; 10] = [
-        Cond::Eq,
-        Cond::Ne,
-        Cond::LtS,
-        Cond::LtU,
-        Cond::GtS,
-        Cond::GtU,
-        Cond::LeS,
-        Cond::LeU,
-        Cond::GeS,
-        Cond::GeU,
-    ];
-
     /// The comparison that holds exactly when this one does not.
     #[must_use]
     pub const fn negate(self) -> Cond {

@@ -21,12 +21,14 @@
 
 mod float;
 mod int;
+pub(crate) mod listed;
 mod operands;
 mod target;
 pub mod vector;
 
 pub use float::{FloatCond, FloatMasm, FloatOp, FloatUnary, FromInt, ToInt};
 pub use int::{AluOp, Cond, DivOp, IntMasm, IntUnary, MulHigh};
+pub use listed::Listed;
 pub use operands::{
     FloatPart, FloatSource, FloatWidth, Fpr, Gpr, LoadOp, Mem, Operand, RegisterFile, StoreOp,
     Width,

@@ -1,5 +1,7 @@
 //! Operands of instructions: registers, widths, memory.
 
+use super::listed::listed;
+
 /// A general register, by its hardware number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct Gpr(pub u8);
@@ -52,13 +54,15 @@ pub struct RegisterFile {
     pub float_result: Fpr,
 }
 
-/// The width of an integer operation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Width {
-    /// 32 bits; results have a clear upper half.
-    W32,
-    /// 64 bits.
-    W64,
+listed! {
+    /// The width of an integer operation.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum Width {
+        /// 32 bits; results have a clear upper half.
+        W32,
+        /// 64 bits.
+        W64,
+    }
 }
 
 impl Width {
@@ -78,24 +82,28 @@ impl Width {
     }
 }
 
-/// The width of a float operation.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FloatWidth {
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
+listed! {
+    /// The width of a float operation.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FloatWidth {
+        /// Single precision.
+        F32,
+        /// Double precision.
+        F64,
+    }
 }
 
-/// How much of a float register is moved.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FloatPart {
-    /// The low 32 bits.
-    F32,
-    /// The low 64 bits.
-    F64,
-    /// All 128 bits.
-    V128,
+listed! {
+    /// How much of a float register is moved.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum FloatPart {
+        /// The low 32 bits.
+        F32,
+        /// The low 64 bits.
+        F64,
+        /// All 128 bits.
+        V128,
+    }
 }
 
 impl FloatPart {
@@ -119,7 +127,7 @@ pub enum Operand {
     Imm(i32),
     /// Memory of the operation's width. No count of a shift.
     Mem(Mem),
-    /// A register shifted left, where [`Target::folds_shift`] allows it.
+    /// A register shifted left, where [`Target::folds_shift`](super::Target::folds_shift) allows it.
     Shl(Gpr, u8),
 }
 
@@ -155,19 +163,21 @@ impl Mem {
     }
 }
 
-/// What a load reads and how it widens.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum LoadOp {
-    U8,
-    U16,
-    U32,
-    U64,
-    S8To32,
-    S16To32,
-    S8To64,
-    S16To64,
-    S32To64,
+listed! {
+    /// What a load reads and how it widens.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum LoadOp {
+        U8,
+        U16,
+        U32,
+        U64,
+        S8To32,
+        S16To32,
+        S8To64,
+        S16To64,
+        S32To64,
+    }
 }
 
 impl LoadOp {
@@ -183,14 +193,16 @@ impl LoadOp {
     }
 }
 
-/// How much of a register is stored, in bytes.
-#[allow(missing_docs, reason = "named after the sizes")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum StoreOp {
-    B1,
-    B2,
-    B4,
-    B8,
+listed! {
+    /// How much of a register is stored, in bytes.
+    #[allow(missing_docs, reason = "named after the sizes")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum StoreOp {
+        B1,
+        B2,
+        B4,
+        B8,
+    }
 }
 
 impl StoreOp {

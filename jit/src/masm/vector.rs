@@ -6,23 +6,23 @@
 //! operations other than moves, `Abs`, `Neg`, `PMin` and `PMax` may choose among the NaNs that the
 //! specification allows.
 
+use crate::masm::listed::listed;
 use crate::masm::{FloatWidth, Fpr, Gpr, Mem, Operand};
 use wasmparser::Operator;
 
 /// Declares the operations of a table: all of them, and which one an operator is.
 macro_rules! operations {
     ($doc:literal $name:ident: $($op:ident $func:ident $args:tt -> $out:ty;)*) => {
-        #[doc = $doc]
-        #[allow(missing_docs, reason = "named after the operators")]
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-        pub enum $name {
-            $($op,)*
+        listed! {
+            #[doc = $doc]
+            #[allow(missing_docs, reason = "named after the operators")]
+            #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+            pub enum $name {
+                $($op,)*
+            }
         }
 
         impl $name {
-            /// In the order of the table.
-            pub const ALL: &'static [$name] = &[$($name::$op,)*];
-
             /// The operation of an operator.
             #[must_use]
             pub fn of(op: &Operator<'_>) -> Option<$name> {
@@ -126,14 +126,16 @@ macro_rules! test {
 }
 zwasm_core::for_each_v128_test!(test);
 
-/// Lanes of integers.
-#[allow(missing_docs, reason = "named after the shapes")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Lanes {
-    I8x16,
-    I16x8,
-    I32x4,
-    I64x2,
+listed! {
+    /// Lanes of integers.
+    #[allow(missing_docs, reason = "named after the shapes")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum Lanes {
+        I8x16,
+        I16x8,
+        I32x4,
+        I64x2,
+    }
 }
 
 impl Lanes {
@@ -149,33 +151,37 @@ impl Lanes {
     }
 }
 
-/// How an integer lane is widened to a general register.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Extract {
-    I8S,
-    I8U,
-    I16S,
-    I16U,
-    I32,
-    I64,
+listed! {
+    /// How an integer lane is widened to a general register.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum Extract {
+        I8S,
+        I8U,
+        I16S,
+        I16U,
+        I32,
+        I64,
+    }
 }
 
-/// Loads of less than a vector.
-#[allow(missing_docs, reason = "named after the instructions")]
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum VecLoad {
-    Extend8x8S,
-    Extend8x8U,
-    Extend16x4S,
-    Extend16x4U,
-    Extend32x2S,
-    Extend32x2U,
-    Splat(Lanes),
-    /// The low 32 bits; the others are clear.
-    Zero32,
-    /// The low 64 bits; the others are clear.
-    Zero64,
+listed! {
+    /// Loads of less than a vector.
+    #[allow(missing_docs, reason = "named after the instructions")]
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum VecLoad {
+        Extend8x8S,
+        Extend8x8U,
+        Extend16x4S,
+        Extend16x4U,
+        Extend32x2S,
+        Extend32x2U,
+        Splat(Lanes),
+        /// The low 32 bits; the others are clear.
+        Zero32,
+        /// The low 64 bits; the others are clear.
+        Zero64,
+    }
 }
 
 impl VecLoad {

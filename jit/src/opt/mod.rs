@@ -212,6 +212,16 @@ fn emit_near_or_far<M: Masm>(
         .ok_or(Unsupported::TooComplex)
 }
 
+/// Reads a form that was dumped, and prints it again, for a test.
+///
+/// # Errors
+/// What is wrong, and in which line.
+#[cfg(feature = "lab")]
+#[doc(hidden)]
+pub fn reprint(form: &str) -> Result<String, String> {
+    form::parse::parse(form).map(|function| function.to_string())
+}
+
 /// Whether a multiplication and addition is rounded once.
 fn fuses(function: &Function) -> bool {
     let is_fused = |node: &Node| matches!(node.op, Op::VecTernary(op) if op.is_fused());

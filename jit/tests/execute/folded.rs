@@ -4,7 +4,7 @@ use super::harness::{Changes, Code, Host, Kept, State, float_operands, hosts, op
 use super::int::expected_alu;
 use zwasm_jit::masm::{
     AluOp, Cond, FixedRoles, FloatMasm, FloatOp, FloatSource, FloatWidth, FromInt, IntMasm,
-    IntUnary, Labels, Masm, Mem, Operand, StoreOp, Target, Width,
+    IntUnary, Labels, Listed, Masm, Mem, Operand, StoreOp, Target, Width,
 };
 
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
@@ -28,7 +28,7 @@ fn operands_in_memory() {
     let host = *hosts().last().expect("there is one");
     let registers = &operands()[..2];
     let base = operands()[1];
-    for op in AluOp::ALL.into_iter().filter(|op| !op.is_shift()) {
+    for op in AluOp::list().into_iter().filter(|op| !op.is_shift()) {
         for width in WIDTHS {
             for &dst in registers {
                 // The address may be in the destination, and in the first operand.
@@ -85,7 +85,7 @@ fn comparisons_with_memory() {
 fn shifted_operands() {
     let host = hosts()[0];
     let all = operands();
-    for op in AluOp::ALL.into_iter().filter(|op| !op.is_shift()) {
+    for op in AluOp::list().into_iter().filter(|op| !op.is_shift()) {
         for count in 0..34 {
             if !(target().folds_shift)(op, count) {
                 continue;
@@ -176,7 +176,7 @@ fn stores_of_constants() {
 fn clobbers_are_what_operations_change() {
     let host = hosts()[0];
     let [dst, a, b] = [operands()[0], operands()[1], Host::FILE.temporary[1]];
-    for op in AluOp::ALL.into_iter().filter(|op| op.is_shift()) {
+    for op in AluOp::list().into_iter().filter(|op| op.is_shift()) {
         let code = Code::snippet(host, |m, _| {
             m.allocate_rare();
             m.alu(op, Width::W64, dst, a, Operand::Reg(b));

@@ -1,7 +1,9 @@
 //! Integer operations on edge values, registers in all combinations.
 
 use zwasm_core::{TrapCode, num};
-use zwasm_jit::masm::{AluOp, Cond, DivOp, Gpr, IntMasm, IntUnary, MulHigh, Operand, Width};
+use zwasm_jit::masm::{
+    AluOp, Cond, DivOp, Gpr, IntMasm, IntUnary, Listed, MulHigh, Operand, Width,
+};
 
 use super::harness::{Changes, Code, Kept, State, hosts, operands};
 
@@ -191,7 +193,7 @@ fn for_values(width: Width, a: Gpr, b: Gpr, mut check: impl FnMut(&State, u64, u
 #[test]
 fn alu_on_registers() {
     for host in hosts() {
-        for op in AluOp::ALL {
+        for op in AluOp::list() {
             for width in WIDTHS {
                 for [dst, a, b] in triples() {
                     let code =
@@ -214,7 +216,7 @@ fn alu_on_registers() {
 #[test]
 fn alu_on_constants() {
     for host in hosts() {
-        for op in AluOp::ALL {
+        for op in AluOp::list() {
             for width in WIDTHS {
                 for [dst, a] in pairs() {
                     for &b in CONSTANTS {
@@ -444,7 +446,7 @@ fn unary_operations() {
 #[test]
 fn comparisons_and_branches() {
     for host in hosts() {
-        for cond in Cond::ALL {
+        for cond in Cond::list() {
             for width in WIDTHS {
                 for [dst, a, b] in triples() {
                     let code = Code::snippet(host, |m, _| {
@@ -474,7 +476,7 @@ fn comparisons_and_branches() {
 #[test]
 fn comparisons_and_branches_with_constants() {
     for host in hosts() {
-        for cond in Cond::ALL {
+        for cond in Cond::list() {
             for width in WIDTHS {
                 for [dst, a] in pairs() {
                     for &b in CONSTANTS {
@@ -509,7 +511,7 @@ fn selections() {
     let registers = [all[0], all[1], all[2]];
     let combinations = 3_usize.pow(5);
     for host in hosts() {
-        for cond in Cond::ALL {
+        for cond in Cond::list() {
             for width in WIDTHS {
                 for combination in 0..combinations {
                     let digit = |position| registers[combination / 3_usize.pow(position) % 3];

@@ -5,7 +5,7 @@ use zwasm_core::TrapCode;
 use zwasm_core::fuel::PIECE_UNITS_MAX;
 use zwasm_jit::masm::{
     AluOp, Cond, DivOp, FloatCond, FloatOp, FloatPart, FloatUnary, FloatWidth, Fpr, FromInt, Gpr,
-    IntUnary, LoadOp, Masm, Mem, MulHigh, Operand, StackCheck, StoreOp, ToInt, Width,
+    IntUnary, Listed, LoadOp, Masm, Mem, MulHigh, Operand, StackCheck, StoreOp, ToInt, Width,
 };
 
 /// One method with one choice of operands.
@@ -275,7 +275,7 @@ pub(crate) fn name(mem: Mem) -> String {
 
 fn integers<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let r = registers::<M>();
-    for op in AluOp::ALL {
+    for op in AluOp::list() {
         for width in WIDTHS {
             for [dst, a, b] in ALIASES.map(|alias| alias.map(|i| r[i])) {
                 cases.add(
@@ -403,7 +403,7 @@ fn comparisons<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let r = registers::<M>();
     let seconds = [0, 1, -1, 127, 128, 4095, 4096, -4096, 4097, i32::MIN];
     for width in WIDTHS {
-        for cond in Cond::ALL {
+        for cond in Cond::list() {
             for [dst, a, b] in ALIASES.map(|alias| alias.map(|i| r[i])) {
                 cases.add(
                     format!("compare {cond:?} {width:?} {dst:?} {a:?} {b:?}"),

@@ -4,26 +4,26 @@ use super::cases::{ALIASES, ALIASES_OF_TWO, Cases, float_registers, name, regist
 use zwasm_jit::masm::vector::{
     Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary,
 };
-use zwasm_jit::masm::{FloatWidth, Masm, Mem, Operand};
+use zwasm_jit::masm::{FloatWidth, Listed, Masm, Mem, Operand};
 
 const LANES: [Lanes; 4] = [Lanes::I8x16, Lanes::I16x8, Lanes::I32x4, Lanes::I64x2];
 const FLOATS: [(FloatWidth, u8); 2] = [(FloatWidth::F32, 3), (FloatWidth::F64, 1)];
 
 pub(crate) fn vectors<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
     let f = float_registers::<M>();
-    for &op in VecUnary::ALL {
+    for op in VecUnary::list() {
         for [dst, a] in ALIASES_OF_TWO.map(|alias| alias.map(|i| f[i])) {
             let name = format!("vec_unary {op:?} {dst:?} {a:?}");
             cases.add(name, |m, _| m.vec_unary(op, dst, a));
         }
     }
-    for &op in VecBinary::ALL {
+    for op in VecBinary::list() {
         for [dst, a, b] in ALIASES[..3].iter().map(|alias| alias.map(|i| f[i])) {
             let name = format!("vec_binary {op:?} {dst:?} {a:?} {b:?}");
             cases.add(name, |m, _| m.vec_binary(op, dst, a, b));
         }
     }
-    for &op in VecTernary::ALL {
+    for op in VecTernary::list() {
         let other = M::FILE.float_temporary[1];
         for [a, b, c] in [[f[1], f[2], other], [f[0], f[1], f[2]], [f[1], f[2], f[0]]] {
             let name = format!("vec_ternary {op:?} {:?} {a:?} {b:?} {c:?}", f[0]);
@@ -31,13 +31,13 @@ pub(crate) fn vectors<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
         }
     }
     let r = registers::<M>();
-    for &op in VecShift::ALL {
+    for op in VecShift::list() {
         for count in [Operand::Imm(0), Operand::Imm(3), Operand::Reg(r[1])] {
             let name = format!("vec_shift {op:?} {:?} {:?} {count:?}", f[0], f[1]);
             cases.add(name, |m, _| m.vec_shift(op, f[0], f[1], count));
         }
     }
-    for &op in VecTest::ALL {
+    for op in VecTest::list() {
         let name = format!("vec_test {op:?} {:?} {:?}", r[1], f[2]);
         cases.add(name, |m, _| m.vec_test(op, r[1], f[2]));
     }

@@ -8,6 +8,7 @@
 //! that `i64.extend_i32_u` and addresses cost nothing.
 
 use crate::contract::{InlinedCall, Scope};
+use crate::masm::listed::listed;
 use crate::masm::vector::{
     Extract, Lanes, VecBinary, VecLoad, VecShift, VecTernary, VecTest, VecUnary,
 };
@@ -42,17 +43,19 @@ pub(crate) struct Origin {
     pub(crate) scope: Scope,
 }
 
-/// What a value is, as far as code cares.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Ty {
-    /// No value.
-    None,
-    I32,
-    /// 64 bits: integers and references.
-    I64,
-    F32,
-    F64,
-    V128,
+listed! {
+    /// What a value is, as far as code cares.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub(crate) enum Ty {
+        /// No value.
+        None,
+        I32,
+        /// 64 bits: integers and references.
+        I64,
+        F32,
+        F64,
+        V128,
+    }
 }
 
 impl Ty {
@@ -118,19 +121,21 @@ impl Ty {
     }
 }
 
-/// What a load or store may overlap with. Accesses of different classes never do.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Alias {
-    /// Never changes while the function runs: addresses of definitions, imported references.
-    Fixed,
-    /// The length of a memory: grows in helpers and calls.
-    Length,
-    /// Tables and function references behind them.
-    Table,
-    /// Globals, own and imported.
-    Global,
-    /// Linear memories; any two may be the same. Only these accesses may fault.
-    Heap,
+listed! {
+    /// What a load or store may overlap with. Accesses of different classes never do.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub(crate) enum Alias {
+        /// Never changes while the function runs: addresses of definitions, imported references.
+        Fixed,
+        /// The length of a memory: grows in helpers and calls.
+        Length,
+        /// Tables and function references behind them.
+        Table,
+        /// Globals, own and imported.
+        Global,
+        /// Linear memories; any two may be the same. Only these accesses may fault.
+        Heap,
+    }
 }
 
 /// How a call finds its callee.
@@ -146,89 +151,91 @@ pub(crate) enum Callee {
     Helper(u32, [u64; 2]),
 }
 
-/// What a node computes from its operands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) enum Op {
-    /// `imm`, as bits.
-    Const,
-    /// Entry `imm` of [`Function::vectors`].
-    VectorConst,
-    /// Parameter `imm` of its block.
-    Param,
-    /// The VM context, in its register.
-    Context,
-    /// The base of memory 0, in its register.
-    MemoryBase,
-    Alu(AluOp, Width),
-    Div(DivOp, Width),
-    /// Operand 0 without the bits of operand 1.
-    AndNot(Width),
-    /// Operand 0 shifted left by `imm`, with the upper bits of operand 1 below: by one to all but one
-    /// of the bits.
-    Funnel(Width),
-    /// Operand 0 + operand 1 + `imm`, which is sign-extended from 32 bits.
-    Sum(Width),
-    /// The upper half of a product of two `i64`.
-    MulHigh(MulHigh),
-    IntUnary(IntUnary, Width),
-    /// The same bits as an `i64`.
-    ExtendU,
-    /// The same bits as an `i32`: the upper half is clear.
-    Narrow,
-    Compare(Cond, Width),
-    /// Operand 0 (an `i32`) is not zero: operand 1, else operand 2.
-    Select,
-    Float(FloatOp, FloatWidth),
-    FloatUnary(FloatUnary, FloatWidth),
-    FloatCompare(FloatCond, FloatWidth),
-    FromInt(FromInt, FloatWidth),
-    FloatConvert(FloatWidth),
-    ToBits(FloatWidth),
-    FromBits(FloatWidth),
-    Truncate(ToInt, FloatWidth),
-    TruncateSaturating(ToInt, FloatWidth),
-    VecUnary(VecUnary),
-    VecBinary(VecBinary),
-    VecTernary(VecTernary),
-    VecShift(VecShift),
-    VecTest(VecTest),
-    Splat(Lanes),
-    FloatSplat(FloatWidth),
-    ExtractLane(Extract, u8),
-    FloatExtractLane(FloatWidth, u8),
-    ReplaceLane(Lanes, u8),
-    FloatReplaceLane(FloatWidth, u8),
-    /// Entry `imm` of [`Function::vectors`] says which bytes.
-    Shuffle,
-    /// Of `[operand 0 + operand 1 + imm]`; operand 1 may be absent.
-    Load(LoadOp, Alias),
-    FloatLoad(FloatPart, Alias),
-    VecLoad(VecLoad),
-    /// Operand 2 with one lane replaced.
-    LoadLane(Lanes, u8),
-    /// Operand 2 to `[operand 0 + operand 1 + imm]`.
-    Store(StoreOp, Alias),
-    FloatStore(FloatPart, Alias),
-    StoreLane(Lanes, u8),
-    /// Clears as many bytes as operand 1 says from the index that operand 0 is (both are `i64`), in the
-    /// memory that `imm` is the helpers' word for. The runtime does it, but all registers are kept; it
-    /// is worth that only for many bytes.
-    Clear,
-    /// `[operand 0 + imm]` as an address.
-    Address,
-    /// Traps when operand 0 (an `i32`) is not zero.
-    TrapIf(TrapCode),
-    /// Call `imm` of [`Function::calls`].
-    Call,
-    /// Result `imm` of the call that is operand 0.
-    CallResult,
-    /// Of what the runtime left for a landing pad, the value that begins at slot `imm`. Comes first
-    /// in its block.
-    Caught,
-    /// Operand 0, a constant, in a register.
-    Materialize,
-    /// Operand 0, from where it was spilled to. Made by the register allocator.
-    Reload,
+listed! {
+    /// What a node computes from its operands.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub(crate) enum Op {
+        /// `imm`, as bits.
+        Const,
+        /// Entry `imm` of [`Function::vectors`].
+        VectorConst,
+        /// Parameter `imm` of its block.
+        Param,
+        /// The VM context, in its register.
+        Context,
+        /// The base of memory 0, in its register.
+        MemoryBase,
+        Alu(AluOp, Width),
+        Div(DivOp, Width),
+        /// Operand 0 without the bits of operand 1.
+        AndNot(Width),
+        /// Operand 0 shifted left by `imm`, with the upper bits of operand 1 below: by one to all but one
+        /// of the bits.
+        Funnel(Width),
+        /// Operand 0 + operand 1 + `imm`, which is sign-extended from 32 bits.
+        Sum(Width),
+        /// The upper half of a product of two `i64`.
+        MulHigh(MulHigh),
+        IntUnary(IntUnary, Width),
+        /// The same bits as an `i64`.
+        ExtendU,
+        /// The same bits as an `i32`: the upper half is clear.
+        Narrow,
+        Compare(Cond, Width),
+        /// Operand 0 (an `i32`) is not zero: operand 1, else operand 2.
+        Select,
+        Float(FloatOp, FloatWidth),
+        FloatUnary(FloatUnary, FloatWidth),
+        FloatCompare(FloatCond, FloatWidth),
+        FromInt(FromInt, FloatWidth),
+        FloatConvert(FloatWidth),
+        ToBits(FloatWidth),
+        FromBits(FloatWidth),
+        Truncate(ToInt, FloatWidth),
+        TruncateSaturating(ToInt, FloatWidth),
+        VecUnary(VecUnary),
+        VecBinary(VecBinary),
+        VecTernary(VecTernary),
+        VecShift(VecShift),
+        VecTest(VecTest),
+        Splat(Lanes),
+        FloatSplat(FloatWidth),
+        ExtractLane(Extract, u8),
+        FloatExtractLane(FloatWidth, u8),
+        ReplaceLane(Lanes, u8),
+        FloatReplaceLane(FloatWidth, u8),
+        /// Entry `imm` of [`Function::vectors`] says which bytes.
+        Shuffle,
+        /// Of `[operand 0 + operand 1 + imm]`; operand 1 may be absent.
+        Load(LoadOp, Alias),
+        FloatLoad(FloatPart, Alias),
+        VecLoad(VecLoad),
+        /// Operand 2 with one lane replaced.
+        LoadLane(Lanes, u8),
+        /// Operand 2 to `[operand 0 + operand 1 + imm]`.
+        Store(StoreOp, Alias),
+        FloatStore(FloatPart, Alias),
+        StoreLane(Lanes, u8),
+        /// Clears as many bytes as operand 1 says from the index that operand 0 is (both are `i64`), in the
+        /// memory that `imm` is the helpers' word for. The runtime does it, but all registers are kept; it
+        /// is worth that only for many bytes.
+        Clear,
+        /// `[operand 0 + imm]` as an address.
+        Address,
+        /// Traps when operand 0 (an `i32`) is not zero.
+        TrapIf(TrapCode),
+        /// Call `imm` of [`Function::calls`].
+        Call,
+        /// Result `imm` of the call that is operand 0.
+        CallResult,
+        /// Of what the runtime left for a landing pad, the value that begins at slot `imm`. Comes first
+        /// in its block.
+        Caught,
+        /// Operand 0, a constant, in a register.
+        Materialize,
+        /// Operand 0, from where it was spilled to. Made by the register allocator.
+        Reload,
+    }
 }
 
 /// What keeps a node in its place.

@@ -12,5 +12,7 @@ pub(crate) mod lists;
 pub(crate) mod loops;
 pub(crate) mod memory;
 pub(crate) mod params;
+#[cfg(any(test, feature = "lab"))]
+pub(crate) mod parse;
 pub(crate) mod predecessors;
 pub(crate) mod verify;

@@ -117,12 +117,7 @@ fn listing(source: &str) -> String {
     text
 }
 
-#[test]
-fn functions_compile_to_the_code_in_the_listings() {
-    if Tier::ALL.len() == 1 {
-        println!("skipped: this build has no compilers");
-        return;
-    }
+fn sources() -> Vec<PathBuf> {
     let mut sources: Vec<PathBuf> = std::fs::read_dir(directory())
         .expect("the directory of listings")
         .map(|entry| entry.expect("an entry").path())
@@ -130,7 +125,16 @@ fn functions_compile_to_the_code_in_the_listings() {
         .collect();
     sources.sort();
     assert!(!sources.is_empty());
-    for source in sources {
+    sources
+}
+
+#[test]
+fn functions_compile_to_the_code_in_the_listings() {
+    if Tier::ALL.len() == 1 {
+        println!("skipped: this build has no compilers");
+        return;
+    }
+    for source in sources() {
         let text = std::fs::read_to_string(&source).expect("a source");
         let got = listing(&text);
         let path = source.with_extension("txt");
@@ -152,4 +156,35 @@ fn functions_compile_to_the_code_in_the_listings() {
         }
         assert_eq!(expected.len(), got.len(), "{}", path.display());
     }
+}
+
+/// What each pass leaves, as text, is read as what prints like that.
+#[test]
+fn forms_are_read_as_they_are_printed() {
+    let Some(&tier) = Tier::ALL.iter().find(|tier| tier.name() == "opt") else {
+        println!("skipped: this build has no compilers");
+        return;
+    };
+    let engine = Engine::new(Config::new().tier(tier)).expect("a valid configuration");
+    let mut count = 0;
+    for source in sources() {
+        let wasm = wat::parse_file(&source).expect("valid text");
+        let module = Module::new(&engine, &wasm).expect("a valid module");
+        for (defined, isa) in (0..module.stats().functions as u32)
+            .flat_map(|defined| Isa::ALL.map(|isa| (defined, isa)))
+        {
+            let passes = module.machine_code(defined, isa).expect("compiles").passes;
+            for pass in &passes.passes {
+                let forms = module.dump(defined, isa, pass.name).expect("a pass");
+                for form in forms {
+                    let read = zwasm_jit::opt::reprint(&form);
+                    let path = source.display();
+                    let read = read.unwrap_or_else(|why| panic!("{path}: {why}\n{form}"));
+                    assert_eq!(read, form, "{path}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert!(count > 0);
 }

@@ -2,7 +2,7 @@
 
 use super::evaluate;
 use crate::interruption::Watch;
-use crate::masm::{AluOp, Cond, DivOp, IntUnary, Width};
+use crate::masm::{AluOp, Cond, DivOp, IntUnary, Listed, Width};
 use crate::opt::form::ir::{Exit, Function, Node, Op, Origin, Ty, Value};
 use crate::opt::passes::gvn;
 use zwasm_core::num;
@@ -102,6 +102,11 @@ fn divide(op: DivOp, width: Width, a: u64, b: u64) -> Option<u64> {
 
 /// Numbers that look random, the same on every run.
 struct Numbers(u64);
+
+/// One of several.
+fn any<T: Copy>(numbers: &mut Numbers, of: &[T]) -> T {
+    of[numbers.below(of.len())]
+}
 
 impl Numbers {
     fn next(&mut self) -> u64 {
@@ -225,7 +230,7 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
     let (narrow, wide) = (of(function, Ty::I32), of(function, Ty::I64));
     match numbers.below(12) {
         0..4 => {
-            let op = AluOp::ALL[numbers.below(AluOp::ALL.len())];
+            let op = any(numbers, &AluOp::list());
             add(function, Op::Alu(op, width), ty, &[a, b], 0)
         }
         4..6 => {
@@ -235,11 +240,11 @@ fn random_node(function: &mut Function, values: &[Value], numbers: &mut Numbers)
             add(function, Op::Alu(op, width), ty, &[a, count], 0)
         }
         6..8 => {
-            let cond = Cond::ALL[numbers.below(Cond::ALL.len())];
+            let cond = any(numbers, &Cond::list());
             add(function, Op::Compare(cond, width), Ty::I32, &[a, b], 0)
         }
         8 => {
-            let op = UNARY[numbers.below(UNARY.len())];
+            let op = any(numbers, &UNARY);
             add(function, Op::IntUnary(op, width), ty, &[a], 0)
         }
         9 => {
