@@ -31,7 +31,7 @@ impl Observer for Checks {
         if cfg!(debug_assertions)
             && let Err(why) = check::check(function, machine, allocation)
         {
-            panic!("register allocation: {why}\n{}", **function);
+            panic!("register allocation: {why}\n{function}");
         }
     }
 }

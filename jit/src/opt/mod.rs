@@ -17,6 +17,8 @@ mod form;
 #[doc(hidden)]
 pub mod lab;
 mod passes;
+#[cfg(test)]
+mod tests;
 
 use crate::abi::Abi;
 use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};

@@ -10,6 +10,7 @@
 
 use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Target, Width};
 use crate::opt::form::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
+use core::fmt;
 use core::ops::{Deref, DerefMut};
 use foldhash::{HashMap, HashMapExt};
 
@@ -70,6 +71,17 @@ impl Deref for Selected {
 impl DerefMut for Selected {
     fn deref_mut(&mut self) -> &mut Function {
         &mut self.function
+    }
+}
+
+/// The function, and behind it the nodes that are sunk.
+impl fmt::Display for Selected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}sunk:", self.function)?;
+        let values = (0..self.sunk.len() as u32).map(Value);
+        let mut sunk = values.filter(|&value| self.is_sunk(value));
+        sunk.try_for_each(|value| write!(f, " {value}"))?;
+        writeln!(f)
     }
 }
 

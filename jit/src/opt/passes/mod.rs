@@ -7,8 +7,6 @@ pub(crate) mod dce;
 pub(crate) mod fold;
 pub(crate) mod fuse;
 pub(crate) mod gvn;
-#[cfg(test)]
-mod gvn_tests;
 pub(crate) mod hoist;
 pub(crate) mod idiom;
 pub(crate) mod prune;
