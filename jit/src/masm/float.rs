@@ -15,9 +15,7 @@ listed! {
         Le,
         Ge,
     }
-}
 
-listed! {
     /// Float operations with two operands.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -62,9 +60,7 @@ listed! {
         Trunc,
         Nearest,
     }
-}
 
-listed! {
     /// Conversions from integers to floats.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -74,9 +70,7 @@ listed! {
         I64S,
         I64U,
     }
-}
 
-listed! {
     /// Truncations from floats to integers.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -52,9 +52,7 @@ listed! {
         RemS,
         RemU,
     }
-}
 
-listed! {
     /// Upper halves of products of 64-bit integers.
     #[allow(missing_docs, reason = "named after what the operands are taken for")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -62,9 +60,7 @@ listed! {
         Signed,
         Unsigned,
     }
-}
 
-listed! {
     /// Integer operations with one operand.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -80,9 +76,7 @@ listed! {
         /// any upper half.
         Wrap,
     }
-}
 
-listed! {
     /// Integer comparisons.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -91,9 +91,7 @@ listed! {
         /// Double precision.
         F64,
     }
-}
 
-listed! {
     /// How much of a float register is moved.
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
     pub enum FloatPart {

@@ -163,9 +163,7 @@ listed! {
         I32,
         I64,
     }
-}
 
-listed! {
     /// Loads of less than a vector.
     #[allow(missing_docs, reason = "named after the instructions")]
     #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,8 +1,8 @@
 //! The optimizing compiler: SSA form, a list of passes, register allocation, code.
 //!
 //! It has floors: the form; construction, passes and what makes code, none of which knows another.
-//! [`optimise`] puts them together, and reads as a list with [`PASSES`]; who looks on while it runs is an
-//! [`Observer`].
+//! `optimise` puts them together, and reads as a list with `PASSES`; who looks on while it runs is an
+//! `Observer`.
 //!
 //! What the intermediate form has no words for yet (fuel, processors without vectors, functions
 //! beyond a limit) it declines; the baseline compiler, whose frames and calling convention are the same,
@@ -21,7 +21,7 @@ mod passes;
 mod tests;
 
 use crate::abi::Abi;
-use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES};
+use crate::contract::{CompileError, Compiled, Env, MAX_FRAME_BYTES, Stress};
 use crate::interruption::Watch;
 use crate::masm::{Masm, Target};
 use back::alloc::{self, Allocation};
@@ -38,7 +38,7 @@ use wasmparser::FunctionBody;
 use zwasm_core::FuncType;
 use zwasm_core::module::ModuleInfo;
 
-/// Registers of each class with [`Stress::few_registers`](crate::contract::Stress).
+/// Registers of each class with [`Stress::few_registers`].
 const FEW_REGISTERS: usize = 5;
 
 /// What passes know besides the function.
@@ -54,52 +54,41 @@ struct Pass {
     run: fn(&mut Function, &Setting<'_>),
 }
 
+const fn pass(name: &'static str, run: fn(&mut Function, &Setting<'_>)) -> Pass {
+    Pass { name, run }
+}
+
 /// In the order in which they run.
 const PASSES: &[Pass] = &[
-    Pass {
-        name: "unrolling",
-        run: |function, _| unroll::run(function),
-    },
-    Pass {
-        name: "value numbering",
-        run: |function, setting| {
-            gvn::run(function, setting.watch);
-            if !setting.watch.is_over() {
-                // Folded branches leave blocks that nothing leads to.
-                prune::run(function);
-            }
-        },
-    },
-    Pass {
-        name: "byte swaps",
-        run: |function, _| swaps::run(function),
-    },
-    Pass {
-        name: "removing what is unused",
-        run: |function, _| dce::run(function),
-    },
-    Pass {
-        name: "hoisting",
-        run: |function, setting| hoist::run(function, setting.target),
-    },
-    Pass {
-        name: "loops that copy and fill",
-        run: |function, setting| idiom::run(function, setting.info),
-    },
-    Pass {
-        name: "fusing",
-        run: |function, setting| {
-            fuse::run(function, setting.target);
-            if setting.target.has_sums {
-                sums::run(function);
-            }
-        },
-    },
-    Pass {
-        name: "legalising",
-        run: |function, setting| legalise::run(function, setting.target),
-    },
+    pass("unrolling", |function, _| unroll::run(function)),
+    pass("value numbering", number),
+    pass("byte swaps", |function, _| swaps::run(function)),
+    pass("removing what is unused", |function, _| dce::run(function)),
+    pass("hoisting", |function, on| hoist::run(function, on.target)),
+    pass("loops that copy and fill", |function, on| {
+        idiom::run(function, on.info);
+    }),
+    pass("fusing", fuse),
+    pass("legalising", |function, on| {
+        legalise::run(function, on.target);
+    }),
 ];
+
+fn number(function: &mut Function, on: &Setting<'_>) {
+    gvn::run(function, on.watch);
+    // What an interruption leaves is good for nothing.
+    if !on.watch.is_over() {
+        // Folded branches leave blocks that nothing leads to.
+        prune::run(function);
+    }
+}
+
+fn fuse(function: &mut Function, on: &Setting<'_>) {
+    fuse::run(function, on.target);
+    if on.target.has_sums {
+        sums::run(function);
+    }
+}
 
 /// Compiles a function; adds to `times` what the passes took.
 ///
@@ -152,9 +141,7 @@ fn optimise<M: Masm>(
     }
     for pass in PASSES {
         (pass.run)(&mut function, &setting);
-        if setting.watch.is_over() {
-            return Err(Unsupported::Interrupted);
-        }
+        check_watch(setting.watch)?;
         observer.pass(pass.name, &function);
     }
     let mut function = if env.stress.no_fold {
@@ -168,15 +155,10 @@ fn optimise<M: Masm>(
         target,
         params: &Abi::of(signature, M::FILE).params,
     };
-    let limits = alloc::Limits {
-        registers: env.stress.few_registers.then_some(FEW_REGISTERS),
-        spill_all: env.stress.spill,
-    };
     observer.before_allocation(&function, machine);
+    let limits = limits(env.stress);
     let allocation = alloc::allocate(&mut function, machine, limits, setting.watch, observer);
-    if setting.watch.is_over() {
-        return Err(Unsupported::Interrupted);
-    }
+    check_watch(setting.watch)?;
     let allocation = allocation.ok_or(Unsupported::TooComplex)?;
     observer.after_allocation(&function, machine, &allocation);
     let compiled = emit_near_or_far::<M>(env, features, func, signature, &function, &allocation)?;
@@ -184,6 +166,20 @@ fn optimise<M: Masm>(
     let fits =
         compiled.code.len() <= env.code_limit() as usize && compiled.frame_bytes <= MAX_FRAME_BYTES;
     fits.then_some(compiled).ok_or(Unsupported::TooComplex)
+}
+
+fn check_watch(watch: &Watch<'_>) -> Result<(), Unsupported> {
+    match watch.is_over() {
+        true => Err(Unsupported::Interrupted),
+        false => Ok(()),
+    }
+}
+
+fn limits(stress: Stress) -> alloc::Limits {
+    alloc::Limits {
+        registers: stress.few_registers.then_some(FEW_REGISTERS),
+        spill_all: stress.spill,
+    }
 }
 
 /// Emits with branches that reach as far as most functions need, else with those that reach farther.

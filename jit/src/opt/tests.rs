@@ -16,7 +16,7 @@ use super::back::{legalise, select};
 use super::form::ir::Function;
 use super::form::{parse, verify};
 use super::passes::{dce, fuse, hoist, idiom, prune, sums, swaps, unroll};
-use super::{PASSES, Setting};
+use super::{Setting, number};
 use crate::interruption::Watch;
 use crate::isa::aarch64::A64Masm;
 use crate::isa::x86_64::{Features, X64Masm};
@@ -46,8 +46,8 @@ macro_rules! passes {
 
 passes! {
     unroll: |function, _| left_by(function, unroll::run);
-    fold: number;
-    gvn: number;
+    fold: |function, on| left_by(function, |function| number(function, on));
+    gvn: |function, on| left_by(function, |function| number(function, on));
     prune: |function, _| left_by(function, prune::run);
     swaps: |function, _| left_by(function, swaps::run);
     dce: |function, _| left_by(function, dce::run);
@@ -57,14 +57,6 @@ passes! {
     sums: |function, _| left_by(function, sums::run);
     legalise: |function, on| left_by(function, |function| legalise::run(function, on.target));
     select: |function, on| select::run(function, on.target).to_string();
-}
-
-/// Folding is a part of value numbering, and both leave blocks that nothing leads to.
-fn number(function: Function, setting: &Setting<'_>) -> String {
-    let mut passes = PASSES.iter();
-    let pass = passes.find(|pass| pass.name == "value numbering");
-    let pass = pass.expect("it is one of the passes");
-    left_by(function, |function| (pass.run)(function, setting))
 }
 
 fn left_by(mut function: Function, pass: impl FnOnce(&mut Function)) -> String {

@@ -479,7 +479,8 @@ pub(crate) struct Function {
     pub(crate) nodes: Vec<Node>,
     /// The operator that each node came from; nobody asks for that of nodes that cannot trap.
     pub(crate) origins: Vec<Origin>,
-    /// In the order of the source: each comes after those that dominate it, loops are in one piece.
+    /// In the order of the source: each comes after those that dominate it, loops are in one piece. What
+    /// else that means, the verifier says.
     pub(crate) blocks: Vec<Block>,
     pub(crate) calls: Vec<CallSite>,
     pub(crate) vectors: Vec<[u64; 2]>,

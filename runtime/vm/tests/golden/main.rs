@@ -117,15 +117,16 @@ fn listing(source: &str) -> String {
     text
 }
 
-fn sources() -> Vec<PathBuf> {
-    let mut sources: Vec<PathBuf> = std::fs::read_dir(directory())
-        .expect("the directory of listings")
+/// The files of a directory whose names end like this.
+fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
+        .expect("a directory")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|it| it == "wat"))
+        .filter(|path| path.extension().is_some_and(|it| it == extension))
         .collect();
-    sources.sort();
-    assert!(!sources.is_empty());
-    sources
+    files.sort();
+    assert!(!files.is_empty());
+    files
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn functions_compile_to_the_code_in_the_listings() {
         println!("skipped: this build has no compilers");
         return;
     }
-    for source in sources() {
+    for source in files(&directory(), "wat") {
         let text = std::fs::read_to_string(&source).expect("a source");
         let got = listing(&text);
         let path = source.with_extension("txt");
@@ -158,7 +159,10 @@ fn functions_compile_to_the_code_in_the_listings() {
     }
 }
 
-/// What each pass leaves, as text, is read as what prints like that.
+/// Modules of the corpus that are larger take long, and have nothing that the others have not.
+const MODULE_BYTES_MAX: u64 = 8 << 10;
+
+/// What each pass leaves of these functions and of the corpus, as text, is read as what prints like that.
 #[test]
 fn forms_are_read_as_they_are_printed() {
     let Some(&tier) = Tier::ALL.iter().find(|tier| tier.name() == "opt") else {
@@ -166,25 +170,28 @@ fn forms_are_read_as_they_are_printed() {
         return;
     };
     let engine = Engine::new(Config::new().tier(tier)).expect("a valid configuration");
-    let mut count = 0;
-    for source in sources() {
-        let wasm = wat::parse_file(&source).expect("valid text");
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../workloads/wasm");
+    let mut paths = files(&corpus, "wasm");
+    paths.retain(|path| path.metadata().expect("a file").len() <= MODULE_BYTES_MAX);
+    paths.extend(files(&directory(), "wat"));
+    for path in paths {
+        let wasm = wat::parse_file(&path).expect("a module");
         let module = Module::new(&engine, &wasm).expect("a valid module");
-        for (defined, isa) in (0..module.stats().functions as u32)
-            .flat_map(|defined| Isa::ALL.map(|isa| (defined, isa)))
-        {
-            let passes = module.machine_code(defined, isa).expect("compiles").passes;
-            for pass in &passes.passes {
-                let forms = module.dump(defined, isa, pass.name).expect("a pass");
-                for form in forms {
-                    let read = zwasm_jit::opt::reprint(&form);
-                    let path = source.display();
-                    let read = read.unwrap_or_else(|why| panic!("{path}: {why}\n{form}"));
-                    assert_eq!(read, form, "{path}");
-                    count += 1;
-                }
+        for defined in 0..module.stats().functions as u32 {
+            for isa in Isa::ALL {
+                check_forms(&path, &module, defined, isa);
             }
         }
     }
-    assert!(count > 0);
+}
+
+fn check_forms(path: &Path, module: &Module, defined: u32, isa: Isa) {
+    let passes = module.machine_code(defined, isa).expect("compiles").passes;
+    for pass in &passes.passes {
+        for form in module.dump(defined, isa, pass.name).expect("a pass") {
+            let read = zwasm_jit::opt::reprint(&form);
+            let read = read.unwrap_or_else(|why| panic!("{}: {why}\n{form}", path.display()));
+            assert_eq!(read, form, "{}", path.display());
+        }
+    }
 }
