@@ -1,25 +1,42 @@
-//! `zwasm compile`: how fast a tier makes code of whole modules.
+//! `zwasm compile`: machine code of a whole module, kept in a file; or how fast a tier makes it.
 //!
-//! Runs compile functions when they are first called, so this is no step before `zwasm run`: it
-//! measures throughput per core, with validation and without. Each repetition has an engine of its
-//! own, and the median is printed.
+//! Without `-o` this measures throughput per core, with validation and without. Each repetition has an
+//! engine of its own, and the median is printed.
 
 use crate::engine::EngineOptions;
 use crate::stats::{Pass, passes};
 use crate::{Outcome, input};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use zwasm::{Engine, Module};
+use zwasm::{Engine, Module, Tier};
 use zwasm_terminal::path;
+
+pub(crate) const EXAMPLES: &str = "\
+With -o, machine code is kept, by tier opt unless --tier says otherwise, on all cores:
+
+  zwasm compile app.wasm -o app.cwasm
+  zwasm run app.cwasm
+
+The result runs in this version of zwasm, on processors like this one. It is machine code, which no
+sandbox holds: run only what you have compiled yourself.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
     engine: EngineOptions,
+
+    /// Write the module with its machine code to this file, for `zwasm run`, and measure nothing
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["threads", "repeat", "json", "passes"]
+    )]
+    output: Option<PathBuf>,
 
     /// How many threads validate and compile
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -61,6 +78,9 @@ struct Record {
 }
 
 pub(crate) fn compile(options: &Options) -> Outcome {
+    if let Some(output) = &options.output {
+        return precompile(options, output);
+    }
     for file in &options.files {
         let record =
             measure(options, file).with_context(|| format!("cannot compile {}", path(file)))?;
@@ -71,6 +91,28 @@ pub(crate) fn compile(options: &Options) -> Outcome {
             zwasm_terminal::print(&record.to_string())?;
         }
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the machine code of a module to a file, which is there as a whole or not at all.
+fn precompile(options: &Options, output: &Path) -> Outcome {
+    let [file] = &options.files[..] else {
+        bail!("-o is for one module");
+    };
+    let bytes = input::bytes(file).with_context(|| format!("cannot load {}", path(file)))?;
+    let engine = Engine::new(&options.engine.config_with(Tier::Opt))?;
+    let precompiled = engine.precompile_module(&bytes);
+    let precompiled = precompiled.with_context(|| format!("cannot compile {}", path(file)))?;
+    let mut name = output.as_os_str().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let unfinished = PathBuf::from(name);
+    let written = std::fs::write(&unfinished, precompiled)
+        .and_then(|()| std::fs::rename(&unfinished, output));
+    if written.is_err() {
+        // It may not even be there.
+        let _ = std::fs::remove_file(&unfinished);
+    }
+    written.with_context(|| format!("cannot write {}", path(output)))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -37,10 +37,13 @@ fn tier_help() -> String {
 
 impl EngineOptions {
     pub(crate) fn config(&self) -> Config {
+        self.config_with(Tier::default())
+    }
+
+    /// With this tier unless another one is asked for.
+    pub(crate) fn config_with(&self, default: Tier) -> Config {
         let mut config = Config::new();
-        if let Some(tier) = self.tier {
-            config.tier(tier);
-        }
+        config.tier(self.tier.unwrap_or(default));
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes as u64);
         }

@@ -16,26 +16,41 @@ const SIZE_BYTES_MAX: u64 = 1 << 30;
 /// What is read before the beginning is looked at.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
-/// The module in `file`, in binary or text form.
+/// The module in `file`, in binary or text form, or precompiled.
 pub(crate) fn module(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
     let cannot_load = || format!("cannot load {}", path(file));
-    let bytes = bytes(file).with_context(cannot_load)?;
-    Module::from_vec(engine, bytes).with_context(cannot_load)
+    let bytes = read(file, |beginning| {
+        if Module::is_precompiled(beginning) {
+            return Ok(());
+        }
+        check_module(beginning)
+    });
+    let bytes = bytes.with_context(cannot_load)?;
+    if !Module::is_precompiled(&bytes) {
+        return Module::from_vec(engine, bytes).with_context(cannot_load);
+    }
+    // SAFETY: who runs this command on a file with machine code has chosen to run that code, as with
+    // any program; the documentation of the command says that such files are to be trusted.
+    #[allow(unsafe_code, reason = "one place, see above")]
+    let module = unsafe { Module::deserialize(engine, bytes) };
+    module.with_context(cannot_load)
 }
 
-/// The bytes of a module in either form.
+/// The bytes of a module in binary or text form.
 pub(crate) fn bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
-    read(file, |beginning| {
-        let is_text = || {
-            let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
-            matches!(first, None | Some(b'(' | b';'))
-        };
-        ensure!(
-            beginning.starts_with(b"\0asm") || is_text(),
-            "neither the magic of a binary module nor text"
-        );
-        Ok(())
-    })
+    read(file, check_module)
+}
+
+fn check_module(beginning: &[u8]) -> anyhow::Result<()> {
+    let is_text = || {
+        let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
+        matches!(first, None | Some(b'(' | b';'))
+    };
+    ensure!(
+        beginning.starts_with(b"\0asm") || is_text(),
+        "neither the magic of a binary module nor text"
+    );
+    Ok(())
 }
 
 /// A script.

@@ -3,7 +3,8 @@
 //! Exit codes: the guest's own from `proc_exit`, 134 for a trap, 1 for our errors, 2 for usage. All
 //! output goes through `zwasm-terminal`, which says what a closed pipe or a full disk means.
 
-#![forbid(unsafe_code)]
+// One place runs machine code out of a file: `input::module`.
+#![deny(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod compile;
@@ -44,7 +45,9 @@ enum Command {
     /// Shows wasm beside the machine code made from it.
     #[command(after_help = explore::EXAMPLES)]
     Explore(explore::Options),
-    /// Compiles every function of modules, without running them, and tells how fast.
+    /// Compiles every function of modules, without running them, and tells how fast; or keeps the machine
+    /// code of one, for later runs.
+    #[command(after_help = compile::EXAMPLES)]
     Compile(compile::Options),
     /// Checks that modules are valid.
     Validate(inspect::ValidateOptions),

@@ -7,6 +7,7 @@ mod invoke;
 mod names;
 mod options;
 mod output;
+mod precompiled;
 mod programs;
 mod stopping;
 

@@ -256,7 +256,7 @@ impl<'m> Wanted<'m> {
 
     /// What the baseline compiler makes of it, with counts in it if it `tiers_up`.
     pub(crate) fn baseline<M: Masm>(self, cpu: M::Features, tiers_up: bool) -> Result<Compiled> {
-        let (env, body) = self.env(tiers_up);
+        let (env, body) = self.env(tiers_up)?;
         let compiled = baseline::compile::<M>(env, cpu, self.func_index(), &body);
         compiled.map_err(|reason| self.error(reason))
     }
@@ -268,7 +268,7 @@ impl<'m> Wanted<'m> {
         cpu: M::Features,
         times: Option<&mut PassTimes>,
     ) -> Result<Option<Compiled>> {
-        let (env, body) = self.env(false);
+        let (env, body) = self.env(false)?;
         match opt::compile::<M>(env, cpu, self.func_index(), &body, times) {
             Ok(compiled) => Ok(Some(compiled)),
             Err(CompileError::Declined) => Ok(None),
@@ -280,7 +280,7 @@ impl<'m> Wanted<'m> {
         self.module.info.imported_funcs + self.defined
     }
 
-    fn env(self, tiers_up: bool) -> (Env<'m>, FunctionBody<'m>) {
+    fn env(self, tiers_up: bool) -> Result<(Env<'m>, FunctionBody<'m>)> {
         let module = self.module;
         let config = module.engine.config();
         let features = module.engine.features();
@@ -295,14 +295,14 @@ impl<'m> Wanted<'m> {
             val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
             guarded: config.memory_reservation_bytes.is_none(),
             max_code_bytes: config.max_function_code_bytes,
-            usage: module.found.usage(self.defined),
+            usage: module.found()?.usage(self.defined),
             consume_fuel: config.consume_fuel,
             tiers_up,
             stress: config.stress,
             record_operators: self.record_operators,
             interrupt: self.interrupt,
         };
-        (env, FunctionBody::new(reader))
+        Ok((env, FunctionBody::new(reader)))
     }
 
     fn error(self, reason: CompileError) -> Error {

@@ -4,14 +4,17 @@
 //! What code is, how it is made and where it lies is a [`Supply`]'s: the interpreter's, or that of
 //! machine code. Neither is known here.
 
+pub(crate) mod artifact;
 pub(crate) mod compiler;
 pub(crate) mod registry;
 pub(crate) mod tier_up;
 
+use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::layout::declare;
 use crate::module::ModuleInner;
 use crate::parallel;
+use artifact::Setting;
 use compiler::Compilation;
 use core::any::Any;
 use core::fmt::Debug;
@@ -20,6 +23,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use zwasm_core::{SigId, TrapCode};
+use zwasm_jit::contract::Compiled;
 use zwasm_jit::isa;
 use zwasm_jit::opt::PassTimes;
 
@@ -50,6 +54,30 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
     fn improve(&self, module: &ModuleInner, defined: u32) -> Result<Option<Box<dyn Draft>>> {
         let _ = (module, defined);
         Ok(None)
+    }
+
+    /// What machine code of this engine is made for; none if it makes none.
+    fn setting(&self, engine: &Engine) -> Option<Setting> {
+        let _ = engine;
+        None
+    }
+
+    /// The best machine code of a function, to be kept.
+    ///
+    /// # Errors
+    /// As [`Supply::make`], and where there is no [`Supply::setting`].
+    fn compiled(&self, module: &ModuleInner, defined: u32) -> Result<Compiled> {
+        let _ = (module, defined);
+        Err(Error::usage("this tier makes no machine code"))
+    }
+
+    /// Machine code that was kept.
+    ///
+    /// # Errors
+    /// Where there is no [`Supply::setting`].
+    fn draft(&self, defined: u32, compiled: Compiled) -> Result<Box<dyn Draft>> {
+        let _ = (defined, compiled);
+        Err(Error::usage("this tier runs no machine code"))
     }
 
     /// Gives up the code of a module that is gone: no store has an instance of it, so nothing runs it.
@@ -230,19 +258,14 @@ impl ModuleCode {
         if entry.code() == first {
             let passes = draft.take_passes();
             let code = draft.publish(module)?;
-            let range = code.range();
-            let body = module.info.bodies[defined as usize].len();
-            self.body_bytes.fetch_add(body, Ordering::Relaxed);
-            self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
-            functions.push(code);
-            self.made.fetch_add(1, Ordering::Relaxed);
-            entry.code.store(range.start as *mut u32, Ordering::Release);
+            let code_bytes = code.range().len();
+            self.publish(module, defined, code, &mut functions);
             if let Some(passes) = passes {
                 let mut compilations = self.compilations.lock().expect("no panic while locked");
                 compilations.push(Compilation {
                     function: module.info.imported_funcs + defined,
                     time,
-                    code_bytes: range.len(),
+                    code_bytes,
                     passes,
                 });
             }
@@ -251,6 +274,37 @@ impl ModuleCode {
         let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.making_ns.fetch_add(elapsed, Ordering::Relaxed);
         Ok(entry.code())
+    }
+
+    /// Gives a function that has none code that was made before.
+    pub(crate) fn adopt(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        draft: Box<dyn Draft>,
+    ) -> Result<()> {
+        let mut functions = self.functions.lock().expect("no panic while locked");
+        let code = draft.publish(module)?;
+        self.publish(module, defined, code, &mut functions);
+        Ok(())
+    }
+
+    /// Leads calls of a function to its first code.
+    fn publish(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        code: Arc<dyn Code>,
+        functions: &mut Vec<Arc<dyn Code>>,
+    ) {
+        let range = code.range();
+        let body = module.info.bodies[defined as usize].len();
+        self.body_bytes.fetch_add(body, Ordering::Relaxed);
+        self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
+        functions.push(code);
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let entry = &self.entries[defined as usize];
+        entry.code.store(range.start as *mut u32, Ordering::Release);
     }
 
     /// Makes the code of every function, on all cores; of several errors, one is returned. Once

@@ -7,6 +7,7 @@ use super::image::Images;
 use super::names::FunctionNames;
 use super::validate::{Body, Found, validate_bodies};
 use crate::code::ModuleCode;
+use crate::code::artifact::Artifact;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{HeldTypes, SELF_SIG};
@@ -39,24 +40,58 @@ const MISSING: &[(WasmFeatures, &str)] = &[
 
 /// Validates and decodes.
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
-    match Decoder::new(engine).run(&bytes) {
-        Ok((info, types, found, held)) => {
-            let code = ModuleCode::new(info.bodies.len(), engine.supply());
-            let images = Images::new(&info, &bytes);
-            let bytes = ModuleBytes::new(bytes, &info, images.is_some());
-            Ok(ModuleInner {
-                engine: engine.clone(),
-                info,
-                types,
-                _held: held,
-                found,
-                bytes,
-                images,
-                code,
-                names: OnceLock::new(),
-            })
-        }
+    match Decoder::new(engine).run(&bytes, None) {
+        Ok(decoded) => Ok(module(engine, bytes, decoded)),
         Err(error) => Err(explain(engine, error, &bytes)),
+    }
+}
+
+/// Decodes, and validates all but the bodies, which have been compiled.
+pub(super) fn decode_compiled(engine: &Engine, artifact: &Artifact) -> Result<ModuleInner> {
+    let bytes = artifact.module.clone();
+    match Decoder::new(engine).run(&bytes, Some(artifact)) {
+        Ok(decoded) => Ok(module(engine, bytes, decoded)),
+        Err(error) => Err(explain(engine, error, &bytes)),
+    }
+}
+
+/// What validation finds in the bodies of a module that were not validated when it was decoded.
+pub(super) fn validate_again(module: &ModuleInner) -> Result<Found> {
+    let features = module.engine.features();
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut bodies: Vec<Body<'_>> = Vec::new();
+    let invalid =
+        |error: BinaryReaderError| Error::module(error.message(), to_usize(error.offset()));
+    for payload in parser.parse_all(module.bytes.with_bodies()) {
+        // Behind the last body nothing may be left.
+        if bodies.len() == module.info.bodies.len() {
+            break;
+        }
+        let payload = payload.map_err(invalid)?;
+        if let ValidPayload::Func(func, body) = validator.payload(&payload).map_err(invalid)? {
+            bodies.push((func, body));
+        }
+    }
+    let threads = module.engine.config().validation_threads;
+    validate_bodies(bodies, threads, features, module.info.imported_funcs).map_err(invalid)
+}
+
+fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) -> ModuleInner {
+    let code = ModuleCode::new(info.bodies.len(), engine.supply());
+    let images = Images::new(&info, &bytes);
+    let bytes = ModuleBytes::new(bytes, &info, images.is_some());
+    ModuleInner {
+        engine: engine.clone(),
+        info,
+        types,
+        _held: held,
+        found: found.map_or_else(OnceLock::new, OnceLock::from),
+        bytes,
+        images,
+        code,
+        names: OnceLock::new(),
     }
 }
 
@@ -171,8 +206,9 @@ impl From<BinaryReaderError> for DecodeError {
     }
 }
 
-/// A module's description and types, what validation found, and what keeps the types.
-type Decoded = (ModuleInfo, Vec<Arc<FuncType>>, Found, HeldTypes);
+/// A module's description and types, what validation found unless bodies were not validated, and what
+/// keeps the types.
+type Decoded = (ModuleInfo, Vec<Arc<FuncType>>, Option<Found>, HeldTypes);
 
 struct Decoder<'e> {
     engine: &'e Engine,
@@ -194,7 +230,8 @@ impl<'e> Decoder<'e> {
         }
     }
 
-    fn run(mut self, bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    /// Bodies that were compiled are not validated.
+    fn run(mut self, bytes: &[u8], compiled: Option<&Artifact>) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -218,12 +255,26 @@ impl<'e> Decoder<'e> {
             }
             self.section(payload)?;
         }
-        let threads = self.engine.config().validation_threads;
-        let mut found = validate_bodies(bodies, threads, features, self.info.imported_funcs)?;
-        self.info.leaves_by_tail_call = found.leaves_by_tail_call;
-        self.info.has_tail_calls = found.has_tail_calls;
-        let called_types = core::mem::take(&mut found.called_types);
-        self.info.called_types = called_types.iter().collect();
+        let info = &mut self.info;
+        let found = if let Some(artifact) = compiled {
+            info.leaves_by_tail_call = artifact.leaves_by_tail_call;
+            info.has_tail_calls = artifact.has_tail_calls;
+            info.called_types.clone_from(&artifact.called_types);
+            let types = info.types.len();
+            if info.called_types.iter().any(|&ty| ty as usize >= types) {
+                let error = Error::usage("the machine code is another module's");
+                return Err(DecodeError::Other(error));
+            }
+            None
+        } else {
+            let threads = self.engine.config().validation_threads;
+            let mut found = validate_bodies(bodies, threads, features, info.imported_funcs)?;
+            info.leaves_by_tail_call = found.leaves_by_tail_call;
+            info.has_tail_calls = found.has_tail_calls;
+            let called_types = core::mem::take(&mut found.called_types);
+            info.called_types = called_types.iter().collect();
+            Some(found)
+        };
         self.finish();
         Ok((self.info, self.types, found, self.held))
     }

@@ -4,6 +4,7 @@ mod bytes;
 mod decode;
 mod image;
 mod names;
+mod precompiled;
 mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
@@ -34,8 +35,8 @@ pub(crate) struct ModuleInner {
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
     _held: HeldTypes,
-    /// What validation found in the bodies.
-    pub(crate) found: Found,
+    /// What validation found in the bodies; nothing yet where they were compiled in another process.
+    found: OnceLock<Found>,
     pub(crate) bytes: ModuleBytes,
     /// What active data segments leave in memories, unless they are copied one by one.
     pub(crate) images: Option<Images>,
@@ -282,6 +283,18 @@ impl Drop for ModuleInner {
 }
 
 impl ModuleInner {
+    /// What validation found in the bodies.
+    ///
+    /// # Errors
+    /// When they are not valid, which only bodies of a precompiled module may not be.
+    pub(crate) fn found(&self) -> Result<&Found> {
+        if let Some(found) = self.found.get() {
+            return Ok(found);
+        }
+        let found = decode::validate_again(self)?;
+        Ok(self.found.get_or_init(|| found))
+    }
+
     pub(crate) fn func_type(&self, func: u32) -> &Arc<FuncType> {
         &self.types[self.info.funcs[func as usize] as usize]
     }

@@ -11,8 +11,11 @@ use crate::store::StoreOpaque;
 use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
+use zwasm_core::vmctx;
 use zwasm_core::{FuncType, Outcome, TrapCode};
-use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, WIDE_OPERANDS};
+use zwasm_jit::contract::helpers::{
+    FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, WIDE_OPERANDS, numeric_groups,
+};
 
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
@@ -27,6 +30,29 @@ pub(super) fn table(first: [usize; 4], last: [usize; 2]) -> Box<[usize]> {
     table.extend(numeric_helpers().iter().map(|(_, call)| *call as usize));
     table.extend(last);
     table.into()
+}
+
+/// A number of what code takes for granted about the runtime: the order of the table, and layouts.
+pub(super) fn fingerprint() -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for helper in Helper::ALL {
+        hasher.update(format!("{helper:?} ").as_bytes());
+    }
+    for row in numeric_groups().flatten() {
+        hasher.update(row.name.as_bytes());
+    }
+    let sizes = [
+        vmctx::context::SIZE,
+        vmctx::limits::SIZE,
+        vmctx::memory::SIZE,
+        vmctx::table::SIZE,
+        vmctx::func_ref::SIZE,
+        vmctx::func_entry::SIZE,
+    ];
+    sizes
+        .iter()
+        .for_each(|size| hasher.update(&size.to_le_bytes()));
+    hasher.finalize()
 }
 
 fn runtime_helper(helper: Helper) -> Call {

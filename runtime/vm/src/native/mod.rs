@@ -20,6 +20,7 @@ mod unwind;
 
 use crate::activation::limits::{NativeRun, StoreLimits};
 use crate::activation::{Conclusion, HostReference, Runner};
+use crate::code::artifact::Setting;
 use crate::code::compiler::Wanted;
 use crate::code::{Code, Draft, FuncEntry, Supply};
 use crate::engine::{Config, Engine, Tier};
@@ -39,6 +40,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use stub_cache::Stubs;
 use zwasm_core::{FuncType, Outcome, SigId, TrapCode};
+use zwasm_jit::contract::Compiled;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::opt::PassTimes;
 use zwasm_jit::stubs;
@@ -179,6 +181,33 @@ impl Supply for NativeEngine {
                 compiled,
                 passes: None,
             })
+        }))
+    }
+
+    fn setting(&self, engine: &Engine) -> Option<Setting> {
+        let config = engine.config();
+        let words = |it: &dyn core::fmt::Debug| format!("{it:?}").replace(", ", " ");
+        Some(Setting::of(&[
+            ("version", &env!("CARGO_PKG_VERSION")),
+            ("contract", &format!("{:08x}", helpers::fingerprint())),
+            ("instruction set", &std::env::consts::ARCH),
+            ("processor", &words(&self.features)),
+            ("guard regions", &config.memory_reservation_bytes.is_none()),
+            ("fuel", &config.consume_fuel),
+            ("proposals", &format!("{:x}", engine.features().bits())),
+            ("detours", &words(&config.stress)),
+        ]))
+    }
+
+    fn compiled(&self, module: &ModuleInner, defined: u32) -> Result<Compiled> {
+        Wanted::new(module, defined, None).compile::<HostMasm>(self.features, None)
+    }
+
+    fn draft(&self, defined: u32, compiled: Compiled) -> Result<Box<dyn Draft>> {
+        Ok(Box::new(CompiledFunc {
+            defined,
+            compiled,
+            passes: None,
         }))
     }
 

@@ -11,6 +11,7 @@ mod interrupt;
 mod limits;
 mod linking;
 mod numbers;
+mod precompiled;
 mod reclaim;
 mod threads;
 mod values;

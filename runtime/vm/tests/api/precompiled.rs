@@ -1,0 +1,201 @@
+//! Modules that were compiled before, by another engine and maybe another process.
+
+use crate::every_tier;
+use zwasm::{Config, Engine, Error, Instance, Module, Store, Tier, TrapCode, Val};
+
+/// Something of everything that machine code has side tables for.
+const TEXT: &str = r#"(module
+    (type $unary (func (param i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 8) "\2a\00\00\00")
+    (tag $tag (param i32))
+    (table funcref (elem $half $fail $load))
+    (global $count (mut i32) (i32.const 0))
+    (func $half (type $unary) (i32.div_u (i32.const 84) (local.get 0)))
+    (func $fail (type $unary) (throw $tag (local.get 0)))
+    (func $load (type $unary) (i32.load (local.get 0)))
+    (func (export "indirect") (param i32 i32) (result i32)
+        (global.set $count (i32.add (global.get $count) (i32.const 1)))
+        (call_indirect (type $unary) (local.get 1) (local.get 0)))
+    (func (export "caught") (param i32) (result i32)
+        (block $handler (result i32)
+            (try_table (result i32) (catch $tag $handler) (call $fail (local.get 0)))))
+    (func (export "count") (result i32) (global.get $count)))"#;
+
+fn precompiled(config: &Config, text: &str) -> Result<Vec<u8>, Error> {
+    let engine = Engine::new(config).expect("a valid configuration");
+    engine.precompile_module(text.as_bytes())
+}
+
+fn deserialize(config: &Config, bytes: &[u8]) -> Result<Module, Error> {
+    let engine = Engine::new(config).expect("a valid configuration");
+    // SAFETY: the bytes are what `precompile_module` returned; tests that change them expect a
+    // refusal, which is what they are about.
+    unsafe { Module::deserialize(&engine, bytes) }
+}
+
+fn is_native(config: &Config) -> bool {
+    Engine::new(config).expect("valid").tier() != Tier::Interp
+}
+
+type Trace = Vec<(u32, Option<usize>)>;
+
+/// What a call gives: results, or a trap with its place.
+fn outcome(
+    store: &mut Store<()>,
+    instance: &Instance,
+    name: &str,
+    arguments: &[i32],
+) -> Result<i32, (Option<TrapCode>, Trace)> {
+    let function = instance.get_func(&*store, name).expect("exported");
+    let arguments: Vec<Val> = arguments.iter().map(|&it| Val::I32(it)).collect();
+    let mut results = [Val::I32(0)];
+    match function.call(&mut *store, &arguments, &mut results) {
+        Ok(()) => Ok(results[0].i32().expect("an i32")),
+        Err(error) => {
+            let frames = error.backtrace().iter();
+            let trace = frames.map(|frame| (frame.func_index(), frame.module_offset()));
+            Err((error.trap_code(), trace.collect()))
+        }
+    }
+}
+
+const CALLS: &[(&str, &[i32])] = &[
+    ("indirect", &[0, 2]),
+    ("indirect", &[0, 0]),
+    ("indirect", &[2, 8]),
+    ("indirect", &[2, -1]),
+    ("indirect", &[1, 5]),
+    ("indirect", &[9, 5]),
+    ("caught", &[7]),
+    ("count", &[]),
+];
+
+fn all_outcomes(module: &Module) -> Vec<Result<i32, (Option<TrapCode>, Trace)>> {
+    let mut store = Store::new(module.engine(), ());
+    let instance = Instance::new(&mut store, module, &[]).expect("no imports");
+    let calls = CALLS.iter();
+    calls
+        .map(|(name, arguments)| outcome(&mut store, &instance, name, arguments))
+        .collect()
+}
+
+#[test]
+fn a_precompiled_module_is_the_module() {
+    every_tier(|config| {
+        let engine = Engine::new(&config).expect("a valid configuration");
+        let expected = all_outcomes(&Module::new(&engine, TEXT).expect("valid"));
+        assert_eq!(expected[0], Ok(42));
+        if !is_native(&config) {
+            let error = precompiled(&config, TEXT).expect_err("no machine code");
+            assert!(error.to_string().contains("tier 'interp'"), "{error}");
+            return;
+        }
+        let bytes = precompiled(&config, TEXT).expect("compiles");
+        assert!(Module::is_precompiled(&bytes) && !Module::is_precompiled(b"\0asm"));
+        // By other tiers, too: what runs is what was compiled.
+        for &tier in Tier::ALL.iter().filter(|tier| **tier != Tier::Interp) {
+            let mut other = config.clone();
+            let module = deserialize(other.tier(tier), &bytes).expect("the same setting");
+            let stats = module.stats();
+            assert_eq!(stats.functions_compiled, stats.functions);
+            assert_eq!(all_outcomes(&module), expected, "{tier}");
+            assert_eq!(module.exports().len(), 4);
+            // Whoever looks at code has it compiled once more, which needs validation.
+            let code = module.machine_code(0, zwasm::Isa::ALL[0]).expect("valid");
+            assert!(!code.bytes.is_empty());
+        }
+    });
+}
+
+#[test]
+fn other_settings_are_refused_in_one_line() {
+    let config = Config::new();
+    if !is_native(&config) {
+        return;
+    }
+    let bytes = precompiled(&config, TEXT).expect("compiles");
+    let refused = |change: &dyn Fn(&mut Config), what: &str| {
+        let mut other = config.clone();
+        change(&mut other);
+        let error = deserialize(&other, &bytes).expect_err(what).to_string();
+        assert!(
+            error.contains(what) && error.lines().count() == 1,
+            "{error}"
+        );
+    };
+    refused(
+        &|config| {
+            config.consume_fuel(true);
+        },
+        "fuel",
+    );
+    refused(
+        &|config| {
+            config.memory_reservation(1 << 20);
+        },
+        "guard regions",
+    );
+    refused(
+        &|config| {
+            config.wasm_tail_call(false);
+        },
+        "proposals",
+    );
+    refused(
+        &|config| {
+            config.tier(Tier::Interp);
+        },
+        "tier 'interp'",
+    );
+    if cfg!(target_arch = "x86_64") {
+        refused(
+            &|config| {
+                config.portable_code(true);
+            },
+            "processor",
+        );
+    }
+}
+
+#[test]
+fn what_is_cut_off_or_altered_is_refused() {
+    let config = Config::new();
+    if !is_native(&config) {
+        return;
+    }
+    let engine = Engine::new(&config).expect("a valid configuration");
+    let bytes = precompiled(&config, TEXT).expect("compiles");
+    let refused = |bytes: &[u8]| {
+        // SAFETY: nothing runs: all of these are refused, which is asserted.
+        let error = unsafe { Module::deserialize(&engine, bytes) }.expect_err("refused");
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+    };
+    (0..bytes.len()).for_each(|length| refused(&bytes[..length]));
+    for at in 0..bytes.len() {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1 << (at % 8);
+        refused(&altered);
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    refused(&longer);
+    refused(b"\0asm\x01\0\0\0");
+}
+
+/// They need no compiler, and go with all their code.
+#[test]
+fn precompiled_modules_go() {
+    let config = Config::new();
+    if !is_native(&config) {
+        return;
+    }
+    let bytes = precompiled(&config, TEXT).expect("compiles");
+    let engine = Engine::new(&config).expect("a valid configuration");
+    for _ in 0..200 {
+        // SAFETY: the bytes are what `precompile_module` returned.
+        let module = unsafe { Module::deserialize(&engine, &bytes) }.expect("the same setting");
+        assert_eq!(all_outcomes(&module)[0], Ok(42));
+    }
+    assert!(engine.type_count() < 8, "types went with the modules");
+}
