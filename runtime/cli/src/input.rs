@@ -66,21 +66,25 @@ pub(crate) fn script(file: &Path) -> anyhow::Result<String> {
 
 fn read(file: &Path, check: impl FnOnce(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
-        return read_all(io::stdin().lock(), check);
+        return read_all(io::stdin().lock(), 0, check);
     }
     let opened = File::open(file)?;
     let size_bytes = opened.metadata()?.len();
     if size_bytes > SIZE_BYTES_MAX {
         bail!("{size_bytes} bytes are too many for a module");
     }
-    read_all(opened, check)
+    read_all(opened, size_bytes, check)
 }
 
+/// `expected_bytes` says how many there may be.
 fn read_all(
     mut from: impl Read,
+    expected_bytes: u64,
     check: impl FnOnce(&[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    // One more than that shows that nothing follows.
+    bytes.try_reserve_exact(expected_bytes as usize + 1)?;
     from.by_ref()
         .take(BEGINNING_BYTES)
         .read_to_end(&mut bytes)?;

@@ -317,8 +317,9 @@ impl ModuleCode {
         let next = AtomicUsize::new(0);
         let error: Mutex<Option<Error>> = Mutex::new(None);
         let is_interrupted = || interrupt.is_some_and(|cell| cell.load(Ordering::Relaxed) != 0);
-        let threads = parallel::threads(module.engine.config().validation_threads);
-        parallel::run(threads.min(self.entries.len()).max(1), || {
+        let asked = module.engine.config().validation_threads;
+        let threads = parallel::threads(asked, self.entries.len());
+        parallel::run(threads, || {
             loop {
                 let defined = next.fetch_add(1, Ordering::Relaxed);
                 if defined >= self.entries.len() {

@@ -140,7 +140,7 @@ impl ModuleCode {
             module: Arc::downgrade(inner),
             defined,
         };
-        let cores = parallel::threads(engine.config().validation_threads);
+        let cores = parallel::threads(engine.config().validation_threads, usize::MAX);
         // One is left to the guest.
         let threads = (cores - 1).max(1);
         let queue = engine.tier_ups();

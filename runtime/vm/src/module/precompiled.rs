@@ -104,8 +104,8 @@ fn compile_all(module: &Module) -> Result<Vec<Compiled>> {
     let count = inner.info.bodies.len();
     let next = AtomicUsize::new(0);
     let compiled: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::default();
-    let threads = parallel::threads(inner.engine.config().validation_threads);
-    parallel::run(threads.min(count).max(1), || {
+    let threads = parallel::threads(inner.engine.config().validation_threads, count);
+    parallel::run(threads, || {
         loop {
             let defined = next.fetch_add(1, Ordering::Relaxed);
             if defined >= count {

@@ -52,7 +52,7 @@ pub(super) fn validate_bodies(
         .iter()
         .map(|(_, body)| body.get_binary_reader().bytes_remaining())
         .sum();
-    let threads = parallel::threads(threads).min(1 + total / PARALLEL_THRESHOLD_BYTES);
+    let threads = parallel::threads(threads, 1 + total / PARALLEL_THRESHOLD_BYTES);
     // Chunks are claimed in order, so threads stay busy though bodies differ in size.
     let chunks: Vec<Mutex<(Vec<Body<'_>>, Usages)>> = {
         let mut bodies = bodies.into_iter().peekable();
