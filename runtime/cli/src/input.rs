@@ -19,21 +19,23 @@ const BEGINNING_BYTES: u64 = 64 * 1024;
 /// The module in `file`, in binary or text form, or precompiled.
 pub(crate) fn module(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
     let cannot_load = || format!("cannot load {}", path(file));
-    let bytes = read(file, |beginning| {
-        if Module::is_precompiled(beginning) {
-            return Ok(());
-        }
-        check_module(beginning)
-    });
-    let bytes = bytes.with_context(cannot_load)?;
-    if !Module::is_precompiled(&bytes) {
+    if !is_precompiled(file) {
+        let bytes = bytes(file).with_context(cannot_load)?;
         return Module::from_vec(engine, bytes).with_context(cannot_load);
     }
     // SAFETY: who runs this command on a file with machine code has chosen to run that code, as with
     // any program; the documentation of the command says that such files are to be trusted.
     #[allow(unsafe_code, reason = "one place, see above")]
-    let module = unsafe { Module::deserialize(engine, bytes) };
+    let module = unsafe { Module::deserialize_file(engine, file) };
     module.with_context(cannot_load)
+}
+
+/// Whether a file, which is none of the devices and pipes that can be read once only, has machine code.
+fn is_precompiled(file: &Path) -> bool {
+    let mut beginning = [0; 8];
+    let read = |mut opened: File| opened.read_exact(&mut beginning);
+    let is_file = file != Path::new("-") && file.is_file();
+    is_file && File::open(file).and_then(read).is_ok() && Module::is_precompiled(&beginning)
 }
 
 /// The bytes of a module in binary or text form.

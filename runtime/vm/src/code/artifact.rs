@@ -4,24 +4,30 @@
 //! |---|---|
 //! | [`MAGIC`] | tells it from modules |
 //! | format | a number of this layout, 4 bytes |
-//! | checksum | CRC-32 of all that follows, 4 bytes |
-//! | setting | what the code was made for, as text with its length: [`Setting`] |
-//! | module | its bytes with their length, and what validation found |
-//! | functions | their number, then each one's code with its side tables |
+//! | head | its length, its checksum, and then: what the code was made for, as text ([`Setting`]); the module without bodies ([`strip`]); what validation found; and of each function the place, length and checksum of its code |
+//! | functions | the code of each with its side tables |
 //!
-//! Numbers are little-endian. The checksum is against accidents: who can write the file can have anything
-//! executed, which is why reading one is unsafe.
+//! Numbers are little-endian, checksums CRC-32. They are against accidents: who can write the file can have
+//! anything executed, which is why reading one is unsafe. The head is checked when the module is loaded, a
+//! function when it is first called, so that what is never called costs nothing.
 
 use crate::error::{Error, Result};
 use core::fmt;
+use core::ops::Range;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use zwasm_core::TrapCode;
 use zwasm_jit::contract::{CatchClause, CatchRange, Compiled, InlinedCall, Scope, Site};
 
-/// The first bytes: those of a module but for the first letter.
+/// The first bytes: those of a module but for some letters.
 pub(crate) const MAGIC: &[u8; 8] = b"\0zwcode\n";
 
 /// The number of the layout above.
 const FORMAT: u32 = 1;
+
+/// Magic, format, length and checksum of the head.
+const BEGINNING_BYTES: usize = MAGIC.len() + 12;
 
 /// What code was made for. It runs where this is the same, word for word.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -45,9 +51,10 @@ impl Setting {
     }
 }
 
-/// A module with its machine code.
-pub(crate) struct Artifact {
-    /// In binary form.
+/// What is known of a precompiled module before its functions are called.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// In binary form, without bodies.
     pub(crate) module: Vec<u8>,
     /// Whether a function may leave the instance by a tail call.
     pub(crate) leaves_by_tail_call: bool,
@@ -55,57 +62,222 @@ pub(crate) struct Artifact {
     pub(crate) has_tail_calls: bool,
     /// The types that indirect calls name.
     pub(crate) called_types: Vec<u32>,
-    /// By the index among the functions with a body.
-    pub(crate) functions: Vec<Compiled>,
 }
 
-impl Artifact {
-    pub(crate) fn write(&self, setting: &Setting) -> Vec<u8> {
-        let mut out = Writer(Vec::new());
-        out.0.extend_from_slice(MAGIC);
-        out.number(FORMAT);
-        // The checksum's place.
-        out.number(0);
-        let start = out.0.len();
-        out.bytes(setting.0.as_bytes());
-        out.bytes(&self.module);
-        out.flag(self.leaves_by_tail_call);
-        out.flag(self.has_tail_calls);
-        out.list(&self.called_types, |out, &ty| out.number(ty));
-        out.list(&self.functions, Writer::function);
-        let checksum = crc32fast::hash(&out.0[start..]);
-        out.0[start - 4..start].copy_from_slice(&checksum.to_le_bytes());
-        out.0
+/// Where the code of a function is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// From the end of the head on, in bytes.
+    offset: u32,
+    length: u32,
+    checksum: u32,
+}
+
+/// The bytes of a precompiled module.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Memory(Vec<u8>),
+    File(File),
+}
+
+impl Source {
+    /// The bytes in a range; an error where there are fewer.
+    fn read(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let cut = || refused("it is cut off");
+        let length = range.end - range.start;
+        match self {
+            Source::Memory(bytes) => {
+                let range = range.start as usize..range.end as usize;
+                bytes.get(range).map(<[u8]>::to_vec).ok_or_else(cut)
+            }
+            Source::File(file) => {
+                // A length that is wrong must not make us take memory.
+                let all = file.metadata().map_or(0, |metadata| metadata.len());
+                if range.end > all {
+                    return Err(cut());
+                }
+                let mut bytes = vec![0; length as usize];
+                let read = file.read_exact_at(&mut bytes, range.start);
+                read.map_err(|error| refused(&error.to_string()))?;
+                Ok(bytes)
+            }
+        }
     }
 
-    /// Reads what [`Artifact::write`] wrote.
+    /// How many there are.
+    fn length(&self) -> Result<u64> {
+        match self {
+            Source::Memory(bytes) => Ok(bytes.len() as u64),
+            Source::File(file) => {
+                let metadata = file.metadata();
+                Ok(metadata.map_err(|error| refused(&error.to_string()))?.len())
+            }
+        }
+    }
+}
+
+/// Machine code of a module that waits to be called.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    source: Source,
+    /// Where the functions begin.
+    start: u64,
+    /// By the index among the functions with a body.
+    functions: Vec<Place>,
+}
+
+impl Kept {
+    /// Reads all but the functions of what [`write`] wrote.
     ///
     /// # Errors
     /// One line that says what is wrong: it is no such file, or one of another version or setting, or
     /// not what was written.
-    pub(crate) fn read(bytes: &[u8], setting: &Setting) -> Result<Artifact> {
-        let refused =
-            |why: &str| Error::usage(format!("this precompiled module cannot run: {why}"));
+    pub(crate) fn open(source: Source, setting: &Setting) -> Result<(Head, Kept)> {
         let cut = || refused("it is cut off");
-        let mut input = Reader(bytes);
+        let beginning = source.read(0..BEGINNING_BYTES as u64)?;
+        let mut input = Reader(&beginning);
         if input.take(MAGIC.len()) != Some(MAGIC) {
             return Err(refused("it is none"));
         }
-        let format = input.number().ok_or_else(cut)?;
-        if format != FORMAT {
+        if input.number().ok_or_else(cut)? != FORMAT {
             return Err(refused("its format is that of another version"));
         }
+        let length = input.number().ok_or_else(cut)?;
         let checksum = input.number().ok_or_else(cut)?;
-        if crc32fast::hash(input.0) != checksum {
-            return Err(refused("it is cut off or altered"));
+        let start = BEGINNING_BYTES as u64 + u64::from(length);
+        let head = source.read(BEGINNING_BYTES as u64..start)?;
+        if crc32fast::hash(&head) != checksum {
+            return Err(refused("it is altered"));
         }
-        let theirs = input.bytes().ok_or_else(cut)?;
-        let theirs = String::from_utf8_lossy(theirs);
+        let mut input = Reader(&head);
+        let theirs = String::from_utf8_lossy(input.bytes().ok_or_else(cut)?).into_owned();
         if theirs != setting.0 {
             return Err(refused(&setting.difference(&theirs)));
         }
-        input.artifact().ok_or_else(cut)
+        let (head, functions) = input.head().ok_or_else(cut)?;
+        let end = functions.last().map_or(0, |place| place.end());
+        if source.length()? != start + end {
+            return Err(cut());
+        }
+        let kept = Kept {
+            source,
+            start,
+            functions,
+        };
+        Ok((head, kept))
     }
+
+    /// How many functions there are.
+    pub(crate) fn count(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// The code of a function.
+    ///
+    /// # Errors
+    /// When it is not what was written.
+    pub(crate) fn function(&self, defined: u32) -> Result<Compiled> {
+        let place = self.functions[defined as usize];
+        let range = self.start + u64::from(place.offset)..self.start + place.end();
+        let bytes = self.source.read(range)?;
+        let altered = || refused(&format!("its function {defined} is altered"));
+        if crc32fast::hash(&bytes) != place.checksum {
+            return Err(altered());
+        }
+        let mut input = Reader(&bytes);
+        let compiled = input.function().filter(|_| input.0.is_empty());
+        compiled.ok_or_else(altered)
+    }
+}
+
+impl Place {
+    fn end(self) -> u64 {
+        u64::from(self.offset) + u64::from(self.length)
+    }
+}
+
+fn refused(why: &str) -> Error {
+    Error::usage(format!("this precompiled module cannot run: {why}"))
+}
+
+/// Writes a module and the code of its functions.
+///
+/// # Errors
+/// When there are more bytes than the format has numbers for.
+pub(crate) fn write(setting: &Setting, head: &Head, functions: &[Compiled]) -> Result<Vec<u8>> {
+    let too_large = |_| Error::resource("the machine code has more than 4 GiB");
+    let mut code = Writer(Vec::new());
+    let mut places = Vec::with_capacity(functions.len());
+    for function in functions {
+        let start = code.0.len();
+        code.function(function);
+        places.push(Place {
+            offset: u32::try_from(start).map_err(too_large)?,
+            length: u32::try_from(code.0.len() - start).map_err(too_large)?,
+            checksum: crc32fast::hash(&code.0[start..]),
+        });
+    }
+    let mut out = Writer(Vec::new());
+    out.bytes(setting.0.as_bytes());
+    out.bytes(&head.module);
+    out.flag(head.leaves_by_tail_call);
+    out.flag(head.has_tail_calls);
+    out.list(&head.called_types, |out, &ty| out.number(ty));
+    out.list(&places, |out, place| {
+        out.number(place.offset);
+        out.number(place.length);
+        out.number(place.checksum);
+    });
+    let head = out.0;
+    let mut out = Writer(MAGIC.to_vec());
+    out.number(FORMAT);
+    out.number(u32::try_from(head.len()).map_err(too_large)?);
+    out.number(crc32fast::hash(&head));
+    out.0.extend_from_slice(&head);
+    out.0.append(&mut code.0);
+    Ok(out.0)
+}
+
+/// A valid module as it is kept beside its machine code: its bodies only trap, and of its custom
+/// sections there are names only.
+pub(crate) fn strip(module: &[u8]) -> Result<Vec<u8>> {
+    /// No locals, `unreachable`, `end`; with its size.
+    const BODY: [u8; 4] = [3, 0, 0x00, 0x0b];
+    const CODE: u8 = 10;
+    let invalid =
+        |error: BinaryReaderError| Error::module(error.message(), error.offset() as usize);
+    let mut out = module.get(..8).unwrap_or_default().to_vec();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.map_err(invalid)?;
+        let contents = match &payload {
+            Payload::CodeSectionStart { count, .. } => {
+                let mut contents = Vec::new();
+                leb(&mut contents, *count as usize);
+                (0..*count).for_each(|_| contents.extend(BODY));
+                Some((CODE, contents))
+            }
+            Payload::CustomSection(section) if section.name() != "name" => None,
+            _ => payload.as_section().map(|(id, range)| {
+                let range = range.start as usize..range.end as usize;
+                (id, module[range].to_vec())
+            }),
+        };
+        if let Some((id, contents)) = contents {
+            out.push(id);
+            leb(&mut out, contents.len());
+            out.extend(contents);
+        }
+    }
+    Ok(out)
+}
+
+/// Adds a number in the format of modules (specification, 5.2.2).
+fn leb(out: &mut Vec<u8>, mut number: usize) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }
 
 struct Writer(Vec<u8>);
@@ -215,15 +387,21 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn artifact(&mut self) -> Option<Artifact> {
-        let artifact = Artifact {
+    fn head(&mut self) -> Option<(Head, Vec<Place>)> {
+        let head = Head {
             module: self.bytes()?.to_vec(),
             leaves_by_tail_call: self.flag()?,
             has_tail_calls: self.flag()?,
             called_types: self.list(Reader::number)?,
-            functions: self.list(Reader::function)?,
         };
-        self.0.is_empty().then_some(artifact)
+        let functions = self.list(|input| {
+            Some(Place {
+                offset: input.number()?,
+                length: input.number()?,
+                checksum: input.number()?,
+            })
+        })?;
+        self.0.is_empty().then_some((head, functions))
     }
 
     fn function(&mut self) -> Option<Compiled> {

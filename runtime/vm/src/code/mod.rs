@@ -71,15 +71,6 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         Err(Error::usage("this tier makes no machine code"))
     }
 
-    /// Machine code that was kept.
-    ///
-    /// # Errors
-    /// Where there is no [`Supply::setting`].
-    fn draft(&self, defined: u32, compiled: Compiled) -> Result<Box<dyn Draft>> {
-        let _ = (defined, compiled);
-        Err(Error::usage("this tier runs no machine code"))
-    }
-
     /// Gives up the code of a module that is gone: no store has an instance of it, so nothing runs it.
     fn give_up(&self, functions: &[Arc<dyn Code>]);
 
@@ -258,14 +249,19 @@ impl ModuleCode {
         if entry.code() == first {
             let passes = draft.take_passes();
             let code = draft.publish(module)?;
-            let code_bytes = code.range().len();
-            self.publish(module, defined, code, &mut functions);
+            let range = code.range();
+            let body = module.info.bodies[defined as usize].len();
+            self.body_bytes.fetch_add(body, Ordering::Relaxed);
+            self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
+            functions.push(code);
+            self.made.fetch_add(1, Ordering::Relaxed);
+            entry.code.store(range.start as *mut u32, Ordering::Release);
             if let Some(passes) = passes {
                 let mut compilations = self.compilations.lock().expect("no panic while locked");
                 compilations.push(Compilation {
                     function: module.info.imported_funcs + defined,
                     time,
-                    code_bytes,
+                    code_bytes: range.len(),
                     passes,
                 });
             }
@@ -274,37 +270,6 @@ impl ModuleCode {
         let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.making_ns.fetch_add(elapsed, Ordering::Relaxed);
         Ok(entry.code())
-    }
-
-    /// Gives a function that has none code that was made before.
-    pub(crate) fn adopt(
-        &self,
-        module: &ModuleInner,
-        defined: u32,
-        draft: Box<dyn Draft>,
-    ) -> Result<()> {
-        let mut functions = self.functions.lock().expect("no panic while locked");
-        let code = draft.publish(module)?;
-        self.publish(module, defined, code, &mut functions);
-        Ok(())
-    }
-
-    /// Leads calls of a function to its first code.
-    fn publish(
-        &self,
-        module: &ModuleInner,
-        defined: u32,
-        code: Arc<dyn Code>,
-        functions: &mut Vec<Arc<dyn Code>>,
-    ) {
-        let range = code.range();
-        let body = module.info.bodies[defined as usize].len();
-        self.body_bytes.fetch_add(body, Ordering::Relaxed);
-        self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
-        functions.push(code);
-        self.made.fetch_add(1, Ordering::Relaxed);
-        let entry = &self.entries[defined as usize];
-        entry.code.store(range.start as *mut u32, Ordering::Release);
     }
 
     /// Makes the code of every function, on all cores; of several errors, one is returned. Once

@@ -7,7 +7,7 @@ use super::image::Images;
 use super::names::FunctionNames;
 use super::validate::{Body, Found, validate_bodies};
 use crate::code::ModuleCode;
-use crate::code::artifact::Artifact;
+use crate::code::artifact::{Head, Kept};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{HeldTypes, SELF_SIG};
@@ -46,36 +46,20 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     }
 }
 
-/// Decodes, and validates all but the bodies, which have been compiled.
-pub(super) fn decode_compiled(engine: &Engine, artifact: &Artifact) -> Result<ModuleInner> {
-    let bytes = artifact.module.clone();
-    match Decoder::new(engine).run(&bytes, Some(artifact)) {
-        Ok(decoded) => Ok(module(engine, bytes, decoded)),
-        Err(error) => Err(explain(engine, error, &bytes)),
+/// Decodes a precompiled module.
+pub(super) fn decode_compiled(engine: &Engine, head: Head, kept: Kept) -> Result<ModuleInner> {
+    let another =
+        || Error::usage("this precompiled module cannot run: its parts do not fit together");
+    let decoded = Decoder::new(engine).run(&head.module, Some(&head));
+    let Ok(decoded) = decoded else {
+        return Err(another());
+    };
+    if decoded.0.bodies.len() != kept.count() {
+        return Err(another());
     }
-}
-
-/// What validation finds in the bodies of a module that were not validated when it was decoded.
-pub(super) fn validate_again(module: &ModuleInner) -> Result<Found> {
-    let features = module.engine.features();
-    let mut validator = Validator::new_with_features(features);
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    let mut bodies: Vec<Body<'_>> = Vec::new();
-    let invalid =
-        |error: BinaryReaderError| Error::module(error.message(), to_usize(error.offset()));
-    for payload in parser.parse_all(module.bytes.with_bodies()) {
-        // Behind the last body nothing may be left.
-        if bodies.len() == module.info.bodies.len() {
-            break;
-        }
-        let payload = payload.map_err(invalid)?;
-        if let ValidPayload::Func(func, body) = validator.payload(&payload).map_err(invalid)? {
-            bodies.push((func, body));
-        }
-    }
-    let threads = module.engine.config().validation_threads;
-    validate_bodies(bodies, threads, features, module.info.imported_funcs).map_err(invalid)
+    let mut module = module(engine, head.module, decoded);
+    module.kept = Some(kept);
+    Ok(module)
 }
 
 fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) -> ModuleInner {
@@ -87,7 +71,8 @@ fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) 
         info,
         types,
         _held: held,
-        found: found.map_or_else(OnceLock::new, OnceLock::from),
+        found,
+        kept: None,
         bytes,
         images,
         code,
@@ -231,7 +216,7 @@ impl<'e> Decoder<'e> {
     }
 
     /// Bodies that were compiled are not validated.
-    fn run(mut self, bytes: &[u8], compiled: Option<&Artifact>) -> Result<Decoded, DecodeError> {
+    fn run(mut self, bytes: &[u8], compiled: Option<&Head>) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -256,10 +241,10 @@ impl<'e> Decoder<'e> {
             self.section(payload)?;
         }
         let info = &mut self.info;
-        let found = if let Some(artifact) = compiled {
-            info.leaves_by_tail_call = artifact.leaves_by_tail_call;
-            info.has_tail_calls = artifact.has_tail_calls;
-            info.called_types.clone_from(&artifact.called_types);
+        let found = if let Some(head) = compiled {
+            info.leaves_by_tail_call = head.leaves_by_tail_call;
+            info.has_tail_calls = head.has_tail_calls;
+            info.called_types.clone_from(&head.called_types);
             let types = info.types.len();
             if info.called_types.iter().any(|&ty| ty as usize >= types) {
                 let error = Error::usage("the machine code is another module's");

@@ -11,6 +11,7 @@ pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
 
 use crate::code::ModuleCode;
+use crate::code::artifact::Kept;
 use crate::code::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -35,8 +36,10 @@ pub(crate) struct ModuleInner {
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
     _held: HeldTypes,
-    /// What validation found in the bodies; nothing yet where they were compiled in another process.
-    found: OnceLock<Found>,
+    /// What validation found in the bodies, if there are any.
+    found: Option<Found>,
+    /// Machine code that was made before, in place of bodies.
+    pub(crate) kept: Option<Kept>,
     pub(crate) bytes: ModuleBytes,
     /// What active data segments leave in memories, unless they are copied one by one.
     pub(crate) images: Option<Images>,
@@ -224,7 +227,8 @@ pub enum ExternType {
 /// Sizes of a module and of the code made from it so far.
 #[derive(Clone, Copy, Debug)]
 pub struct ModuleStats {
-    /// Size of the module in bytes.
+    /// Size of the module in bytes; of a precompiled one, of what is kept of it beside its code, as the
+    /// sizes of bodies below.
     pub wasm_bytes: usize,
     /// Bytes of function bodies.
     pub code_section_bytes: usize,
@@ -286,13 +290,10 @@ impl ModuleInner {
     /// What validation found in the bodies.
     ///
     /// # Errors
-    /// When they are not valid, which only bodies of a precompiled module may not be.
+    /// When the module is precompiled, and has none.
     pub(crate) fn found(&self) -> Result<&Found> {
-        if let Some(found) = self.found.get() {
-            return Ok(found);
-        }
-        let found = decode::validate_again(self)?;
-        Ok(self.found.get_or_init(|| found))
+        let none = || Error::usage("a precompiled module has no bodies to compile");
+        self.found.as_ref().ok_or_else(none)
     }
 
     pub(crate) fn func_type(&self, func: u32) -> &Arc<FuncType> {

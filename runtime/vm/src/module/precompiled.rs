@@ -1,11 +1,12 @@
 //! Modules that are compiled once and run from then on without a compiler.
 
 use super::{Module, decode, to_binary};
-use crate::code::artifact::{Artifact, MAGIC, Setting};
+use crate::code::artifact::{self, Head, Kept, MAGIC, Setting, Source, strip};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::parallel;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use zwasm_jit::contract::Compiled;
@@ -26,57 +27,46 @@ impl Engine {
         let module = Module::from_vec(self, binary.clone())?;
         let functions = compile_all(&module)?;
         let info = &module.inner().info;
-        let artifact = Artifact {
-            module: binary,
+        let head = Head {
+            module: strip(&binary)?,
             leaves_by_tail_call: info.leaves_by_tail_call,
             has_tail_calls: info.has_tail_calls,
             called_types: info.called_types.clone(),
-            functions,
         };
-        Ok(artifact.write(&setting))
+        artifact::write(&setting, &head, &functions)
     }
 }
 
 impl Module {
     /// A module as [`Engine::precompile_module`] has left it: its functions are neither validated nor
-    /// compiled again.
+    /// compiled again. Each is checked and put in place when it is called first.
     ///
     /// # Safety
     /// The bytes are what [`Engine::precompile_module`] returned, unchanged: they contain machine code,
     /// which runs with all rights of the process. Whether they were made by this version, for this
-    /// processor and these settings, and whether they were cut off or altered by accident, is checked.
+    /// processor and these settings, and whether they were cut off or altered by accident, is checked: of
+    /// functions when they are called first, which ends the call with an error.
     ///
     /// # Errors
     /// When that check fails, or the system has no memory for the code; in one line.
     pub unsafe fn deserialize(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
-        let artifact = Artifact::read(bytes.as_ref(), &setting(engine)?)?;
-        let module = Module {
-            inner: Arc::new(decode::decode_compiled(engine, &artifact)?),
-        };
-        let inner = module.inner();
-        if artifact.functions.len() != inner.info.bodies.len() {
-            return Err(Error::usage("the machine code is another module's"));
-        }
-        for (defined, compiled) in (0..).zip(artifact.functions) {
-            let draft = engine.supply().draft(defined, compiled)?;
-            inner.code.adopt(inner, defined, draft)?;
-        }
-        Ok(module)
+        let bytes = bytes.as_ref().to_vec();
+        open(engine, Source::Memory(bytes))
     }
 
-    /// As [`Module::deserialize`], from a file.
+    /// As [`Module::deserialize`], from a file, which stays open: of functions that nobody calls
+    /// nothing is read.
     ///
     /// # Safety
-    /// As there; nobody writes to the file meanwhile.
+    /// As there.
     ///
     /// # Errors
     /// As there, and when the file cannot be read.
     pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path)
+        let file = File::open(path)
             .map_err(|e| Error::usage(format!("cannot read {}: {e}", path.display())))?;
-        // SAFETY: forwarded.
-        unsafe { Module::deserialize(engine, bytes) }
+        open(engine, Source::File(file))
     }
 
     /// Whether bytes begin like what [`Engine::precompile_module`] returns.
@@ -84,6 +74,14 @@ impl Module {
     pub fn is_precompiled(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
     }
+}
+
+fn open(engine: &Engine, source: Source) -> Result<Module> {
+    let (head, kept) = Kept::open(source, &setting(engine)?)?;
+    let inner = decode::decode_compiled(engine, head, kept)?;
+    Ok(Module {
+        inner: Arc::new(inner),
+    })
 }
 
 /// What code of an engine is made for.

@@ -158,9 +158,10 @@ impl Supply for NativeEngine {
         let mut passes = records.then(PassTimes::default);
         let times = passes.as_mut();
         let wanted = Wanted::new(module, defined, interrupt);
-        let compiled = match self.tier_up_units {
-            Some(_) => wanted.baseline::<HostMasm>(self.features, true)?,
-            None => wanted.compile::<HostMasm>(self.features, times)?,
+        let compiled = match (&module.kept, self.tier_up_units) {
+            (Some(kept), _) => kept.function(defined)?,
+            (None, Some(_)) => wanted.baseline::<HostMasm>(self.features, true)?,
+            (None, None) => wanted.compile::<HostMasm>(self.features, times)?,
         };
         Ok(Box::new(CompiledFunc {
             defined,
@@ -201,14 +202,6 @@ impl Supply for NativeEngine {
 
     fn compiled(&self, module: &ModuleInner, defined: u32) -> Result<Compiled> {
         Wanted::new(module, defined, None).compile::<HostMasm>(self.features, None)
-    }
-
-    fn draft(&self, defined: u32, compiled: Compiled) -> Result<Box<dyn Draft>> {
-        Ok(Box::new(CompiledFunc {
-            defined,
-            compiled,
-            passes: None,
-        }))
     }
 
     fn give_up(&self, functions: &[Arc<dyn Code>]) {
