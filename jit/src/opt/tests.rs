@@ -61,9 +61,7 @@ passes! {
 
 fn left_by(mut function: Function, pass: impl FnOnce(&mut Function)) -> String {
     pass(&mut function);
-    if let Err(why) = verify::check(&function) {
-        panic!("{why}\n{function}");
-    }
+    verify::verify(&function, "the pass");
     function.to_string()
 }
 

@@ -16,10 +16,9 @@ pub(super) fn check(function: &Function) -> Result<(), String> {
             check_value(function, value)?;
             check_node(function, value, &mut is_made)?;
         }
-        let params = function[block].params.iter();
-        params
-            .copied()
-            .try_for_each(|param| check_value(function, param))?;
+        for &param in &function[block].params {
+            check_value(function, param)?;
+        }
         check_exit(function, block, &mut is_made)?;
     }
     Ok(())

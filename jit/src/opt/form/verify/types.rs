@@ -7,17 +7,16 @@ use crate::opt::form::ir::{BlockId, Edge, Exit, Function, Op, Ty, Value};
 pub(super) fn check(function: &Function) -> Result<(), String> {
     for block in function.block_ids() {
         let data = &function[block];
-        data.nodes
-            .iter()
-            .try_for_each(|&node| check_node(function, node))?;
+        for &node in &data.nodes {
+            check_node(function, node)?;
+        }
         let condition = data.exit.condition();
         if condition.is_some_and(|condition| function[condition].ty != Ty::I32) {
             return Err(format!("{block} branches on what is no i32"));
         }
-        let edges = data.exit.edges().iter();
-        edges
-            .clone()
-            .try_for_each(|edge| check_edge(function, block, edge))?;
+        for edge in data.exit.edges() {
+            check_edge(function, block, edge)?;
+        }
         if let Exit::TailCall(call) = data.exit {
             let given = check_call(function, call as usize);
             given.map_err(|why| format!("the end of {block} {why}"))?;
