@@ -37,8 +37,9 @@ pub(super) fn check(
             check_back_edge(function, dominators, block, edge.to)?;
         }
     }
-    check_pieces(function, dominators)?;
-    check_depths(function, predecessors)
+    let loops = Loops::of(function);
+    check_pieces(function, &loops, dominators)?;
+    check_depths(function, &loops, predecessors)
 }
 
 fn check_back_edge(
@@ -62,8 +63,7 @@ fn check_back_edge(
 
 /// Loops are in one piece. It is enough to ask for the innermost one around each block: its header is in
 /// the one around that.
-fn check_pieces(function: &Function, dominators: &Dominators) -> Result<(), String> {
-    let loops = Loops::of(function);
+fn check_pieces(function: &Function, loops: &Loops, dominators: &Dominators) -> Result<(), String> {
     let header = |which: u32| loops.ranges()[which as usize].0;
     for block in function.block_ids() {
         let around = match loops.around(block) {
@@ -82,8 +82,12 @@ fn check_pieces(function: &Function, dominators: &Dominators) -> Result<(), Stri
 }
 
 /// Blocks are in no more loops than they say.
-fn check_depths(function: &Function, predecessors: &Predecessors) -> Result<(), String> {
-    let innermost = innermost_headers(function, predecessors);
+fn check_depths(
+    function: &Function,
+    loops: &Loops,
+    predecessors: &Predecessors,
+) -> Result<(), String> {
+    let innermost = innermost_headers(function, loops, predecessors);
     // Headers come before what is in their loops.
     let mut depths = vec![0_u32; function.blocks.len()];
     for block in function.block_ids() {
@@ -104,13 +108,17 @@ fn check_depths(function: &Function, predecessors: &Predecessors) -> Result<(), 
 /// is what its header is reached from again.
 ///
 /// Source: Havlak, Nesting of Reducible and Irreducible Loops, 1997, for reducible ones.
-fn innermost_headers(function: &Function, predecessors: &Predecessors) -> Vec<Option<BlockId>> {
+fn innermost_headers(
+    function: &Function,
+    loops: &Loops,
+    predecessors: &Predecessors,
+) -> Vec<Option<BlockId>> {
     let mut innermost: Vec<Option<BlockId>> = vec![None; function.blocks.len()];
     // The header of the outermost loop found so far, or the block itself.
     let mut outermost: Vec<BlockId> = function.block_ids().collect();
     let mut work = Vec::new();
     // Inner loops first.
-    for &(header, _) in Loops::of(function).ranges().iter().rev() {
+    for &(header, _) in loops.ranges().iter().rev() {
         let from = predecessors.to(header).iter().map(|&(from, _)| from);
         work.extend(from.filter(|&from| from >= header));
         while let Some(block) = work.pop() {
