@@ -442,6 +442,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             prologue_bytes: self.prologue_bytes,
             operators: self.operators,
             inlined: Vec::new(),
+            relocations: Vec::new(),
         })
     }
 

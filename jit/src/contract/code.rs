@@ -40,11 +40,23 @@ pub struct CatchClause {
     pub payload_below_frame: u32,
 }
 
+/// A constant that is written when the code is put in place: the canonical number of a type, which
+/// differs from engine to engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Relocation {
+    /// Offset of its four bytes in the code.
+    pub offset: u32,
+    /// The place of the type in [`ModuleInfo::called_types`](zwasm_core::module::ModuleInfo::called_types).
+    pub called_type: u32,
+}
+
 /// The code of a function and its side tables.
 #[derive(Debug, Default)]
 pub struct Compiled {
     /// Position-independent machine code.
     pub code: Vec<u8>,
+    /// Numbers of types in it.
+    pub relocations: Vec<Relocation>,
     /// Ascending by offset.
     pub sites: Vec<Site>,
     /// Innermost first.

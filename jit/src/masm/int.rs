@@ -175,6 +175,12 @@ pub trait IntMasm: Labels {
     /// Goes to a label when a comparison of memory, read by `load`, with a constant holds. `load` is
     /// one of four or eight bytes, or of one without sign, and `b` is not negative then.
     fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: Self::Label);
+    /// Goes to a label when a comparison of 32 bits of memory with a constant holds that is written
+    /// later, to the four bytes at the offset that comes back. Where [`Target::compares_later`]
+    /// allows it.
+    ///
+    /// [`Target::compares_later`]: super::Target::compares_later
+    fn branch_if_memory_later(&mut self, cond: Cond, a: Mem, target: Self::Label) -> u32;
     /// `dst = a cond b ? x : y`.
     #[allow(clippy::too_many_arguments, reason = "one instruction's operands")]
     fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr);

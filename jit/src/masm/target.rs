@@ -22,6 +22,8 @@ pub struct Target {
     pub two_address: bool,
     /// Whether operations with an operand in memory do better than a load before them.
     pub folds_loads: bool,
+    /// Whether [`IntMasm::branch_if_memory_later`](super::IntMasm::branch_if_memory_later) exists.
+    pub compares_later: bool,
     /// Whether the second operand of a vector operation can be in memory.
     pub folds_vector: fn(VecBinary) -> bool,
     /// Whether an operation can shift its second operand.

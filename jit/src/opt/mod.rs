@@ -32,6 +32,7 @@ use checks::Checks;
 use clock::Clock;
 pub use clock::{PassTime, PassTimes};
 use construct::Unsupported;
+use core::ops::Range;
 use form::ir::{Function, Node, Op};
 use passes::{dce, fuse, gvn, hoist, idiom, prune, sums, swaps, unroll};
 use wasmparser::FunctionBody;
@@ -147,7 +148,7 @@ fn optimise<M: Masm>(
     let mut function = if env.stress.no_fold {
         Selected::plain(function)
     } else {
-        select::run(function, target)
+        select::run(function, target, signatures(env.info))
     };
     observer.pass("selection", &function);
     let signature = &env.types[env.info.funcs[func as usize] as usize];
@@ -166,6 +167,12 @@ fn optimise<M: Masm>(
     let fits =
         compiled.code.len() <= env.code_limit() as usize && compiled.frame_bytes <= MAX_FRAME_BYTES;
     fits.then_some(compiled).ok_or(Unsupported::TooComplex)
+}
+
+/// Where in the context the numbers of types lie that indirect calls name.
+fn signatures(info: &ModuleInfo) -> Range<u64> {
+    let start = u64::from(info.offsets.called_types);
+    start..start + 8 * info.called_types.len() as u64
 }
 
 fn check_watch(watch: &Watch<'_>) -> Result<(), Unsupported> {
@@ -198,6 +205,7 @@ fn emit_near_or_far<M: Masm>(
             callees_return_here: !env.info.leaves_by_tail_call,
             callees_keep_stack: !env.info.has_tail_calls,
             own: func - env.info.imported_funcs,
+            called_types: env.info.offsets.called_types,
         };
         emit::emit(masm, signature, function, allocation, options)
     };

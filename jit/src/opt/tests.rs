@@ -56,7 +56,7 @@ passes! {
     fuse: |function, on| left_by(function, |function| fuse::run(function, on.target));
     sums: |function, _| left_by(function, sums::run);
     legalise: |function, on| left_by(function, |function| legalise::run(function, on.target));
-    select: |function, on| select::run(function, on.target).to_string();
+    select: |function, on| select::run(function, on.target, super::signatures(on.info)).to_string();
 }
 
 fn left_by(mut function: Function, pass: impl FnOnce(&mut Function)) -> String {

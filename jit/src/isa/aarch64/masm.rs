@@ -307,6 +307,7 @@ impl Masm for A64Masm {
             has_funnel_shift: true,
             two_address: false,
             folds_loads: false,
+            compares_later: false,
             folds_vector: |_| false,
             folds_shift,
             stores_constant: |_, value| value == 0,

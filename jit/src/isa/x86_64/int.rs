@@ -553,6 +553,13 @@ impl IntMasm for X64Masm {
         self.asm.jump_near_or_far(Some(condition(cond)), target);
     }
 
+    fn branch_if_memory_later(&mut self, cond: Cond, a: Mem, target: DynamicLabel) -> u32 {
+        self.accesses_here();
+        let at = self.asm.group_imm_later(Group::Cmp, Width::W32, Rm::Mem(a));
+        self.asm.jump_near_or_far(Some(condition(cond)), target);
+        at
+    }
+
     fn select(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, dst: Gpr, x: Gpr, y: Gpr) {
         let cc = self.flags(cond, width, a, b);
         if x == y {

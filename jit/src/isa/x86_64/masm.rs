@@ -273,6 +273,7 @@ impl Masm for X64Masm {
             has_funnel_shift: features.fast_shld,
             two_address: true,
             folds_loads: true,
+            compares_later: true,
             folds_vector: if features.avx {
                 |op| instruction(op).is_some()
             } else {

@@ -8,10 +8,10 @@
 //! copy. A load moves over nothing that it could be told from: what has no effect, and for loads that
 //! cannot fault, what only traps.
 
-use crate::masm::{AluOp, FloatPart, FloatWidth, LoadOp, Target, Width};
+use crate::masm::{AluOp, Cond, FloatPart, FloatWidth, LoadOp, Target, Width};
 use crate::opt::form::ir::{Alias, BlockId, Effect, Exit, Function, Node, Op, Origin, Ty, Value};
 use core::fmt;
-use core::ops::{Deref, DerefMut};
+use core::ops::{Deref, DerefMut, Range};
 use foldhash::{HashMap, HashMapExt};
 
 /// Whether operand 1 of an operation can be an integer in memory.
@@ -85,10 +85,12 @@ impl fmt::Display for Selected {
     }
 }
 
-/// Chooses the nodes that are sunk. Swaps operands where that makes one possible.
-pub(crate) fn run(mut function: Function, target: &Target) -> Selected {
+/// Chooses the nodes that are sunk. Swaps operands where that makes one possible. At the offsets
+/// `signatures` the context holds numbers of types that indirect calls name.
+pub(crate) fn run(mut function: Function, target: &Target, signatures: Range<u64>) -> Selected {
     let mut selection = Selection {
         target,
+        signatures,
         sunk: vec![false; function.nodes.len()],
         uses: function.uses(),
         home: vec![None; function.nodes.len()],
@@ -101,6 +103,7 @@ pub(crate) fn run(mut function: Function, target: &Target) -> Selected {
         selection.comparisons(&mut function, block);
     }
     selection.shifts(&mut function);
+    selection.signatures(&mut function);
     selection.insert_copies(&mut function);
     for block in function.block_ids() {
         selection.operands(&mut function, block);
@@ -144,6 +147,7 @@ struct Seen {
 
 struct Selection<'t> {
     target: &'t Target,
+    signatures: Range<u64>,
     sunk: Vec<bool>,
     uses: Vec<u32>,
     /// The block of each node so far.
@@ -289,6 +293,9 @@ impl Selection<'_> {
             self.second_operand(function, block, node);
             let cond = function[node].args[0];
             if cond != Value::NONE && self.sunk[cond.0 as usize] {
+                if matches!(function[node].op, Op::TrapIf(_)) {
+                    self.compared_signature(function, block, cond);
+                }
                 self.second_operand(function, block, cond);
                 if matches!(function[node].op, Op::TrapIf(_)) {
                     self.compared_memory(function, block, cond);
@@ -310,6 +317,71 @@ impl Selection<'_> {
             self.second_operand(function, block, cond);
             self.compared_memory(function, block, cond);
         }
+    }
+
+    /// Gives each comparison with the number of a type, of those that trap, a number of its own: it
+    /// costs an instruction at most, which is less than to keep it over calls.
+    fn signatures(&mut self, function: &mut Function) {
+        if self.signatures.is_empty() {
+            return;
+        }
+        // Comparisons that are copies stand in no block yet.
+        let originals = function.nodes.len() as u32;
+        for block in function.block_ids() {
+            for i in 0..function[block].nodes.len() {
+                let node = &function[function[block].nodes[i]];
+                let cond = node.args[0];
+                let is_trap = matches!(node.op, Op::TrapIf(_));
+                if !is_trap || cond.0 >= originals || !self.sunk[cond.0 as usize] {
+                    continue;
+                }
+                let Some(at) = self.signature_operand(function, cond) else {
+                    continue;
+                };
+                let number = function[cond].args[at];
+                let copy = self.copy(function, number);
+                // Whether it is a part of the instruction is not known yet.
+                self.sunk[copy.0 as usize] = false;
+                self.sunk[number.0 as usize] |= self.uses[number.0 as usize] == 0;
+                function[cond].args[at] = copy;
+                self.copies.push((cond, copy));
+            }
+        }
+    }
+
+    /// The operand of an equality of 32 bits that is the number of a type, if one is.
+    fn signature_operand(&self, function: &Function, cond: Value) -> Option<usize> {
+        let data = &function[cond];
+        let is_equality = matches!(data.op, Op::Compare(Cond::Eq | Cond::Ne, Width::W32));
+        let is_signature = |&at: &usize| self.is_signature(function, data.args[at]);
+        is_equality.then(|| (0..2).find(is_signature))?
+    }
+
+    /// Sinks both operands of a comparison with the number of a type, which becomes the first one: it
+    /// is part of the instruction, and written when the code is put in place.
+    fn compared_signature(&mut self, function: &mut Function, block: BlockId, cond: Value) {
+        let Some(at) = self.signature_operand(function, cond) else {
+            return;
+        };
+        if !self.target.compares_later {
+            return;
+        }
+        let data = function[cond];
+        let (number, other) = (data.args[at], data.args[1 - at]);
+        if self.is_movable(block, number) && self.sinks(function, block, data.op, other) {
+            self.sunk[number.0 as usize] = true;
+            self.sunk[other.0 as usize] = true;
+            function[cond].args = [number, other, Value::NONE];
+        }
+    }
+
+    /// Whether a value is the number of a type, out of the context.
+    fn is_signature(&self, function: &Function, value: Value) -> bool {
+        let data = &function[value];
+        matches!(data.op, Op::Load(LoadOp::U32, Alias::Fixed))
+            && function[data.args[0]].op == Op::Context
+            && data.args[1] == Value::NONE
+            && self.signatures.contains(&data.imm)
     }
 
     /// Sinks a load that a branch compares with a constant, which becomes the first operand.

@@ -18,7 +18,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use zwasm_core::TrapCode;
-use zwasm_jit::contract::{CatchClause, CatchRange, Compiled, InlinedCall, Scope, Site};
+use zwasm_jit::contract::{
+    CatchClause, CatchRange, Compiled, InlinedCall, Relocation, Scope, Site,
+};
 
 /// The first bytes: those of a module but for some letters.
 pub(crate) const MAGIC: &[u8; 8] = b"\0zwcode\n";
@@ -124,6 +126,8 @@ pub(crate) struct Kept {
     start: u64,
     /// By the index among the functions with a body.
     functions: Vec<Place>,
+    /// How many types indirect calls name.
+    called_types: usize,
 }
 
 impl Kept {
@@ -163,6 +167,7 @@ impl Kept {
             source,
             start,
             functions,
+            called_types: head.called_types.len(),
         };
         Ok((head, kept))
     }
@@ -186,7 +191,13 @@ impl Kept {
         }
         let mut input = Reader(&bytes);
         let compiled = input.function().filter(|_| input.0.is_empty());
-        compiled.ok_or_else(altered)
+        let fits = |compiled: &Compiled| {
+            compiled.relocations.iter().all(|relocation| {
+                (relocation.called_type as usize) < self.called_types
+                    && (relocation.offset as usize).saturating_add(4) <= compiled.code.len()
+            })
+        };
+        compiled.filter(fits).ok_or_else(altered)
     }
 }
 
@@ -318,6 +329,10 @@ impl Writer {
         self.bytes(&function.code);
         self.number(function.frame_bytes);
         self.number(function.prologue_bytes);
+        self.list(&function.relocations, |out, relocation| {
+            out.number(relocation.offset);
+            out.number(relocation.called_type);
+        });
         self.list(&function.sites, |out, site| {
             out.number(site.offset);
             out.number(site.trap.map_or(0, |code| code as u32));
@@ -409,6 +424,12 @@ impl<'b> Reader<'b> {
             code: self.bytes()?.to_vec(),
             frame_bytes: self.number()?,
             prologue_bytes: self.number()?,
+            relocations: self.list(|input| {
+                Some(Relocation {
+                    offset: input.number()?,
+                    called_type: input.number()?,
+                })
+            })?,
             sites: self.list(Reader::site)?,
             catches: self.list(Reader::catch_range)?,
             inlined: self.list(Reader::inlined_call)?,

@@ -12,7 +12,8 @@ use crate::module::ModuleInner;
 use core::ops::Range;
 use std::sync::Arc;
 use zwasm_core::TrapCode;
-use zwasm_jit::contract::{CatchRange, Compiled, InlinedCall, Scope, Site};
+use zwasm_core::module::ModuleInfo;
+use zwasm_jit::contract::{CatchRange, Compiled, InlinedCall, Relocation, Scope, Site};
 use zwasm_jit::opt::PassTimes;
 
 /// The code of one function.
@@ -101,6 +102,20 @@ impl Code for NativeCode {
     }
 }
 
+/// Writes the numbers that types have in this engine.
+fn relocate(compiled: &mut Compiled, info: &ModuleInfo) {
+    for &Relocation {
+        offset,
+        called_type,
+    } in &compiled.relocations
+    {
+        let ty = info.called_types[called_type as usize];
+        let number = info.types[ty as usize].number();
+        let at = offset as usize;
+        compiled.code[at..at + 4].copy_from_slice(&number.to_le_bytes());
+    }
+}
+
 /// Of all engines.
 pub(super) static REGISTRY: Registry<NativeCode> = Registry::new();
 
@@ -117,7 +132,8 @@ impl Draft for CompiledFunc {
     }
 
     fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>> {
-        let compiled = self.compiled;
+        let mut compiled = self.compiled;
+        relocate(&mut compiled, &module.info);
         let native = NativeEngine::of(&module.engine);
         let start = native.publish(&compiled.code)? as usize;
         let code = Arc::new(NativeCode {

@@ -15,7 +15,7 @@ use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
-use crate::contract::{Compiled, Site};
+use crate::contract::{Compiled, Relocation, Site};
 use crate::frame::{self, Frame, Prologue};
 use crate::masm::{AluOp, Cond, FloatSource, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::opt::back::select::Selected;
@@ -58,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) callees_keep_stack: bool,
     /// The function's index among the defined ones.
     pub(crate) own: u32,
+    /// Where in the context the numbers of types begin that indirect calls name.
+    pub(crate) called_types: u32,
 }
 
 pub(crate) struct Emitter<'f, M: Masm> {
@@ -67,6 +69,8 @@ pub(crate) struct Emitter<'f, M: Masm> {
     abi: Abi,
     frame: Frame,
     own: u32,
+    called_types: u32,
+    relocations: Vec<Relocation>,
     /// Where the function begins.
     entry: M::Label,
     labels: Vec<M::Label>,
@@ -138,6 +142,8 @@ pub(crate) fn emit<M: Masm>(
         callees_return_here: options.callees_return_here,
         callees_keep_stack: options.callees_keep_stack,
         own: options.own,
+        called_types: options.called_types,
+        relocations: Vec::new(),
         entry,
         moves: Moves::default(),
     };
@@ -176,6 +182,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
             prologue_bytes: self.prologue_bytes,
             operators: self.operators.unwrap_or_default(),
             inlined: self.function.inlined.clone(),
+            relocations: self.relocations,
         })
     }
 
@@ -525,6 +532,9 @@ impl<'f, M: Masm> Emitter<'f, M> {
                             let (cond, constant) = (cond.swap(), constant as i32);
                             self.branch_if_constant(cond, width, b, constant, label);
                         }
+                        None if self.function.is_sunk(a) => {
+                            self.branch_if_signature(cond.swap(), a, b, label);
+                        }
                         None => {
                             let (a, b) = (self.gpr(a), self.operand(b));
                             self.masm.branch_if(cond, width, a, b, label);
@@ -559,6 +569,17 @@ impl<'f, M: Masm> Emitter<'f, M> {
         };
         let mem = self.sunk_mem(a);
         self.masm.branch_if_memory(cond, load, mem, b, label);
+    }
+
+    /// Goes to a label when a comparison of memory with the number of a type holds.
+    fn branch_if_signature(&mut self, cond: Cond, number: Value, of: Value, label: M::Label) {
+        let mem = self.sunk_mem(of);
+        let offset = self.masm.branch_if_memory_later(cond, mem, label);
+        let at = self.function[number].imm as u32 - self.called_types;
+        self.relocations.push(Relocation {
+            offset,
+            called_type: at / 8,
+        });
     }
 
     fn table(&mut self, index: Value, edges: &'f [Edge]) {
