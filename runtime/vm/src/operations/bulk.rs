@@ -24,8 +24,18 @@ unsafe fn in_chunks(
     from_end: bool,
     mut step: impl FnMut(usize, usize),
 ) -> Result<(), TrapCode> {
+    // SAFETY: the context's limits live as long as the store.
+    let check = || match unsafe { (*(*cx).limits).is_interrupted() } {
+        true => Err(TrapCode::Interrupted),
+        false => Ok(()),
+    };
+    // Most are short.
+    if total <= CHUNK_BYTES {
+        step(0, total);
+        return check();
+    }
     let mut done = 0;
-    loop {
+    while done < total {
         let length = CHUNK_BYTES.min(total - done);
         let start = if from_end {
             total - done - length
@@ -34,14 +44,9 @@ unsafe fn in_chunks(
         };
         step(start, length);
         done += length;
-        // SAFETY: the context's limits live as long as the store.
-        if unsafe { (*(*cx).limits).is_interrupted() } {
-            return Err(TrapCode::Interrupted);
-        }
-        if done == total {
-            return Ok(());
-        }
+        check()?;
     }
+    Ok(())
 }
 
 /// Fills part of a memory with a byte.
