@@ -5,7 +5,7 @@
 //! into the operation that it feeds, a shift into additions. Its own operands are read there. Shifts
 //! and comparisons may be done several times, if that leaves no use of their result in a register;
 //! comparisons and loads are sunk within their block. Of what is done several times, each user gets a
-//! copy. A load moves over nothing that it could be told from: what has no effect, and for loads that
+//! copy, and so does each comparison with the number of a type, which can be a part of it. A load moves over nothing that it could be told from: what has no effect, and for loads that
 //! cannot fault, what only traps.
 
 use crate::masm::{AluOp, Cond, FloatPart, FloatWidth, LoadOp, Target, Width};
