@@ -487,7 +487,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// Whether the code has as many bytes as it may have.
     fn is_too_large(&self) -> bool {
-        let code = u64::from(self.masm.offset()) + self.slow_truncation_bytes();
+        let behind = self.slow_truncation_bytes() + self.tier_up_bytes();
+        let code = u64::from(self.masm.offset()) + behind;
         code > u64::from(self.env.code_limit())
     }
 

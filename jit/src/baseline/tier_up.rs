@@ -48,6 +48,12 @@ impl<M: Masm> Compiler<'_, M> {
         (self.func - self.env.info.imported_funcs) * func_entry::SIZE
     }
 
+    /// Bytes of code that are to come, at most.
+    pub(super) fn tier_up_bytes(&self) -> u64 {
+        const EACH: u64 = 32;
+        self.tier_ups.len() as u64 * EACH
+    }
+
     pub(super) fn emit_tier_ups(&mut self) {
         let [table, offset] = M::FILE.scratch;
         for TierUp { ask, back } in core::mem::take(&mut self.tier_ups) {

@@ -9,6 +9,9 @@ use crate::{Outcome, input};
 use anyhow::{Context, bail};
 use serde::Serialize;
 use std::fmt;
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -21,8 +24,8 @@ With -o, machine code is kept, by tier opt unless --tier says otherwise, on all 
   zwasm compile app.wasm -o app.cwasm
   zwasm run app.cwasm
 
-The result runs in this version of zwasm, on processors like this one. It is machine code, which no
-sandbox holds: run only what you have compiled yourself.";
+The result runs in this version of zwasm, on processors like this one, from files named .cwasm only. It
+is machine code, which no sandbox holds: run only what you have compiled yourself.";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -94,26 +97,49 @@ pub(crate) fn compile(options: &Options) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the machine code of a module to a file, which is there as a whole or not at all.
+/// Writes the machine code of a module to a file.
 fn precompile(options: &Options, output: &Path) -> Outcome {
     let [file] = &options.files[..] else {
         bail!("-o is for one module");
     };
+    if output.extension().is_none_or(|it| it != input::PRECOMPILED) {
+        bail!(
+            "the result is run from a file named .{} only",
+            input::PRECOMPILED
+        );
+    }
     let bytes = input::bytes(file).with_context(|| format!("cannot load {}", path(file)))?;
     let engine = Engine::new(&options.engine.config_with(Tier::Opt))?;
     let precompiled = engine.precompile_module(&bytes);
     let precompiled = precompiled.with_context(|| format!("cannot compile {}", path(file)))?;
-    let mut name = output.as_os_str().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let unfinished = PathBuf::from(name);
-    let written = std::fs::write(&unfinished, precompiled)
-        .and_then(|()| std::fs::rename(&unfinished, output));
-    if written.is_err() {
-        // It may not even be there.
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written.with_context(|| format!("cannot write {}", path(output)))?;
+    write(output, &precompiled).with_context(|| format!("cannot write {}", path(output)))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file, which is there as a whole or as it was. What is no file is written to as it is.
+fn write(output: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Where a link leads to is what is meant.
+    let output = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+    let before = std::fs::metadata(&output).ok();
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        return std::fs::write(&output, bytes);
+    }
+    let folder = match output.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let permissions = match before {
+        Some(before) => before.permissions(),
+        None => Permissions::from_mode(0o666),
+    };
+    // Under a name that nobody knows before, and that was not there.
+    let mut unfinished = tempfile::Builder::new()
+        .prefix(".zwasm-")
+        .permissions(permissions)
+        .tempfile_in(folder)?;
+    unfinished.write_all(bytes)?;
+    unfinished.persist(&output)?;
+    Ok(())
 }
 
 fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {

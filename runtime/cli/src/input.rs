@@ -13,29 +13,31 @@ use zwasm_terminal::path;
 /// More than any tier could run: the formats' own limit for modules.
 const SIZE_BYTES_MAX: u64 = 1 << 30;
 
+/// How files with machine code are named.
+pub(crate) const PRECOMPILED: &str = "cwasm";
+
 /// What is read before the beginning is looked at.
 const BEGINNING_BYTES: u64 = 64 * 1024;
 
 /// The module in `file`, in binary or text form, or precompiled.
 pub(crate) fn module(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
     let cannot_load = || format!("cannot load {}", path(file));
-    if !is_precompiled(file) {
+    if !is_named_precompiled(file) {
         let bytes = bytes(file).with_context(cannot_load)?;
         return Module::from_vec(engine, bytes).with_context(cannot_load);
     }
-    // SAFETY: who runs this command on a file with machine code has chosen to run that code, as with
-    // any program; the documentation of the command says that such files are to be trusted.
+    // SAFETY: who runs this command on a file that is named as machine code has chosen to run that
+    // code, as with any program; the documentation says that such files are to be trusted.
     #[allow(unsafe_code, reason = "one place, see above")]
     let module = unsafe { Module::deserialize_file(engine, file) };
     module.with_context(cannot_load)
 }
 
-/// Whether a file, which is none of the devices and pipes that can be read once only, has machine code.
-fn is_precompiled(file: &Path) -> bool {
-    let mut beginning = [0; 8];
-    let read = |mut opened: File| opened.read_exact(&mut beginning);
-    let is_file = file != Path::new("-") && file.is_file();
-    is_file && File::open(file).and_then(read).is_ok() && Module::is_precompiled(&beginning)
+/// Whether a file is named like what `zwasm compile -o` makes. Machine code under another name is not
+/// run: modules are sandboxed, and whoever runs one must be able to rely on that.
+fn is_named_precompiled(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|extension| extension == PRECOMPILED)
 }
 
 /// The bytes of a module in binary or text form.
@@ -44,6 +46,10 @@ pub(crate) fn bytes(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn check_module(beginning: &[u8]) -> anyhow::Result<()> {
+    ensure!(
+        !Module::is_precompiled(beginning),
+        "it is a precompiled module, which only `zwasm run` takes, from a file named .{PRECOMPILED}"
+    );
     let is_text = || {
         let first = beginning.iter().find(|byte| !byte.is_ascii_whitespace());
         matches!(first, None | Some(b'(' | b';'))

@@ -28,6 +28,9 @@ pub(crate) const MAGIC: &[u8; 8] = b"\0zwcode\n";
 /// The number of the layout above.
 const FORMAT: u32 = 1;
 
+/// More than any module has: the formats' own limit.
+const HEAD_BYTES_MAX: u32 = 1 << 30;
+
 /// Magic, format, length and checksum of the head.
 const BEGINNING_BYTES: usize = MAGIC.len() + 12;
 
@@ -98,7 +101,10 @@ impl Source {
                 if range.end > all {
                     return Err(cut());
                 }
-                let mut bytes = vec![0; length as usize];
+                let mut bytes = Vec::new();
+                let reserved = bytes.try_reserve_exact(length as usize);
+                reserved.map_err(|_| Error::resource("the host has no memory for machine code"))?;
+                bytes.resize(length as usize, 0);
                 let read = file.read_exact_at(&mut bytes, range.start);
                 read.map_err(|error| refused(&error.to_string()))?;
                 Ok(bytes)
@@ -148,6 +154,9 @@ impl Kept {
         }
         let length = input.number().ok_or_else(cut)?;
         let checksum = input.number().ok_or_else(cut)?;
+        if length > HEAD_BYTES_MAX {
+            return Err(refused("it is altered"));
+        }
         let start = BEGINNING_BYTES as u64 + u64::from(length);
         let head = source.read(BEGINNING_BYTES as u64..start)?;
         if crc32fast::hash(&head) != checksum {
@@ -192,10 +201,15 @@ impl Kept {
         let mut input = Reader(&bytes);
         let compiled = input.function().filter(|_| input.0.is_empty());
         let fits = |compiled: &Compiled| {
-            compiled.relocations.iter().all(|relocation| {
-                (relocation.called_type as usize) < self.called_types
-                    && (relocation.offset as usize).saturating_add(4) <= compiled.code.len()
-            })
+            let inlined = compiled.inlined.len();
+            let is_known = |scope: Scope| scope.number().is_none_or(|number| number < inlined);
+            let callers = compiled.inlined.iter().filter_map(|call| call.caller);
+            let sites = compiled.sites.iter().map(|site| site.scope);
+            sites.chain(callers).all(is_known)
+                && compiled.relocations.iter().all(|relocation| {
+                    (relocation.called_type as usize) < self.called_types
+                        && (relocation.offset as usize).saturating_add(4) <= compiled.code.len()
+                })
         };
         compiled.filter(fits).ok_or_else(altered)
     }

@@ -51,8 +51,13 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`Supply::make`].
-    fn improve(&self, module: &ModuleInner, defined: u32) -> Result<Option<Box<dyn Draft>>> {
-        let _ = (module, defined);
+    fn improve(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<Option<Box<dyn Draft>>> {
+        let _ = (module, defined, interrupt);
         Ok(None)
     }
 

@@ -13,10 +13,11 @@ use super::{Draft, ModuleCode};
 use crate::module::{Module, ModuleInner};
 use crate::parallel;
 use crate::sys::{fork, stack};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::thread;
+use zwasm_core::TrapCode;
 
 /// When functions are to have better code.
 #[derive(Clone, Copy, Debug)]
@@ -36,25 +37,48 @@ impl Default for TierUp {
     }
 }
 
-/// What nobody counts down to zero.
-const NEVER: usize = isize::MAX as usize;
-
-/// After how many units who found the queue in somebody's hands asks again.
+/// After how many units a function is asked for again while somebody else is at the queue.
 const AGAIN: usize = 100;
 
+/// The same where the system has no thread for it; and how often code that still runs sees to it that
+/// somebody is at work: a fork may have left them behind.
+const MUCH_LATER: usize = 1_000_000;
+
 /// A function that waits for better code.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Job {
     module: Weak<ModuleInner>,
     defined: u32,
 }
 
+impl Job {
+    fn is(&self, other: &Job) -> bool {
+        self.defined == other.defined && self.module.ptr_eq(&other.module)
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    waiting: VecDeque<Job>,
+    /// What workers are at.
+    in_work: Vec<Job>,
     workers: usize,
-    /// The process that they are threads of: a fork leaves them there.
-    process: u32,
+    /// Of the process that they are threads of: a fork leaves them there.
+    generation: u32,
+}
+
+impl State {
+    /// Takes over what a parent's threads were at, who do their work there. Whether there was a fork.
+    fn come_to_this_process(&mut self) -> bool {
+        let generation = fork::generation();
+        if self.generation == generation {
+            return false;
+        }
+        self.generation = generation;
+        self.workers = 0;
+        self.waiting.extend(self.in_work.drain(..));
+        true
+    }
 }
 
 /// The functions of an engine that wait for better code.
@@ -62,33 +86,57 @@ struct State {
 pub(crate) struct Queue(Arc<Mutex<State>>);
 
 impl Queue {
-    /// Adds a function; false, and nothing, while another thread is at the queue.
-    fn push(&self, job: Job, threads: usize) -> bool {
+    /// Adds a function.
+    ///
+    /// # Errors
+    /// After how many units it is to be tried again.
+    fn push(&self, job: Job, threads: usize) -> Result<(), usize> {
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
-            Err(TryLockError::WouldBlock) => return false,
+            Err(TryLockError::WouldBlock) => return Err(AGAIN),
             Err(TryLockError::Poisoned(_)) => unreachable!("no panic while locked"),
         };
-        let process = std::process::id();
-        if state.process != process {
-            *state = State {
-                process,
-                ..State::default()
-            };
-        }
-        state.jobs.push_back(job);
+        state.come_to_this_process();
+        state.waiting.push_back(job.clone());
         if state.workers >= threads {
-            return true;
+            return Ok(());
         }
         state.workers += 1;
         drop(state);
+        if self.start_worker() {
+            return Ok(());
+        }
+        let mut state = self.lock();
+        if state.workers > 0 {
+            return Ok(());
+        }
+        state.waiting.retain(|other| !other.is(&job));
+        Err(MUCH_LATER)
+    }
+
+    /// Sees to it that what waits is worked at, in a child of the process where it was asked for.
+    fn revive(&self) {
+        if let Ok(mut state) = self.0.try_lock()
+            && state.come_to_this_process()
+            && !state.waiting.is_empty()
+        {
+            state.workers += 1;
+            drop(state);
+            self.start_worker();
+        }
+    }
+
+    /// Starts a worker, who is counted already.
+    fn start_worker(&self) -> bool {
         let queue = self.clone();
-        let builder = thread::Builder::new().name("zwasm tier-up".to_owned());
-        if builder.spawn(move || queue.work()).is_err() {
-            // Others may do it, or somebody who asks later.
+        let builder = thread::Builder::new()
+            .name("zwasm tier-up".to_owned())
+            .stack_size(2 * stack::COMPILER_BYTES);
+        let is_started = builder.spawn(move || queue.work()).is_ok();
+        if !is_started {
             self.lock().workers -= 1;
         }
-        true
+        is_started
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -97,13 +145,26 @@ impl Queue {
 
     /// Makes better code until none is wanted.
     fn work(&self) {
-        while let Some(Job { module, defined }) = fork::background(|| self.next()) {
-            let Some(module) = module.upgrade() else {
-                continue;
-            };
-            let better = better(&module, defined);
+        /// A worker that is none any more, whatever ends it.
+        struct Worker<'q>(&'q Queue);
+        impl Drop for Worker<'_> {
+            fn drop(&mut self) {
+                if thread::panicking() {
+                    fork::background(|| self.0.lock().workers -= 1);
+                }
+            }
+        }
+        let _worker = Worker(self);
+        while let Some(job) = fork::background(|| self.next()) {
+            let module = job.module.upgrade();
+            let better = module
+                .as_ref()
+                .and_then(|module| better(module, job.defined, None).ok().flatten());
             fork::background(|| {
-                module.code.replace(&module, defined, better);
+                if let (Some(module), Some(better)) = (&module, better) {
+                    module.code.replace(module, job.defined, better);
+                }
+                self.lock().in_work.retain(|other| !other.is(&job));
                 // Nobody else may have it any more.
                 drop(module);
             });
@@ -113,28 +174,52 @@ impl Queue {
     /// The next function, or none, and then this thread is no worker any more.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
-        let job = state.jobs.pop_front();
-        if job.is_none() {
-            state.workers -= 1;
+        let job = state.waiting.pop_front();
+        match &job {
+            Some(job) => state.in_work.push(job.clone()),
+            None => state.workers -= 1,
         }
         job
     }
 }
 
 impl ModuleCode {
-    /// A function's count has run out.
-    pub(crate) fn tier_up(&self, module: &Module, defined: u32) {
-        let inner = module.inner();
-        let engine = &inner.engine;
+    /// A function's count has run out. Where the guest waits for better code, `interrupt` ends that once
+    /// it is other than zero.
+    pub(crate) fn tier_up(&self, module: &Module, defined: u32, interrupt: &AtomicU64) {
         let entry = &self.entries[defined as usize];
-        entry.own.store(NEVER, Ordering::Relaxed);
-        if self.asked[defined as usize].swap(true, Ordering::Relaxed) {
+        // Others may count at this moment, and write what they have read before. That must not be
+        // the number that stays.
+        entry.own.store(AGAIN, Ordering::Relaxed);
+        let asked = &self.asked[defined as usize];
+        if asked.swap(true, Ordering::Relaxed) {
+            entry.own.store(MUCH_LATER, Ordering::Relaxed);
+            module.inner().engine.tier_ups().revive();
             return;
         }
+        let own = match self.ask(module, defined, interrupt) {
+            Ok(()) => MUCH_LATER,
+            Err(units) => {
+                asked.store(false, Ordering::Relaxed);
+                units
+            }
+        };
+        entry.own.store(own, Ordering::Relaxed);
+    }
+
+    /// Has better code made; or says after how many units that is to be tried again.
+    fn ask(&self, module: &Module, defined: u32, interrupt: &AtomicU64) -> Result<(), usize> {
+        let inner = module.inner();
+        let engine = &inner.engine;
         if !engine.config().tier_up.in_background {
-            let better = stack::with_room_for_compiler(|| better(inner, defined));
-            self.replace(inner, defined, better);
-            return;
+            let make = || better(inner, defined, Some(interrupt));
+            let Ok(better) = stack::with_room_for_compiler(make) else {
+                return Err(AGAIN);
+            };
+            if let Some(better) = better {
+                self.replace(inner, defined, better);
+            }
+            return Ok(());
         }
         let job = Job {
             module: Arc::downgrade(inner),
@@ -142,18 +227,12 @@ impl ModuleCode {
         };
         let cores = parallel::threads(engine.config().validation_threads, usize::MAX);
         // One is left to the guest.
-        let threads = (cores - 1).max(1);
-        let queue = engine.tier_ups();
-        if !stack::with_room_for_compiler(|| queue.push(job, threads)) {
-            self.asked[defined as usize].store(false, Ordering::Relaxed);
-            entry.own.store(AGAIN, Ordering::Relaxed);
-        }
+        engine.tier_ups().push(job, (cores - 1).max(1))
     }
 
     /// Leads calls of a function to better code from now on. Where the host has no memory for that, they
     /// go where they went.
-    fn replace(&self, module: &ModuleInner, defined: u32, better: Option<Box<dyn Draft>>) {
-        let Some(better) = better else { return };
+    fn replace(&self, module: &ModuleInner, defined: u32, better: Box<dyn Draft>) {
         let mut functions = self.functions.lock().expect("no panic while locked");
         if let Ok(code) = better.publish(module) {
             let range = code.range();
@@ -166,7 +245,20 @@ impl ModuleCode {
 }
 
 /// Better code for a function; none where it is beyond a limit.
-fn better(module: &ModuleInner, defined: u32) -> Option<Box<dyn Draft>> {
+///
+/// # Errors
+/// Interrupted.
+fn better(
+    module: &ModuleInner,
+    defined: u32,
+    interrupt: Option<&AtomicU64>,
+) -> Result<Option<Box<dyn Draft>>, TrapCode> {
     let supply = module.engine.supply();
-    supply.improve(module, defined).ok().flatten()
+    match supply.improve(module, defined, interrupt) {
+        Ok(better) => Ok(better),
+        Err(error) => match error.trap_code() {
+            Some(code) => Err(code),
+            None => Ok(None),
+        },
+    }
 }

@@ -146,9 +146,13 @@ impl Module {
         self.inner.info.imported_funcs
     }
 
-    /// Where the body of a function lies in the module, given its index among those that have one.
+    /// Where the body of a function lies in the module, given its index among those that have one. A
+    /// precompiled module keeps none.
     #[must_use]
     pub fn function_body(&self, defined: u32) -> Option<core::ops::Range<usize>> {
+        if self.inner.kept.is_some() {
+            return None;
+        }
         self.inner.info.bodies.get(defined as usize).cloned()
     }
 

@@ -170,11 +170,16 @@ impl Supply for NativeEngine {
         }))
     }
 
-    fn improve(&self, module: &ModuleInner, defined: u32) -> Result<Option<Box<dyn Draft>>> {
+    fn improve(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        interrupt: Option<&AtomicU64>,
+    ) -> Result<Option<Box<dyn Draft>>> {
         if self.tier_up_units.is_none() {
             return Ok(None);
         }
-        let wanted = Wanted::new(module, defined, None);
+        let wanted = Wanted::new(module, defined, interrupt);
         let optimised = wanted.optimised::<HostMasm>(self.features, None)?;
         Ok(optimised.map(|compiled| -> Box<dyn Draft> {
             Box::new(CompiledFunc {
@@ -191,6 +196,7 @@ impl Supply for NativeEngine {
         Some(Setting::of(&[
             ("version", &env!("CARGO_PKG_VERSION")),
             ("contract", &format!("{:08x}", helpers::fingerprint())),
+            ("system", &std::env::consts::OS),
             ("instruction set", &std::env::consts::ARCH),
             ("processor", &words(&self.features)),
             ("guard regions", &config.memory_reservation_bytes.is_none()),
@@ -371,7 +377,8 @@ unsafe extern "C" fn tier_up(cx: *mut VmContext, entry: *const FuncEntry) {
     unsafe {
         let module = &(*(*cx).instance).module;
         let code = &module.inner().code;
-        code.tier_up(module, code.defined(entry));
+        let interrupt = &(*(*cx).limits).cells.interrupt;
+        code.tier_up(module, code.defined(entry), interrupt);
     }
 }
 

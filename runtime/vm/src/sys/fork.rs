@@ -15,9 +15,17 @@ use std::thread;
 
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
+/// How many forks led from the process that was watched first to this one.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
 /// The number of forks since [`watch`] was called first, in this process and its ancestors.
 pub(crate) fn epoch() -> u32 {
     EPOCH.load(Ordering::Acquire)
+}
+
+/// Another number in a child than in its parent.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Acquire)
 }
 
 /// Begins to count forks.
@@ -26,7 +34,7 @@ pub(crate) fn watch() {
     WATCHING.call_once(|| {
         // SAFETY: the handlers touch atomics only. The call fails without memory only, and then
         // children share code with their parents, as in programs that fork by system calls.
-        unsafe { libc::pthread_atfork(Some(forking), Some(forked), Some(forked)) };
+        unsafe { libc::pthread_atfork(Some(forking), Some(forked), Some(born)) };
     });
 }
 
@@ -54,6 +62,11 @@ pub(crate) fn background<R>(run: impl FnOnce() -> R) -> R {
 
 extern "C" fn forking() {
     take_busy();
+}
+
+extern "C" fn born() {
+    GENERATION.fetch_add(1, Ordering::AcqRel);
+    forked();
 }
 
 extern "C" fn forked() {

@@ -93,7 +93,7 @@ fn find_thread_stack() -> Option<(usize, usize)> {
 }
 
 /// What compilers may use of a stack; they do not recurse over what they compile.
-const COMPILER_BYTES: usize = 1 << 20;
+pub(crate) const COMPILER_BYTES: usize = 1 << 20;
 
 /// Runs a compiler, which a guest may call for with hardly any of its stack left, where it has enough:
 /// here, or on a stack made for it.

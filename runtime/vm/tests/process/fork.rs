@@ -2,7 +2,7 @@
 
 use crate::{End, every_tier, in_child, instantiate};
 use std::time::Duration;
-use zwasm::{Config, Engine, Func, Instance, Linker, Module, Store, TrapCode};
+use zwasm::{Config, Engine, Func, Instance, Linker, Module, Store, Tier, TrapCode};
 
 /// Functions that are told apart by what they return.
 fn numbers() -> String {
@@ -189,4 +189,54 @@ fn run_with_fork_inside(
             i32::from(error.trap_code() != Some(TrapCode::Interrupted))
         }
     }
+}
+
+/// Functions whose loops run as often as they are told.
+fn loops(functions: u32) -> String {
+    let mut text = String::from("(module");
+    for f in 0..functions {
+        text += &format!(
+            "(func (export \"f{f}\") (param i32) (result i32) (local i32)
+                (loop $l
+                    (local.set 1 (i32.add (local.get 1) (i32.const {f})))
+                    (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+                (local.get 1))"
+        );
+    }
+    text.push(')');
+    text
+}
+
+/// What waits for better code when the process forks, or is in the hands of a thread that only the
+/// parent has, gets it in both.
+#[test]
+fn what_waits_at_a_fork_waits_in_both_processes() {
+    const FUNCTIONS: u32 = 100;
+    if !Tier::ALL.contains(&Tier::Auto) {
+        return;
+    }
+    let mut config = Config::new();
+    config.tier(Tier::Auto).tier_up_after(100);
+    let (mut store, instance) = instantiate(&config, &loops(FUNCTIONS));
+    let module = instance.module(&store).clone();
+    let run = |store: &mut Store<()>, f: u32, iterations: i32| {
+        let function = instance.get_typed_func::<i32, i32>(&mut *store, &format!("f{f}"));
+        let result = function.expect("exported").call(&mut *store, iterations);
+        assert_eq!(result.ok(), Some(iterations.wrapping_mul(f as i32)));
+    };
+    (0..FUNCTIONS).for_each(|f| run(&mut store, f, 200));
+    let become_better = |store: &mut Store<()>| {
+        for _ in 0..600 {
+            if module.stats().functions_tiered_up == FUNCTIONS as usize {
+                return;
+            }
+            // One that still runs the old code sees to it that somebody is at work.
+            (0..FUNCTIONS).for_each(|f| run(store, f, 20_000));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("{:?}", module.stats());
+    };
+    let child = in_child(|| become_better(&mut store));
+    become_better(&mut store);
+    assert_eq!(child.wait(), End::Exit(0));
 }

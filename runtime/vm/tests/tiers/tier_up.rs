@@ -226,3 +226,21 @@ fn backtraces_do_not_change() {
     let module = instance.module(&store);
     assert_eq!(module.stats().functions_tiered_up, 2);
 }
+
+/// What asks for better code counts as code.
+#[test]
+fn limits_of_code_hold() {
+    let Some(mut config) = auto(100, false) else {
+        return;
+    };
+    let text = format!("(module (func {}))", "(loop)".repeat(3000));
+    for limit in [50_000, 90_000, 130_000] {
+        let engine = Engine::new(config.max_function_code(limit)).expect("valid");
+        let module = Module::new(&engine, &text).expect("valid");
+        let bytes = module.compile_all().map(|()| module.stats().code_bytes);
+        assert!(
+            bytes.is_err() || bytes.as_ref().is_ok_and(|&it| it <= limit as usize),
+            "{bytes:?}"
+        );
+    }
+}
