@@ -1,6 +1,6 @@
 //! Modules that were compiled before, by another engine and maybe another process.
 
-use crate::every_tier;
+use crate::{every_tier, reservations_are_dear};
 use zwasm::{Config, Engine, Error, Instance, Module, Store, Tier, TrapCode, Val};
 
 /// Something of everything that machine code has side tables for.
@@ -21,6 +21,18 @@ const TEXT: &str = r#"(module
         (block $handler (result i32)
             (try_table (result i32) (catch $tag $handler) (call $fail (local.get 0)))))
     (func (export "count") (result i32) (global.get $count)))"#;
+
+/// The default, but for what costs memory under an emulator.
+fn config() -> Config {
+    affordable(Config::new())
+}
+
+fn affordable(mut config: Config) -> Config {
+    if reservations_are_dear() {
+        config.memory_reservation(1 << 20);
+    }
+    config
+}
 
 fn precompiled(config: &Config, text: &str) -> Result<Vec<u8>, Error> {
     let engine = Engine::new(config).expect("a valid configuration");
@@ -83,6 +95,7 @@ fn all_outcomes(module: &Module) -> Vec<Result<i32, (Option<TrapCode>, Trace)>> 
 #[test]
 fn a_precompiled_module_is_the_module() {
     every_tier(|config| {
+        let config = affordable(config);
         let engine = Engine::new(&config).expect("a valid configuration");
         let expected = all_outcomes(&Module::new(&engine, TEXT).expect("valid"));
         assert_eq!(expected[0], Ok(42));
@@ -112,7 +125,7 @@ fn a_precompiled_module_is_the_module() {
 
 #[test]
 fn other_settings_are_refused_in_one_line() {
-    let config = Config::new();
+    let config = config();
     if !is_native(&config) {
         return;
     }
@@ -132,12 +145,14 @@ fn other_settings_are_refused_in_one_line() {
         },
         "fuel",
     );
-    refused(
-        &|config| {
-            config.memory_reservation(1 << 20);
-        },
-        "guard regions",
-    );
+    if !reservations_are_dear() {
+        refused(
+            &|config| {
+                config.memory_reservation(1 << 20);
+            },
+            "guard regions",
+        );
+    }
     refused(
         &|config| {
             config.wasm_tail_call(false);
@@ -162,7 +177,7 @@ fn other_settings_are_refused_in_one_line() {
 
 #[test]
 fn what_is_cut_off_or_altered_is_refused() {
-    let config = Config::new();
+    let config = config();
     if !is_native(&config) {
         return;
     }
@@ -191,7 +206,7 @@ fn what_is_cut_off_or_altered_is_refused() {
 /// They need no compiler, and go with all their code.
 #[test]
 fn precompiled_modules_go() {
-    let config = Config::new();
+    let config = config();
     if !is_native(&config) {
         return;
     }
