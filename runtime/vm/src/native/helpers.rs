@@ -32,26 +32,24 @@ pub(super) fn table(first: [usize; 4], last: [usize; 2]) -> Box<[usize]> {
     table.into()
 }
 
-/// A number of what code takes for granted about the runtime: the order of the table, and layouts.
+/// A number of what code takes for granted about the runtime: the order of the table, layouts, and the
+/// numbers of traps.
 pub(super) fn fingerprint() -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    for helper in Helper::ALL {
-        hasher.update(format!("{helper:?} ").as_bytes());
-    }
-    for row in numeric_groups().flatten() {
-        hasher.update(row.name.as_bytes());
-    }
-    let sizes = [
-        vmctx::context::SIZE,
-        vmctx::limits::SIZE,
-        vmctx::memory::SIZE,
-        vmctx::table::SIZE,
-        vmctx::func_ref::SIZE,
-        vmctx::func_entry::SIZE,
+    let layouts = [
+        vmctx::context::FIELDS,
+        vmctx::limits::FIELDS,
+        vmctx::memory::FIELDS,
+        vmctx::table::FIELDS,
+        vmctx::func_ref::FIELDS,
+        vmctx::func_entry::FIELDS,
     ];
-    sizes
-        .iter()
-        .for_each(|size| hasher.update(&size.to_le_bytes()));
+    let rows = numeric_groups().flatten().map(|row| row.name);
+    let mut hasher = crc32fast::Hasher::new();
+    for name in layouts.into_iter().chain(rows) {
+        hasher.update(name.as_bytes());
+    }
+    let numbered = format!("{:?} {:?}", Helper::ALL, TrapCode::ALL);
+    hasher.update(numbered.as_bytes());
     hasher.finalize()
 }
 
