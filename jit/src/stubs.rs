@@ -202,6 +202,50 @@ pub fn host<M: Masm>(ty: &FuncType) -> Vec<u8> {
     masm.finish()
 }
 
+/// Registers that a stub keeps in its frame over a call of the runtime, all their bits.
+struct Kept {
+    frame: Frame,
+    gprs: Vec<Gpr>,
+    fprs: Vec<Fpr>,
+}
+
+impl Kept {
+    fn new<M: Masm>(gprs: Vec<Gpr>, fprs: Vec<Fpr>) -> Self {
+        let frame = Frame::new(M::FILE, gprs.len(), 0);
+        Self { frame, gprs, fprs }
+    }
+
+    fn float_slots(&self) -> impl Iterator<Item = (Fpr, Mem)> + '_ {
+        let slot = |i: usize| self.frame.slot(2 * i as u32, 2);
+        self.fprs
+            .iter()
+            .enumerate()
+            .map(move |(i, &r)| (r, slot(i)))
+    }
+
+    /// Saves them, with the context.
+    fn save<M: Masm>(&self, masm: &mut M) {
+        masm.store(StoreOp::B8, M::FILE.context, self.frame.context());
+        for (i, &register) in self.gprs.iter().enumerate() {
+            masm.store(StoreOp::B8, register, self.frame.saved(i));
+        }
+        for (register, slot) in self.float_slots() {
+            masm.float_store(FloatPart::V128, register, slot);
+        }
+    }
+
+    fn restore<M: Masm>(&self, masm: &mut M) {
+        frame::restore_saved(masm, self.frame, &self.gprs);
+        for (register, slot) in self.float_slots() {
+            masm.float_load(FloatPart::V128, register, slot);
+        }
+    }
+
+    fn frame_size(&self) -> u32 {
+        frame_size(self.frame.distance(2 * self.fprs.len() as u32))
+    }
+}
+
 /// Compiles the function whose entry the callee register holds, and enters it with all arguments
 /// as they are; or ends the activation with the outcome that the compiler answers.
 #[must_use]
@@ -215,30 +259,19 @@ pub fn compile<M: Masm>() -> Vec<u8> {
         .copied()
         .chain([file.callee])
         .collect();
-    let frame = Frame::new(file, gprs.len(), 0);
-    masm.store(StoreOp::B8, file.context, frame.context());
-    let fpr_mem = |i: usize| frame.slot(2 * i as u32, 2);
-    for (i, &register) in gprs.iter().enumerate() {
-        masm.store(StoreOp::B8, register, frame.saved(i));
-    }
-    for (i, &register) in file.float_arguments.iter().enumerate() {
-        masm.float_store(FloatPart::V128, register, fpr_mem(i));
-    }
+    let kept = Kept::new::<M>(gprs, file.float_arguments.to_vec());
+    kept.save(&mut masm);
     masm.mov(Width::W64, file.arguments[1], file.callee);
     masm.mov(Width::W64, file.arguments[0], file.context);
     masm.mov(Width::W64, file.arguments[2], file.frame);
     call_table(&mut masm, COMPILE);
     let raise = masm.label();
     masm.branch_if(Cond::Ne, Width::W32, file.result, Operand::Imm(0), raise);
-    frame::restore_saved(&mut masm, frame, &gprs);
-    for (i, &register) in file.float_arguments.iter().enumerate() {
-        masm.float_load(FloatPart::V128, register, fpr_mem(i));
-    }
+    kept.restore(&mut masm);
     masm.leave_to(calls::entry_code::<M>());
     masm.bind(raise);
     runtime::raise(&mut masm);
-    let size = frame.distance(2 * file.float_arguments.len() as u32);
-    masm.set_frame_size(unsized_frame, frame_size(size));
+    masm.set_frame_size(unsized_frame, kept.frame_size());
     masm.finish()
 }
 
@@ -257,15 +290,8 @@ pub fn ask_tier_up<M: Masm>() -> Vec<u8> {
     let mut fprs: Vec<Fpr> = [file.float_arguments, file.float_temporary].concat();
     fprs.sort_unstable_by_key(|register| register.0);
     fprs.dedup();
-    let frame = Frame::new(file, gprs.len(), 0);
-    let fpr_mem = |i: usize| frame.slot(2 * i as u32, 2);
-    masm.store(StoreOp::B8, file.context, frame.context());
-    for (i, &register) in gprs.iter().enumerate() {
-        masm.store(StoreOp::B8, register, frame.saved(i));
-    }
-    for (i, &register) in fprs.iter().enumerate() {
-        masm.float_store(FloatPart::V128, register, fpr_mem(i));
-    }
+    let kept = Kept::new::<M>(gprs, fprs);
+    kept.save(&mut masm);
     let [context, entry] = file.arguments[..2] else {
         unreachable!("C passes two arguments in registers everywhere")
     };
@@ -275,15 +301,9 @@ pub fn ask_tier_up<M: Masm>() -> Vec<u8> {
     masm.alu(AluOp::Add, Width::W64, entry, entries, Operand::Reg(offset));
     masm.mov(Width::W64, context, file.context);
     call_table(&mut masm, TIER_UP);
-    frame::restore_saved(&mut masm, frame, &gprs);
-    for (i, &register) in fprs.iter().enumerate() {
-        masm.float_load(FloatPart::V128, register, fpr_mem(i));
-    }
+    kept.restore(&mut masm);
     masm.leave();
-    masm.set_frame_size(
-        unsized_frame,
-        frame_size(frame.distance(2 * fprs.len() as u32)),
-    );
+    masm.set_frame_size(unsized_frame, kept.frame_size());
     masm.finish()
 }
 

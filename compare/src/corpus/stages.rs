@@ -58,13 +58,7 @@ impl<'a> CorpusRunner<'a> {
     ) -> Result<()> {
         let run = self.run;
         let workload = self.id(place);
-        let block = Block {
-            workload,
-            place,
-            number,
-            fresh: false,
-            engines: run.running(results, workload),
-        };
+        let block = Block::first_stage(run, results, workload, place, number);
         let cost = self.block_cost(results, place, level);
         if !block.is_recorded(results) {
             let of = results.profile.blocks;

@@ -120,13 +120,7 @@ impl<'a> JobRunner<'a> {
     ) -> Result<()> {
         let run = self.run;
         let workload = self.id(place);
-        let block = Block {
-            workload,
-            place,
-            number,
-            fresh: false,
-            engines: run.running(results, workload),
-        };
+        let block = Block::first_stage(run, results, workload, place, number);
         if block.is_recorded(results) {
             return Ok(());
         }

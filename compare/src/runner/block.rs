@@ -29,6 +29,23 @@ pub(crate) struct Turn<'a> {
 }
 
 impl<'a> Block<'a> {
+    /// One of the first stage, by the engines that run the workload.
+    pub(crate) fn first_stage(
+        run: Run<'a>,
+        results: &Results,
+        workload: &'a str,
+        place: usize,
+        number: u32,
+    ) -> Self {
+        Block {
+            workload,
+            place,
+            number,
+            fresh: false,
+            engines: run.running(results, workload),
+        }
+    }
+
     /// Whether every engine has samples of it.
     pub(crate) fn is_recorded(&self, results: &Results) -> bool {
         let is_own = |s: &Sample| s.block == self.number && s.fresh == self.fresh;

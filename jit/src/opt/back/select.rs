@@ -293,11 +293,12 @@ impl Selection<'_> {
             self.second_operand(function, block, node);
             let cond = function[node].args[0];
             if cond != Value::NONE && self.sunk[cond.0 as usize] {
-                if matches!(function[node].op, Op::TrapIf(_)) {
+                let is_trap = matches!(function[node].op, Op::TrapIf(_));
+                if is_trap {
                     self.compared_signature(function, block, cond);
                 }
                 self.second_operand(function, block, cond);
-                if matches!(function[node].op, Op::TrapIf(_)) {
+                if is_trap {
                     self.compared_memory(function, block, cond);
                 }
             }

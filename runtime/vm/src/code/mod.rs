@@ -253,20 +253,16 @@ impl ModuleCode {
         // Another thread may have been faster.
         if entry.code() == first {
             let passes = draft.take_passes();
-            let code = draft.publish(module)?;
-            let range = code.range();
+            let code_bytes = self.put_in_place(module, defined, draft, &mut functions)?;
             let body = module.info.bodies[defined as usize].len();
             self.body_bytes.fetch_add(body, Ordering::Relaxed);
-            self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
-            functions.push(code);
             self.made.fetch_add(1, Ordering::Relaxed);
-            entry.code.store(range.start as *mut u32, Ordering::Release);
             if let Some(passes) = passes {
                 let mut compilations = self.compilations.lock().expect("no panic while locked");
                 compilations.push(Compilation {
                     function: module.info.imported_funcs + defined,
                     time,
-                    code_bytes: range.len(),
+                    code_bytes,
                     passes,
                 });
             }
@@ -275,6 +271,23 @@ impl ModuleCode {
         let elapsed = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.making_ns.fetch_add(elapsed, Ordering::Relaxed);
         Ok(entry.code())
+    }
+
+    /// Publishes code and leads calls of the function to it; answers its length in bytes.
+    fn put_in_place(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        draft: Box<dyn Draft>,
+        functions: &mut Vec<Arc<dyn Code>>,
+    ) -> Result<usize> {
+        let code = draft.publish(module)?;
+        let range = code.range();
+        self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
+        functions.push(code);
+        let entry = &self.entries[defined as usize];
+        entry.code.store(range.start as *mut u32, Ordering::Release);
+        Ok(range.len())
     }
 
     /// Makes the code of every function, on all cores; of several errors, one is returned. Once

@@ -234,13 +234,7 @@ impl ModuleCode {
     /// go where they went.
     fn replace(&self, module: &ModuleInner, defined: u32, better: Box<dyn Draft>) {
         let mut functions = self.functions.lock().expect("no panic while locked");
-        if let Ok(code) = better.publish(module) {
-            let range = code.range();
-            self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
-            functions.push(code);
-            let entry = &self.entries[defined as usize];
-            entry.code.store(range.start as *mut u32, Ordering::Release);
-        }
+        let _ = self.put_in_place(module, defined, better, &mut functions);
     }
 }
 
