@@ -16,8 +16,9 @@ use crate::calls;
 use crate::contract::helpers::{COMPILE, HOST_CALL, TIER_UP, TRACE};
 use crate::frame::{self, Frame};
 use crate::masm::{
-    AluOp, Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
+    Cond, FloatPart, Fpr, Gpr, LoadOp, Masm, Mem, Operand, SMALL_FRAME_BYTES, StoreOp, Width,
 };
+use crate::moves::{self, RegisterMoves};
 use crate::runtime::{self, call_table, context_field};
 use zwasm_core::vmctx::{context, limits};
 use zwasm_core::{FuncType, Outcome, ValType};
@@ -275,8 +276,9 @@ pub fn compile<M: Masm>() -> Vec<u8> {
     masm.finish()
 }
 
-/// Tells the runtime that the function whose entry's offset among those of the module the second
-/// scratch register holds is to have better code. Keeps all registers but the scratch ones.
+/// Tells the runtime that a function is to have better code: the second scratch register and the first
+/// temporary one hold the words of a [`Place`](crate::contract::midway::Place). Afterwards the second scratch
+/// register says whether the runtime has code to go on in. Keeps all registers but the scratch ones.
 #[must_use]
 pub fn ask_tier_up<M: Masm>() -> Vec<u8> {
     let file = M::FILE;
@@ -292,15 +294,20 @@ pub fn ask_tier_up<M: Masm>() -> Vec<u8> {
     fprs.dedup();
     let kept = Kept::new::<M>(gprs, fprs);
     kept.save(&mut masm);
-    let [context, entry] = file.arguments[..2] else {
-        unreachable!("C passes two arguments in registers everywhere")
+    let [context, word, slots, frame] = file.arguments[..4] else {
+        unreachable!("C passes four arguments in registers everywhere")
     };
-    let [entries, offset] = file.scratch;
-    let entries_at = context_field::<M>(context::offset::entries);
-    masm.load(LoadOp::U64, entries, entries_at);
-    masm.alu(AluOp::Add, Width::W64, entry, entries, Operand::Reg(offset));
-    masm.mov(Width::W64, context, file.context);
+    let [_, answer] = file.scratch;
+    let mut moves = RegisterMoves::new();
+    moves.push((word, answer));
+    moves.push((slots, file.temporary[0]));
+    moves.push((context, file.context));
+    moves.push((frame, file.frame));
+    moves::parallel(moves, file.scratch[0], |dst, src| {
+        masm.mov(Width::W64, dst, src);
+    });
     call_table(&mut masm, TIER_UP);
+    masm.mov(Width::W64, answer, file.result);
     kept.restore(&mut masm);
     masm.leave();
     masm.set_frame_size(unsized_frame, kept.frame_size());

@@ -113,6 +113,8 @@ struct Compiler<'m, M: Masm> {
     raise_exits: Vec<(M::Label, u32)>,
     slow_truncations: Vec<Slow<M::Label>>,
     tier_ups: Vec<tier_up::TierUp<M::Label>>,
+    /// Locals that live in registers.
+    register_locals: usize,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
     clauses: Vec<control::PendingClause>,
@@ -131,6 +133,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let (locals, registers, saved, slots) =
             values::place_locals::<M>(&types, env.usage, env.stress);
         let volatile_locals = values::volatile_locals::<M>(&locals);
+        let in_register = |local: &&LocalState| local.home != Home::Slot;
+        let register_locals = locals.iter().filter(in_register).count();
         Compiler {
             env,
             func,
@@ -163,6 +167,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             raise_exits: Vec::new(),
             slow_truncations: Vec::new(),
             tier_ups: Vec::new(),
+            register_locals,
             charge: None,
             clauses: Vec::new(),
             catches: Vec::new(),

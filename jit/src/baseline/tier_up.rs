@@ -1,13 +1,19 @@
 //! Counts of calls and iterations, in code that is to be replaced once it has run for long enough.
 //!
 //! A function's count lies in its entry. Who takes the last of it calls the runtime, by a stub that keeps
-//! all registers, and goes on: it is up to the runtime what happens, and when.
+//! all registers, and goes on: it is up to the runtime what happens, and when. At the head of a loop the
+//! runtime may have better code for the rest of this call ([`midway`](crate::contract::midway)): then the
+//! frame is left as if the function returned, and that code is entered in its place.
 
 use super::Compiler;
+use super::values::{Home, LocalState};
+use crate::abi::part_of;
 use crate::contract::helpers::ASK_TIER_UP;
-use crate::masm::{LoadOp, Masm, Mem};
+use crate::contract::midway::Place;
+use crate::frame;
+use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::runtime::context_field;
-use zwasm_core::vmctx::{context, func_entry};
+use zwasm_core::vmctx::{context, func_entry, limits};
 
 /// What a call takes: as much as so many iterations.
 const CALL_UNITS: u32 = 10;
@@ -17,20 +23,26 @@ const ITERATION_UNITS: u32 = 1;
 pub(super) struct TierUp<L> {
     ask: L,
     back: L,
+    place: Place,
 }
 
 impl<M: Masm> Compiler<'_, M> {
     /// The function is called.
     pub(super) fn count_call(&mut self) {
-        self.count(CALL_UNITS);
+        self.count(CALL_UNITS, Place::START);
     }
 
-    /// A loop begins once more.
+    /// A loop begins once more. All operands are in their slots.
     pub(super) fn count_iteration(&mut self) {
-        self.count(ITERATION_UNITS);
+        let place = Place {
+            loop_offset: self.module_offset,
+            slots: self.next_slot,
+            slots_below: self.frame.distance(0),
+        };
+        self.count(ITERATION_UNITS, place);
     }
 
-    fn count(&mut self, units: u32) {
+    fn count(&mut self, units: u32, place: Place) {
         if !self.env.tiers_up {
             return;
         }
@@ -40,7 +52,7 @@ impl<M: Masm> Compiler<'_, M> {
         let charge = self.masm.charge(entries, left, ask);
         self.masm.set_charge(charge, units);
         self.masm.bind(back);
-        self.tier_ups.push(TierUp { ask, back });
+        self.tier_ups.push(TierUp { ask, back, place });
     }
 
     /// Where the function's entry lies among those of the module, in bytes.
@@ -50,19 +62,61 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// Bytes of code that are to come, at most.
     pub(super) fn tier_up_bytes(&self) -> u64 {
-        const EACH: u64 = 32;
-        self.tier_ups.len() as u64 * EACH
+        const EACH: u64 = 64;
+        const LOCAL: u64 = 12;
+        let each = EACH + LOCAL * self.register_locals as u64;
+        self.tier_ups.len() as u64 * each
     }
 
     pub(super) fn emit_tier_ups(&mut self) {
-        let [table, offset] = M::FILE.scratch;
-        for TierUp { ask, back } in core::mem::take(&mut self.tier_ups) {
+        let [table, word] = M::FILE.scratch;
+        let slots = M::FILE.temporary[0];
+        let better = self.masm.label();
+        let mut has_loops = false;
+        for TierUp { ask, back, place } in core::mem::take(&mut self.tier_ups) {
             self.masm.bind(ask);
+            let is_loop = place != Place::START;
+            if is_loop {
+                self.store_register_locals();
+                self.masm.imm(slots, place.slots_word());
+            }
             let table_at = context_field::<M>(context::offset::helpers);
             self.masm.load(LoadOp::U64, table, table_at);
-            self.masm.imm(offset, self.entry_offset().into());
+            self.masm.imm(word, place.word(self.entry_offset()));
             self.masm.call(Mem::at(table, ASK_TIER_UP as i32 * 8));
+            if is_loop {
+                let none = Operand::Imm(0);
+                self.masm
+                    .branch_if(Cond::Ne, Width::W64, word, none, better);
+                has_loops = true;
+            }
             self.masm.jump(back);
         }
+        if has_loops {
+            self.masm.bind(better);
+            self.go_on_in_better_code();
+        }
+    }
+
+    /// Locals that live in registers go to their slots, too.
+    fn store_register_locals(&mut self) {
+        for local in 0..self.locals.len() {
+            let LocalState { ty, home, slot, .. } = self.locals[local];
+            let mem = self.slot_mem(slot, ty);
+            match home {
+                Home::Gpr(reg) => self.masm.store(StoreOp::B8, reg, mem),
+                Home::Fpr(reg) => self.masm.float_store(part_of(ty), reg, mem),
+                Home::Slot => {}
+            }
+        }
+    }
+
+    /// Leaves the frame to the code that the runtime has named.
+    fn go_on_in_better_code(&mut self) {
+        frame::restore_saved(&mut self.masm, self.frame, &self.saved);
+        let limits_at = context_field::<M>(context::offset::limits);
+        self.masm.load(LoadOp::U64, M::FILE.callee, limits_at);
+        let code = Mem::at(M::FILE.callee, limits::offset::resume_pc as i32);
+        self.masm.leave_to(code);
     }
 }

@@ -8,6 +8,7 @@
 mod code;
 pub mod helpers;
 mod limits;
+pub mod midway;
 mod scope;
 mod stress;
 mod usage;
@@ -48,6 +49,9 @@ pub struct Env<'m> {
     /// Whether the baseline compiler's code counts calls and iterations down in the function's entry,
     /// and asks for better code ([`helpers::TIER_UP`]) when nothing is left.
     pub tiers_up: bool,
+    /// The loop that the optimizing compiler's code is entered at, with the state that [`midway`] describes; none
+    /// for code that is called.
+    pub enter_at: Option<midway::Place>,
     /// Detours, for tests.
     pub stress: Stress,
     /// Whether to record where the code of each operator begins, for people to look at.

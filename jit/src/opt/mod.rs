@@ -154,7 +154,10 @@ fn optimise<M: Masm>(
     let signature = &env.types[env.info.funcs[func as usize] as usize];
     let machine = alloc::Machine {
         target,
-        params: &Abi::of(signature, M::FILE).params,
+        params: match env.enter_at {
+            None => &Abi::of(signature, M::FILE).params,
+            Some(_) => &[],
+        },
     };
     observer.before_allocation(&function, machine);
     let limits = limits(env.stress);
@@ -204,7 +207,10 @@ fn emit_near_or_far<M: Masm>(
             record_operators: env.record_operators,
             callees_return_here: !env.info.leaves_by_tail_call,
             callees_keep_stack: !env.info.has_tail_calls,
-            own: func - env.info.imported_funcs,
+            own: env
+                .enter_at
+                .is_none()
+                .then_some(func - env.info.imported_funcs),
             called_types: env.info.offsets.called_types,
         };
         emit::emit(masm, signature, function, allocation, options)

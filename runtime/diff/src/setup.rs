@@ -22,6 +22,8 @@ pub struct TierUp {
     pub after: u32,
     /// Whether other threads make the code that comes then.
     pub in_background: bool,
+    /// Whether calls get it, or loops only: then every call comes to its loops in the first code.
+    pub of_calls: bool,
 }
 
 /// One configuration.
@@ -108,6 +110,7 @@ impl Setup {
             after: TIER_UPS[rng.usize(..TIER_UPS.len())],
             // What other threads do is not the same the next time.
             in_background: rng.u8(..8) == 0,
+            of_calls: rng.bool(),
         });
         let mut setup = Setup {
             tier,
@@ -142,11 +145,13 @@ impl Setup {
         if let Some(TierUp {
             after,
             in_background,
+            of_calls,
         }) = self.tier_up
         {
             config
                 .tier_up_after(after)
-                .tier_up_in_background(in_background);
+                .tier_up_in_background(in_background)
+                .tier_up_of_calls(of_calls);
         }
         if !self.guarded {
             config.memory_reservation(SMALL_RESERVATION_BYTES);

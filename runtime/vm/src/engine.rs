@@ -252,6 +252,14 @@ impl Config {
         self
     }
 
+    /// In tier [`Tier::Auto`]: whether calls get better code, too, or only loops that run, so that every
+    /// call comes there in the code it had first; for tests. Default: yes.
+    #[doc(hidden)]
+    pub fn tier_up_of_calls(&mut self, yes: bool) -> &mut Config {
+        self.tier_up.of_calls = yes;
+        self
+    }
+
     /// Makes native tiers take detours that are rare otherwise, for tests of the compiler.
     #[doc(hidden)]
     pub fn stress(&mut self, stress: Stress) -> &mut Config {

@@ -173,6 +173,15 @@ fn spec_scripts() {
                 .tier_up_in_background(false);
         });
     }
+    if Tier::ALL.contains(&Tier::Auto) {
+        run_suites("tier auto, replaced at every loop", |config| {
+            config
+                .tier(Tier::Auto)
+                .tier_up_after(0)
+                .tier_up_in_background(false)
+                .tier_up_of_calls(false);
+        });
+    }
 }
 
 /// The tiers of both compilers once more, with each of their detours.

@@ -29,7 +29,7 @@ struct Clause {
     with_ref: bool,
     /// The frame of the label.
     label: usize,
-    /// The last pad, with the locals that it goes on with.
+    /// The last pad, with the locals, and operands below, that it goes on with.
     last: Option<(BlockId, Vec<Value>)>,
 }
 
@@ -117,10 +117,11 @@ impl Builder<'_> {
             label,
             ref last,
         } = self.tries[at].clauses[number];
-        let locals = self.locals_for(label);
-        self.edge_args += locals.len() / LOOKS_PER_ARG;
+        let mut seen = self.locals_for(label);
+        seen.extend(self.operands_below(label));
+        self.edge_args += seen.len() / LOOKS_PER_ARG;
         if let Some((pad, same)) = last
-            && *same == locals
+            && *same == seen
         {
             return *pad;
         }
@@ -162,8 +163,15 @@ impl Builder<'_> {
             with_ref,
             slots,
         });
-        self.tries[at].clauses[number].last = Some((pad, locals));
+        self.tries[at].clauses[number].last = Some((pad, seen));
         pad
+    }
+
+    /// Forgets all pads: nothing leads there.
+    pub(super) fn forget_pads(&mut self) {
+        self.pads.clear();
+        let clauses = self.tries.iter_mut().flat_map(|open| &mut open.clauses);
+        clauses.for_each(|clause| clause.last = None);
     }
 
     /// At the end of a frame, which is closed: its landing pads come here in the order of blocks.
@@ -210,11 +218,14 @@ impl Builder<'_> {
     }
 
     /// A jump to a label of this body or one around it, with these values.
-    fn jump_with(&mut self, label: usize, mut args: Values) -> Exit {
+    fn jump_with(&mut self, label: usize, values: Values) -> Exit {
         if self.control[label].kind == Kind::Function {
-            return Exit::Return(args);
+            return Exit::Return(values);
         }
+        let mut args = self.operands_below(label);
+        args.extend(values);
         args.extend(self.locals_for(label));
+        args.extend(self.not_passing(label));
         self.edge_args += args.len();
         let target = &mut self.control[label];
         target.branch_to(&args);

@@ -16,7 +16,7 @@
 
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
 use crate::contract::{Env, InlinedCall, Scope};
-use crate::opt::form::ir::{BlockId, Edge, Exit, Origin};
+use crate::opt::form::ir::{BlockId, Edge, Exit, Origin, Ty};
 use scan::NO_CONSTRUCT;
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::BlockSignature;
@@ -49,7 +49,7 @@ pub(super) struct Start {
 /// What may still be inlined.
 pub(super) struct Inlining {
     /// Bytes of bodies that may still come in.
-    room_bytes: usize,
+    pub(super) room_bytes: usize,
     /// The functions whose bodies are open, by their index in the module, outermost first.
     open: Vec<u32>,
 }
@@ -156,7 +156,7 @@ impl<'m> Builder<'m> {
         self.finish_block(Exit::Jump(Edge { to: block, args }));
         self.start(block);
         self.body.locals = (0..count)
-            .map(|local| self.param(block, self.body.local_types[local]))
+            .map(|local| self.param(block, Ty::of(self.body.local_types[local])))
             .collect();
         self.body.start = Some(Start { block, used: false });
     }

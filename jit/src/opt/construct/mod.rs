@@ -3,13 +3,14 @@
 //! Structured control flow makes this simple: a join gets a parameter for each local that its
 //! construct assigns ([`scan`]) and for each result; a loop's header for each local assigned in the
 //! loop. Parameters that turn out to be one value are removed afterwards. Unreachable operators
-//! leave nothing.
+//! leave nothing. Code that is entered at a loop is [`midway`]'s.
 
 mod access;
 mod bulk;
 mod calls;
 mod exceptions;
 mod inline;
+mod midway;
 mod numeric;
 mod scan;
 
@@ -23,6 +24,7 @@ use crate::opt::form::params;
 use exceptions::Try;
 use foldhash::{HashMap, HashMapExt};
 use inline::{Inlining, Start};
+use midway::Midway;
 use scan::{Assigned, NO_CONSTRUCT};
 use std::sync::Arc;
 use wasmparser::{BlockType, BrTable, FunctionBody, Operator};
@@ -56,6 +58,11 @@ struct Frame {
     signature: BlockSignature,
     /// Height of the operand stack below the parameters.
     height: usize,
+    /// Operands from here up to `height` are what they are behind the end, too, but differ from branch to
+    /// branch; see [`midway`].
+    low: usize,
+    /// Whether the head of this loop is told, last, whether it is only passed on the way to an inner one.
+    passes: bool,
     /// The construct's number, in the order of opening.
     construct: usize,
     /// Where branches lead: a loop's header, else the block behind the end.
@@ -80,6 +87,8 @@ impl Frame {
             kind,
             signature,
             height,
+            low: height,
+            passes: false,
             construct,
             target,
             to_else: None,
@@ -142,6 +151,8 @@ pub(super) struct Builder<'m> {
     origin: Origin,
     /// Of all edges so far.
     edge_args: usize,
+    /// What is left to do where code is entered at a loop.
+    midway: Option<Midway>,
     /// Of blocks that need fewer parameters than the edges there have arguments: which stay.
     stays: Vec<(BlockId, Vec<bool>)>,
 }
@@ -204,13 +215,22 @@ pub(crate) fn construct<'m>(
     let signature = env.types[env.info.funcs[func as usize] as usize].clone();
     let local_types = local_types(env, &signature, body);
     let reader = body.get_operators_reader().expect(VALIDATED);
-    let assigned = scan::scan(reader, local_types.len())?;
+    let mut assigned = scan::scan(reader, local_types.len())?;
+    let midway = match env.enter_at {
+        Some(place) => Some(Midway::find(body, place, &mut assigned)?),
+        None => None,
+    };
     let inlining = Inlining::new(env, func, body, may_inline);
     let own = Body::new(func, local_types, assigned);
     let mut builder = Builder::new(env, own, inlining, body.as_bytes().len(), watch);
-    builder.enter(&signature, may_inline);
+    let may_start_again = may_inline && midway.is_none();
+    if let Some(midway) = midway {
+        builder.begin_midway(midway);
+    }
+    builder.enter(&signature, may_start_again);
     builder.operators(body)?;
     builder.settle_start();
+    builder.has_entered()?;
     Ok(builder.finish())
 }
 
@@ -264,13 +284,16 @@ impl<'m> Builder<'m> {
             skipped_blocks: 0,
             origin: Origin::default(),
             edge_args: 0,
+            midway: None,
             stays: Vec::new(),
         }
     }
 
     fn enter(&mut self, signature: &Arc<FuncType>, may_loop: bool) {
         let params = signature.params().iter();
-        let params = params.map(|&ty| self.param(self.block, ty)).collect();
+        let params = params
+            .map(|&ty| self.param(self.block, Ty::of(ty)))
+            .collect();
         self.body.locals = params;
         if may_loop {
             self.open_start();
@@ -287,7 +310,7 @@ impl<'m> Builder<'m> {
     /// Gives the locals that are no parameters their first values.
     fn zero_locals(&mut self) {
         for index in self.body.locals.len()..self.body.local_types.len() {
-            let zero = self.zero(self.body.local_types[index]);
+            let zero = self.zero(Ty::of(self.body.local_types[index]));
             self.body.locals.push(zero);
         }
     }
@@ -320,9 +343,9 @@ impl<'m> Builder<'m> {
         value
     }
 
-    fn param(&mut self, block: BlockId, ty: ValType) -> Value {
+    fn param(&mut self, block: BlockId, ty: Ty) -> Value {
         let index = self.function[block].params.len() as u64;
-        let node = Node::new(Op::Param, Ty::of(ty), &[], index);
+        let node = Node::new(Op::Param, ty, &[], index);
         let value = self.function.add(node, self.origin);
         self.function[block].params.push(value);
         value
@@ -356,8 +379,8 @@ impl<'m> Builder<'m> {
         })
     }
 
-    fn zero(&mut self, ty: ValType) -> Value {
-        match Ty::of(ty) {
+    fn zero(&mut self, ty: Ty) -> Value {
+        match ty {
             Ty::V128 => self.vector_constant(0, 0),
             ty => self.constant(ty, 0),
         }
@@ -455,7 +478,7 @@ impl<'m> Builder<'m> {
                 self.stack.push(value);
             }
             Operator::Block { blockty } => self.block(blockty),
-            Operator::Loop { blockty } => self.loop_(blockty),
+            Operator::Loop { blockty } => self.loop_(blockty)?,
             Operator::If { blockty } => self.if_(blockty),
             Operator::Else => self.else_(),
             Operator::End => self.end(),
@@ -611,35 +634,46 @@ impl<'m> Builder<'m> {
         let height = self.stack.len() - signature.params().len();
         let construct = self.body.next_construct;
         let place = (height, construct);
-        self.control
-            .push(Frame::new(kind, signature, target, place));
+        let mut frame = Frame::new(kind, signature, target, place);
         self.body.next_construct += 1;
+        self.mark_midway(&mut frame);
+        self.control.push(frame);
     }
 
     /// Makes parameters of a block for values of these types and for the locals that the construct
     /// assigns, which they become; where all edges bring one value, `agreed` says which, and that is
     /// taken instead.
-    fn merge(&mut self, block: BlockId, types: &[ValType], construct: usize, agreed: &[Value]) {
+    fn merge(
+        &mut self,
+        block: BlockId,
+        types: impl Iterator<Item = Ty>,
+        construct: usize,
+        agreed: &[Value],
+    ) {
         let mut agreed = agreed.iter().copied();
         let mut value = |builder: &mut Self, ty| match agreed.next() {
             Some(value) if value != Value::NONE => value,
             _ => builder.param(block, ty),
         };
-        for &ty in types {
+        for ty in types {
             let value = value(self, ty);
             self.stack.push(value);
         }
         for at in 0..self.body.assigned.of(construct).len() {
             let local = self.body.assigned.of(construct)[at] as usize;
-            self.body.locals[local] = value(self, self.body.local_types[local]);
+            self.body.locals[local] = value(self, Ty::of(self.body.local_types[local]));
         }
     }
 
     /// Begins what lies behind a construct, which branches lead to.
     fn merge_behind(&mut self, frame: Frame) {
         self.start(frame.target);
+        let below = self.stack.split_off(frame.low);
+        let below = below.iter().map(|&value| self.function[value].ty);
         let results = frame.signature.results();
-        self.merge(frame.target, results, frame.construct, &frame.agreed);
+        let types: Vec<Ty> = below.chain(results.iter().copied().map(Ty::of)).collect();
+        let types = types.into_iter();
+        self.merge(frame.target, types, frame.construct, &frame.agreed);
         if frame.agreed.iter().any(|&value| value != Value::NONE) {
             let stays = frame.agreed.iter().map(|&value| value == Value::NONE);
             self.stays.push((frame.target, stays.collect()));
@@ -652,7 +686,8 @@ impl<'m> Builder<'m> {
         self.push_frame(Kind::Block, signature, target);
     }
 
-    fn loop_(&mut self, ty: BlockType) {
+    fn loop_(&mut self, ty: BlockType) -> Result<(), Unsupported> {
+        self.enter_midway(ty)?;
         let signature = self.signature(ty);
         let construct = self.body.next_construct;
         self.loop_depth += 1;
@@ -662,9 +697,13 @@ impl<'m> Builder<'m> {
         self.push_frame(Kind::Loop, signature, header);
         let mut args = self.pop_many(params.len());
         args.extend(self.body.assigned_values(construct));
+        args.extend(self.passing());
         self.finish_block(Exit::Jump(Edge { to: header, args }));
         self.start(header);
-        self.merge(header, &params, construct, &[]);
+        let params = params.into_iter().map(Ty::of);
+        self.merge(header, params, construct, &[]);
+        self.pass_midway();
+        Ok(())
     }
 
     fn if_(&mut self, ty: BlockType) {
@@ -680,9 +719,8 @@ impl<'m> Builder<'m> {
         };
         self.finish_block(Exit::Branch(cond, [edge(then), edge(other)]));
         self.start(then);
-        let params = signature.params().len();
         self.push_frame(Kind::If, signature, target);
-        let params = self.top(params);
+        let params = self.stack[self.control.last().expect("pushed").low..].into();
         let locals = self.body.assigned_values(construct).collect();
         let frame = self.control.last_mut().expect("pushed");
         frame.to_else = Some((other, locals, params));
@@ -694,9 +732,13 @@ impl<'m> Builder<'m> {
             self.finish_block(exit);
         }
         let frame = self.control.last_mut().expect(VALIDATED);
-        let (block, locals, params) = frame.to_else.take().expect("it belongs to an `if`");
-        let (height, construct) = (frame.height, frame.construct);
-        self.stack.truncate(height);
+        let (low, construct) = (frame.low, frame.construct);
+        let Some((block, locals, params)) = frame.to_else.take() else {
+            // Code that is entered behind the condition.
+            self.reachable = false;
+            return;
+        };
+        self.stack.truncate(low);
         self.stack.extend(params);
         self.restore(construct, &locals);
         self.start(block);
@@ -727,7 +769,6 @@ impl<'m> Builder<'m> {
         if let Some((block, locals, params)) = frame.to_else.take() {
             // Without `else`, what came in goes out.
             self.start(block);
-            self.stack.truncate(frame.height);
             let mut args = params;
             args.extend(locals);
             frame.branch_to(&args);
@@ -767,9 +808,12 @@ impl<'m> Builder<'m> {
     }
 
     fn edge(&mut self, index: usize) -> Edge {
-        let mut args = self.top(self.control[index].label_types().len());
+        let top = self.top(self.control[index].label_types().len());
+        let mut args = self.operands_below(index);
+        args.extend(top);
+        args.extend(self.body.assigned_values(self.control[index].construct));
+        args.extend(self.not_passing(index));
         let frame = &mut self.control[index];
-        args.extend(self.body.assigned_values(frame.construct));
         self.edge_args += args.len();
         frame.branch_to(&args);
         Edge {

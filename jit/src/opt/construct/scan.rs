@@ -22,6 +22,11 @@ pub(super) struct Assigned {
 }
 
 impl Assigned {
+    /// Has a construct assign what another one around it does.
+    pub(super) fn widen(&mut self, construct: usize, around: usize) {
+        self.ranges[construct] = self.ranges[around];
+    }
+
     pub(super) fn of(&self, construct: usize) -> &[u32] {
         if construct == NO_CONSTRUCT {
             return &[];

@@ -72,6 +72,8 @@ pub(crate) struct Activations {
     error: Option<Error>,
     panic: Option<Box<dyn Any + Send>>,
     trace: Option<WasmBacktrace>,
+    /// The state of a call that is about to go on in better code.
+    state: Vec<u64>,
 }
 
 impl Activations {
@@ -92,6 +94,14 @@ impl Activations {
             self.value_stack = Some(stack);
         }
         Ok(())
+    }
+
+    /// Copies the state of a call, until the next one comes; none where the host has no memory for it.
+    pub(crate) fn keep_state(&mut self, slots: &[u64]) -> Option<*const u64> {
+        self.state.clear();
+        self.state.try_reserve(slots.len()).ok()?;
+        self.state.extend_from_slice(slots);
+        Some(self.state.as_ptr())
     }
 
     /// Begins a run, by a function that has a frame at `here`: all frames of the guest lie below.

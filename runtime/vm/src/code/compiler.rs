@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::TrapCode;
 use zwasm_jit::baseline;
+use zwasm_jit::contract::midway::Place;
 use zwasm_jit::contract::{CompileError, Compiled, Env};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
@@ -261,6 +262,17 @@ impl<'m> Wanted<'m> {
         compiled.map_err(|reason| self.error(reason))
     }
 
+    /// What the optimizing compiler makes of it from this place on, if it does not decline.
+    pub(crate) fn optimised_from<M: Masm>(
+        self,
+        cpu: M::Features,
+        place: Place,
+    ) -> Result<Option<Compiled>> {
+        let (mut env, body) = self.env(false)?;
+        env.enter_at = (place != Place::START).then_some(place);
+        self.optimise::<M>(env, cpu, &body, None)
+    }
+
     /// What the optimizing compiler makes of it, if it does not decline; adds to `times` what its
     /// passes took.
     pub(crate) fn optimised<M: Masm>(
@@ -269,7 +281,17 @@ impl<'m> Wanted<'m> {
         times: Option<&mut PassTimes>,
     ) -> Result<Option<Compiled>> {
         let (env, body) = self.env(false)?;
-        match opt::compile::<M>(env, cpu, self.func_index(), &body, times) {
+        self.optimise::<M>(env, cpu, &body, times)
+    }
+
+    fn optimise<M: Masm>(
+        self,
+        env: Env<'_>,
+        cpu: M::Features,
+        body: &FunctionBody<'_>,
+        times: Option<&mut PassTimes>,
+    ) -> Result<Option<Compiled>> {
+        match opt::compile::<M>(env, cpu, self.func_index(), body, times) {
             Ok(compiled) => Ok(Some(compiled)),
             Err(CompileError::Declined) => Ok(None),
             Err(reason) => Err(self.error(reason)),
@@ -298,6 +320,7 @@ impl<'m> Wanted<'m> {
             usage: module.found()?.usage(self.defined),
             consume_fuel: config.consume_fuel,
             tiers_up,
+            enter_at: None,
             stress: config.stress,
             record_operators: self.record_operators,
             interrupt: self.interrupt,

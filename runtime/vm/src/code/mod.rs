@@ -19,11 +19,13 @@ use compiler::Compilation;
 use core::any::Any;
 use core::fmt::Debug;
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use tier_up::Better;
 use zwasm_core::{SigId, TrapCode};
 use zwasm_jit::contract::Compiled;
+use zwasm_jit::contract::midway::Place;
 use zwasm_jit::isa;
 use zwasm_jit::opt::PassTimes;
 
@@ -47,7 +49,8 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         interrupt: Option<&AtomicU64>,
     ) -> Result<Box<dyn Draft>>;
 
-    /// Makes better code for a function that has some, if there is any.
+    /// Makes better code for a function that has some, or for a call of it that is at the head of a loop, if
+    /// there is any.
     ///
     /// # Errors
     /// As [`Supply::make`].
@@ -55,9 +58,10 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         &self,
         module: &ModuleInner,
         defined: u32,
+        place: Place,
         interrupt: Option<&AtomicU64>,
     ) -> Result<Option<Box<dyn Draft>>> {
-        let _ = (module, defined, interrupt);
+        let _ = (module, defined, place, interrupt);
         Ok(None)
     }
 
@@ -140,6 +144,8 @@ pub(crate) struct CodeStats {
     pub(crate) functions: usize,
     /// Those of them with better code than they had first.
     pub(crate) tiered_up: usize,
+    /// Loops that calls go on at in better code.
+    pub(crate) loops: usize,
     /// Bytes of the bodies of the former.
     pub(crate) body_bytes: usize,
     /// Bytes of all code.
@@ -150,8 +156,7 @@ pub(crate) struct CodeStats {
 #[derive(Debug)]
 pub(crate) struct ModuleCode {
     entries: Box<[FuncEntry]>,
-    /// Which functions have asked for better code.
-    asked: Box<[AtomicBool]>,
+    better: Mutex<Better>,
     /// Pieces of code, those that others have replaced among them.
     functions: Mutex<Vec<Arc<dyn Code>>>,
     /// How many functions have code.
@@ -179,7 +184,7 @@ impl ModuleCode {
         }
         ModuleCode {
             entries,
-            asked: (0..functions).map(|_| AtomicBool::new(false)).collect(),
+            better: Mutex::default(),
             functions: Mutex::default(),
             made: AtomicUsize::new(0),
             code_bytes: AtomicUsize::new(0),
@@ -210,11 +215,11 @@ impl ModuleCode {
 
     /// What there is by now.
     pub(crate) fn stats(&self) -> CodeStats {
-        let pieces = self.functions.lock().expect("no panic while locked").len();
-        let functions = self.made.load(Ordering::Relaxed);
+        let (tiered_up, loops) = self.better().count();
         CodeStats {
-            functions,
-            tiered_up: pieces.saturating_sub(functions),
+            functions: self.made.load(Ordering::Relaxed),
+            tiered_up,
+            loops,
             body_bytes: self.body_bytes.load(Ordering::Relaxed),
             code_bytes: self.code_bytes.load(Ordering::Relaxed),
         }
@@ -253,7 +258,7 @@ impl ModuleCode {
         // Another thread may have been faster.
         if entry.code() == first {
             let passes = draft.take_passes();
-            let code_bytes = self.put_in_place(module, defined, draft, &mut functions)?;
+            let code = self.put_in_place(module, defined, draft, &mut functions)?;
             let body = module.info.bodies[defined as usize].len();
             self.body_bytes.fetch_add(body, Ordering::Relaxed);
             self.made.fetch_add(1, Ordering::Relaxed);
@@ -262,7 +267,7 @@ impl ModuleCode {
                 compilations.push(Compilation {
                     function: module.info.imported_funcs + defined,
                     time,
-                    code_bytes,
+                    code_bytes: code.len(),
                     passes,
                 });
             }
@@ -273,21 +278,32 @@ impl ModuleCode {
         Ok(entry.code())
     }
 
-    /// Publishes code and leads calls of the function to it; answers its length in bytes.
+    /// Publishes code and leads calls of the function to it; answers where it lies.
     fn put_in_place(
         &self,
         module: &ModuleInner,
         defined: u32,
         draft: Box<dyn Draft>,
         functions: &mut Vec<Arc<dyn Code>>,
-    ) -> Result<usize> {
+    ) -> Result<Range<usize>> {
+        let range = self.publish(module, draft, functions)?;
+        let entry = &self.entries[defined as usize];
+        entry.code.store(range.start as *mut u32, Ordering::Release);
+        Ok(range)
+    }
+
+    /// Publishes code; answers where it lies.
+    fn publish(
+        &self,
+        module: &ModuleInner,
+        draft: Box<dyn Draft>,
+        functions: &mut Vec<Arc<dyn Code>>,
+    ) -> Result<Range<usize>> {
         let code = draft.publish(module)?;
         let range = code.range();
         self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
         functions.push(code);
-        let entry = &self.entries[defined as usize];
-        entry.code.store(range.start as *mut u32, Ordering::Release);
-        Ok(range.len())
+        Ok(range)
     }
 
     /// Makes the code of every function, on all cores; of several errors, one is returned. Once

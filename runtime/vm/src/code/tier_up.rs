@@ -2,8 +2,12 @@
 //!
 //! Code of the first tier counts calls and iterations down in its function's entry and comes here when
 //! nothing is left. The function is put into its engine's queue, threads that live as long as there is
-//! work make better code of it, and its entry leads there from then on. Calls that run already go on in
-//! the old code, which stays until its module goes.
+//! work make better code of it, and its entry leads there from then on. What is asked for most often comes
+//! first.
+//!
+//! Calls that run already go on in the old code, which stays until its module goes. Those that come to the
+//! head of a loop again and again after that get code of their own, which is entered there
+//! ([`midway`](zwasm_jit::contract::midway)).
 //!
 //! A guest never waits here: what is in somebody's hands is asked for once more a little later. A thread
 //! does nothing with locks of the engine while the process forks ([`fork::background`]), since it
@@ -14,10 +18,11 @@ use crate::module::{Module, ModuleInner};
 use crate::parallel;
 use crate::sys::{fork, stack};
 use core::sync::atomic::{AtomicU64, Ordering};
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::thread;
 use zwasm_core::TrapCode;
+use zwasm_jit::contract::midway::Place;
 
 /// When functions are to have better code.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +31,8 @@ pub(crate) struct TierUp {
     pub(crate) units: u32,
     /// Whether other threads make the code; else it is there for the next call.
     pub(crate) in_background: bool,
+    /// Whether calls get better code, too, or loops only.
+    pub(crate) of_calls: bool,
 }
 
 impl Default for TierUp {
@@ -33,6 +40,7 @@ impl Default for TierUp {
         TierUp {
             units: 20_000,
             in_background: true,
+            of_calls: true,
         }
     }
 }
@@ -44,22 +52,116 @@ const AGAIN: usize = 100;
 /// somebody is at work: a fork may have left them behind.
 const MUCH_LATER: usize = 1_000_000;
 
-/// A function that waits for better code.
+/// Loops of one function that may be entered in better code: each takes as much time to compile as the
+/// function.
+const LOOPS_MAX: usize = 8;
+
+/// How often a function comes from other loops before one more gets code.
+const LOOPS_ELSEWHERE: u32 = 16;
+
+/// Better code of a module's functions, and of what runs in them, by the functions' index among the defined ones.
+#[derive(Debug, Default)]
+pub(super) struct Better(HashMap<u32, Pieces>);
+
+impl Better {
+    /// How many functions and loops there are that have some.
+    pub(super) fn count(&self) -> (usize, usize) {
+        let made = |(_, piece): &(&Place, &Piece)| matches!(piece, Piece::At(_));
+        let all = self.0.values().flat_map(|of| &of.by_place).filter(made);
+        let (functions, loops): (Vec<_>, Vec<_>) =
+            all.partition(|(place, _)| **place == Place::START);
+        (functions.len(), loops.len())
+    }
+}
+
+/// Better code of one function.
+#[derive(Debug, Default)]
+struct Pieces {
+    by_place: HashMap<Place, Piece>,
+    /// How often the function came from a loop without any, while another had some.
+    elsewhere: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Piece {
+    Waits,
+    /// Where it is entered.
+    At(usize),
+    /// There is none, and will not be.
+    None,
+}
+
+/// What to do for a function whose count has run out.
+enum Step {
+    /// Ask for the piece at this place.
+    Ask(Place),
+    /// The same once more.
+    AskAgain(Place),
+    /// Go on there.
+    Go(usize),
+    /// Come again when the count has run out once more.
+    OnceMore,
+    /// Come again after so many units.
+    Later(usize),
+}
+
+impl Pieces {
+    fn next(&mut self, place: Place, how: TierUp) -> Step {
+        if place == Place::START && !how.of_calls {
+            return Step::OnceMore;
+        }
+        let of_function = self.by_place.get(&Place::START);
+        let wanted = match of_function {
+            Some(Piece::At(_)) => place,
+            _ if how.of_calls => Place::START,
+            _ => place,
+        };
+        match self.by_place.get(&wanted) {
+            Some(Piece::At(_)) if wanted == Place::START => Step::OnceMore,
+            Some(Piece::At(code)) => Step::Go(*code),
+            Some(Piece::Waits) => Step::AskAgain(wanted),
+            Some(Piece::None) => Step::Later(MUCH_LATER),
+            None if wanted == Place::START => Step::Ask(wanted),
+            None => self.next_loop(wanted, how),
+        }
+    }
+
+    /// A loop that has no code yet.
+    fn next_loop(&mut self, place: Place, how: TierUp) -> Step {
+        let loops = self.by_place.keys().filter(|&&place| place != Place::START);
+        let loops = loops.count();
+        // A guest that waits is asked at every loop, so that what it does is the same each time.
+        if how.in_background && loops > 0 {
+            self.elsewhere += 1;
+            if loops >= LOOPS_MAX || self.elsewhere < LOOPS_ELSEWHERE {
+                return Step::Later(AGAIN);
+            }
+            self.elsewhere = 0;
+        }
+        Step::Ask(place)
+    }
+}
+
+/// A function that waits for better code, or one of its loops.
 #[derive(Clone, Debug)]
 struct Job {
     module: Weak<ModuleInner>,
     defined: u32,
+    place: Place,
+    /// How often it was asked for.
+    asked: u32,
 }
 
 impl Job {
     fn is(&self, other: &Job) -> bool {
-        self.defined == other.defined && self.module.ptr_eq(&other.module)
+        (self.defined, self.place) == (other.defined, other.place)
+            && self.module.ptr_eq(&other.module)
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Job>,
+    waiting: Vec<Job>,
     /// What workers are at.
     in_work: Vec<Job>,
     workers: usize,
@@ -76,7 +178,7 @@ impl State {
         }
         self.generation = generation;
         self.workers = 0;
-        self.waiting.extend(self.in_work.drain(..));
+        self.waiting.append(&mut self.in_work);
         true
     }
 }
@@ -97,7 +199,7 @@ impl Queue {
             Err(TryLockError::Poisoned(_)) => unreachable!("no panic while locked"),
         };
         state.come_to_this_process();
-        state.waiting.push_back(job.clone());
+        state.waiting.push(job.clone());
         if state.workers >= threads {
             return Ok(());
         }
@@ -114,12 +216,16 @@ impl Queue {
         Err(MUCH_LATER)
     }
 
-    /// Sees to it that what waits is worked at, in a child of the process where it was asked for.
-    fn revive(&self) {
-        if let Ok(mut state) = self.0.try_lock()
-            && state.come_to_this_process()
-            && !state.waiting.is_empty()
-        {
+    /// A function that waits has run for as long once more. Sees to it that what waits is worked at, in a
+    /// child of the process where it was asked for.
+    fn ask_again(&self, job: &Job) {
+        let Ok(mut state) = self.0.try_lock() else {
+            return;
+        };
+        if let Some(waiting) = state.waiting.iter_mut().find(|waiting| waiting.is(job)) {
+            waiting.asked += 1;
+        }
+        if state.come_to_this_process() && !state.waiting.is_empty() {
             state.workers += 1;
             drop(state);
             self.start_worker();
@@ -159,10 +265,12 @@ impl Queue {
             let module = job.module.upgrade();
             let better = module
                 .as_ref()
-                .and_then(|module| better(module, job.defined, None).ok().flatten());
+                .and_then(|module| better(module, job.defined, job.place, None).ok().flatten());
             fork::background(|| {
-                if let (Some(module), Some(better)) = (&module, better) {
-                    module.code.replace(module, job.defined, better);
+                if let Some(module) = &module {
+                    module
+                        .code
+                        .take_better(module, job.defined, job.place, better);
                 }
                 self.lock().in_work.retain(|other| !other.is(&job));
                 // Nobody else may have it any more.
@@ -174,7 +282,10 @@ impl Queue {
     /// The next function, or none, and then this thread is no worker any more.
     fn next(&self) -> Option<Job> {
         let mut state = self.lock();
-        let job = state.waiting.pop_front();
+        // Of several, the first.
+        let most = state.waiting.iter().map(|job| job.asked).max();
+        let next = state.waiting.iter().position(|job| Some(job.asked) == most);
+        let job = next.map(|next| state.waiting.remove(next));
         match &job {
             Some(job) => state.in_work.push(job.clone()),
             None => state.workers -= 1,
@@ -183,72 +294,160 @@ impl Queue {
     }
 }
 
-impl ModuleCode {
-    /// A function's count has run out. Where the guest waits for better code, `interrupt` ends that once
-    /// it is other than zero.
-    pub(crate) fn tier_up(&self, module: &Module, defined: u32, interrupt: &AtomicU64) {
-        let entry = &self.entries[defined as usize];
-        // Others may count at this moment, and write what they have read before. That must not be
-        // the number that stays.
-        entry.own.store(AGAIN, Ordering::Relaxed);
-        let asked = &self.asked[defined as usize];
-        if asked.swap(true, Ordering::Relaxed) {
-            entry.own.store(MUCH_LATER, Ordering::Relaxed);
-            module.inner().engine.tier_ups().revive();
-            return;
-        }
-        let own = match self.ask(module, defined, interrupt) {
-            Ok(()) => MUCH_LATER,
-            Err(units) => {
-                asked.store(false, Ordering::Relaxed);
-                units
-            }
-        };
-        entry.own.store(own, Ordering::Relaxed);
-    }
+/// A function whose count has run out.
+struct Asking<'m> {
+    module: &'m Arc<ModuleInner>,
+    defined: u32,
+    /// Ends the making of code, once it is other than zero.
+    interrupt: &'m AtomicU64,
+    how: TierUp,
+}
 
-    /// Has better code made; or says after how many units that is to be tried again.
-    fn ask(&self, module: &Module, defined: u32, interrupt: &AtomicU64) -> Result<(), usize> {
-        let inner = module.inner();
-        let engine = &inner.engine;
-        if !engine.config().tier_up.in_background {
-            let make = || better(inner, defined, Some(interrupt));
-            let Ok(better) = stack::with_room_for_compiler(make) else {
-                return Err(AGAIN);
-            };
-            if let Some(better) = better {
-                self.replace(inner, defined, better);
-            }
-            return Ok(());
+impl Asking<'_> {
+    fn job(&self, place: Place) -> Job {
+        Job {
+            module: Arc::downgrade(self.module),
+            defined: self.defined,
+            place,
+            asked: 1,
         }
-        let job = Job {
-            module: Arc::downgrade(inner),
-            defined,
-        };
-        let cores = parallel::threads(engine.config().validation_threads, usize::MAX);
-        // One is left to the guest.
-        engine.tier_ups().push(job, (cores - 1).max(1))
-    }
-
-    /// Leads calls of a function to better code from now on. Where the host has no memory for that, they
-    /// go where they went.
-    fn replace(&self, module: &ModuleInner, defined: u32, better: Box<dyn Draft>) {
-        let mut functions = self.functions.lock().expect("no panic while locked");
-        let _ = self.put_in_place(module, defined, better, &mut functions);
     }
 }
 
-/// Better code for a function; none where it is beyond a limit.
+impl ModuleCode {
+    /// A function's count has run out at this place. Returns where the call is to go on, if that is
+    /// elsewhere. Where the guest waits for better code, `interrupt` ends that once it is other than zero.
+    pub(crate) fn tier_up(
+        &self,
+        module: &Module,
+        defined: u32,
+        place: Place,
+        interrupt: &AtomicU64,
+    ) -> Option<usize> {
+        let own = &self.entries[defined as usize].own;
+        // Others may count at this moment, and write what they have read before. That must not be
+        // the number that stays.
+        own.store(AGAIN, Ordering::Relaxed);
+        let module = module.inner();
+        let how = module.engine.config().tier_up;
+        let asking = Asking {
+            module,
+            defined,
+            interrupt,
+            how,
+        };
+        let (code, units) = self.advance(&asking, place);
+        own.store(units, Ordering::Relaxed);
+        code
+    }
+
+    /// Where to go on, if anywhere else, and after how many units to come again.
+    fn advance(&self, asking: &Asking<'_>, place: Place) -> (Option<usize>, usize) {
+        let how = asking.how;
+        let once_more = if how.in_background {
+            AGAIN.max(how.units as usize)
+        } else {
+            how.units as usize
+        };
+        loop {
+            let Ok(mut better) = self.better.try_lock() else {
+                return (None, AGAIN);
+            };
+            let pieces = better.0.entry(asking.defined).or_default();
+            let step = pieces.next(place, how);
+            if let Step::Ask(place) = step {
+                pieces.by_place.insert(place, Piece::Waits);
+            }
+            drop(better);
+            match step {
+                Step::Go(code) => return (Some(code), AGAIN.min(once_more)),
+                Step::OnceMore => return (None, once_more),
+                Step::Later(units) => return (None, units),
+                Step::AskAgain(place) => {
+                    let queue = asking.module.engine.tier_ups();
+                    queue.ask_again(&asking.job(place));
+                    return (None, once_more);
+                }
+                Step::Ask(place) => {
+                    if let Err(units) = self.ask(asking, place) {
+                        self.better().0.entry(asking.defined).and_modify(|pieces| {
+                            pieces.by_place.remove(&place);
+                        });
+                        return (None, units);
+                    }
+                    if how.in_background {
+                        return (None, once_more);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn better(&self) -> MutexGuard<'_, Better> {
+        self.better.lock().expect("no panic while locked")
+    }
+
+    /// Has better code made; or says after how many units that is to be tried again.
+    fn ask(&self, asking: &Asking<'_>, place: Place) -> Result<(), usize> {
+        let engine = &asking.module.engine;
+        if !asking.how.in_background {
+            let make = || better(asking.module, asking.defined, place, Some(asking.interrupt));
+            let Ok(better) = stack::with_room_for_compiler(make) else {
+                return Err(AGAIN);
+            };
+            self.take_better(asking.module, asking.defined, place, better);
+            return Ok(());
+        }
+        let cores = parallel::threads(engine.config().validation_threads, usize::MAX);
+        // One is left to the guest.
+        let threads = (cores - 1).max(1);
+        engine.tier_ups().push(asking.job(place), threads)
+    }
+
+    /// Publishes better code. Calls of the function lead to it from now on, or those that come to the loop go on
+    /// in it. Where the host has no memory for that, they go where they went.
+    fn take_better(
+        &self,
+        module: &ModuleInner,
+        defined: u32,
+        place: Place,
+        better: Option<Box<dyn Draft>>,
+    ) {
+        let code = better.and_then(|better| {
+            let mut functions = self.functions.lock().expect("no panic while locked");
+            let published = match place {
+                Place::START => self.put_in_place(module, defined, better, &mut functions),
+                _ => self.publish(module, better, &mut functions),
+            };
+            published.ok()
+        });
+        let piece = code.map_or(Piece::None, |range| Piece::At(range.start));
+        let mut all = self.better();
+        all.0
+            .entry(defined)
+            .or_default()
+            .by_place
+            .insert(place, piece);
+        drop(all);
+        // Calls that run are to see it soon.
+        self.entries[defined as usize]
+            .own
+            .store(AGAIN, Ordering::Relaxed);
+    }
+}
+
+/// Better code for a function, or from one of its loops on; none where it is beyond a limit.
 ///
 /// # Errors
 /// Interrupted.
 fn better(
     module: &ModuleInner,
     defined: u32,
+    place: Place,
     interrupt: Option<&AtomicU64>,
 ) -> Result<Option<Box<dyn Draft>>, TrapCode> {
     let supply = module.engine.supply();
-    match supply.improve(module, defined, interrupt) {
+    match supply.improve(module, defined, place, interrupt) {
         Ok(better) => Ok(better),
         Err(error) => match error.trap_code() {
             Some(code) => Err(code),

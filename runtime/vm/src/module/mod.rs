@@ -195,6 +195,7 @@ impl Module {
             functions_compiled: code.functions,
             compiled_body_bytes: code.body_bytes,
             functions_tiered_up: code.tiered_up,
+            loops_tiered_up: code.loops,
             code_bytes: code.code_bytes,
             compile_time: self.inner.code.making_time(),
             data_bytes: info.data.iter().map(|segment| segment.bytes.len()).sum(),
@@ -244,6 +245,8 @@ pub struct ModuleStats {
     pub compiled_body_bytes: usize,
     /// How many of them have better code since than they had first.
     pub functions_tiered_up: usize,
+    /// Loops that calls which ran already went on at in such code.
+    pub loops_tiered_up: usize,
     /// Bytes of code made from them, that which was replaced included.
     pub code_bytes: usize,
     /// Time spent translating, on all threads together.

@@ -41,6 +41,7 @@ use std::sync::{Arc, Mutex};
 use stub_cache::Stubs;
 use zwasm_core::{FuncType, Outcome, SigId, TrapCode};
 use zwasm_jit::contract::Compiled;
+use zwasm_jit::contract::midway::Place;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::opt::PassTimes;
 use zwasm_jit::stubs;
@@ -174,13 +175,14 @@ impl Supply for NativeEngine {
         &self,
         module: &ModuleInner,
         defined: u32,
+        place: Place,
         interrupt: Option<&AtomicU64>,
     ) -> Result<Option<Box<dyn Draft>>> {
         if self.tier_up_units.is_none() {
             return Ok(None);
         }
         let wanted = Wanted::new(module, defined, interrupt);
-        let optimised = wanted.optimised::<HostMasm>(self.features, None)?;
+        let optimised = wanted.optimised_from::<HostMasm>(self.features, place)?;
         Ok(optimised.map(|compiled| -> Box<dyn Draft> {
             Box::new(CompiledFunc {
                 defined,
@@ -370,16 +372,32 @@ unsafe extern "C" fn compile_entry(
     }
 }
 
-/// A function's count has run out: it is to have better code.
-unsafe extern "C" fn tier_up(cx: *mut VmContext, entry: *const FuncEntry) {
+/// A function's count has run out: it is to have better code. Returns 1 where the call is to go on in other
+/// code, which `limits.resume_pc` names, with its state at `limits.resume_stack`; else 0.
+unsafe extern "C" fn tier_up(cx: *mut VmContext, word: u64, slots_word: u64, stub: Frame) -> u64 {
+    let (entry_offset, place) = Place::from_words(word, slots_word);
     // SAFETY: the instance is live, and the entry lies in its module's array; no borrow of the store is
     // held across the call.
     unsafe {
         let module = &(*(*cx).instance).module;
         let code = &module.inner().code;
+        let entry = (*cx).entries.byte_add(entry_offset as usize);
         let interrupt = &(*(*cx).limits).cells.interrupt;
-        code.tier_up(module, code.defined(entry), interrupt);
+        let Some(code) = code.tier_up(module, code.defined(entry), place, interrupt) else {
+            return 0;
+        };
+        let store = &mut *(*(*cx).instance).store;
+        let bottom = stub.caller().pointer().sub(place.slots_below as usize);
+        let count = place.slots as usize;
+        let slots = core::slice::from_raw_parts(bottom.cast::<u64>().sub(count), count);
+        // Nothing else runs in this store until the code has read it.
+        let Some(copy) = store.activations.keep_state(slots) else {
+            return 0;
+        };
+        store.limits.resume_pc.set(code as u64);
+        store.limits.resume_stack.set(copy as u64);
     }
+    1
 }
 
 /// Takes the backtrace of a trap while the frames are in place, as the `raise` stub asks.

@@ -22,8 +22,9 @@ mod unroll;
 
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
 
-/// Every tier of this build, the one that changes code as it changes it earliest, with guard regions and with explicit checks; with these only where
-/// `ZWASM_SPEC_RESERVATION_BYTES` says that reserving is dear.
+/// Every tier of this build, with guard regions and with explicit checks; with these only where
+/// `ZWASM_SPEC_RESERVATION_BYTES` says that reserving is dear. Tier `auto` changes code as early as may be,
+/// that of calls and loops, or of loops only.
 fn configurations() -> Vec<(Config, String)> {
     let is_dear = std::env::var("ZWASM_SPEC_RESERVATION_BYTES").is_ok_and(|it| !it.is_empty());
     let reservations: &[Option<u64>] = if is_dear {
@@ -36,14 +37,18 @@ fn configurations() -> Vec<(Config, String)> {
         for &reservation in reservations {
             let mut config = Config::new();
             config.tier(tier).validation_threads(1);
-            if tier == Tier::Auto {
-                // As soon as may be, and no matter how fast other threads are.
-                config.tier_up_after(0).tier_up_in_background(false);
-            }
+            let mut name = format!("{tier}, reservation {reservation:?}");
             if let Some(bytes) = reservation {
                 config.memory_reservation(bytes);
             }
-            all.push((config, format!("{tier}, reservation {reservation:?}")));
+            if tier == Tier::Auto {
+                // No matter how fast other threads are.
+                config.tier_up_after(0).tier_up_in_background(false);
+                all.push((config.clone(), name.clone()));
+                config.tier_up_of_calls(false);
+                name += ", of loops";
+            }
+            all.push((config, name));
         }
     }
     all

@@ -244,3 +244,73 @@ fn limits_of_code_hold() {
         );
     }
 }
+
+/// Nested loops with values in all kinds of places, entered at each of them: the answers are the
+/// interpreter's whatever the number of iterations before.
+#[test]
+fn calls_go_on_in_better_code_at_any_loop() {
+    const NEST: &str = r#"(module (memory 1)
+        (func (export "nest") (param $n i32) (result i32)
+            (local $i i32) (local $j i32) (local $k i32) (local $s i64) (local $f f64) (local $v v128)
+            (local $never i32) (local $p i32)
+            (local.set $never (i32.const 7))
+            (i32.const 11)
+            (block $out
+                (loop $one
+                    (local.set $j (i32.const 0))
+                    (i32.add (local.get $never) (local.get $i))
+                    (if (i32.and (local.get $i) (i32.const 1))
+                        (then
+                            (local.set $f (f64.add (local.get $f) (f64.const 1.5)))
+                            (f32.const 2.5)
+                            (loop $two (param f32) (result f32)
+                                (local.set $k (local.get $j))
+                                (block $skip
+                                    (br_if $skip (i32.eq (local.get $j) (i32.const 3)))
+                                    (i32.const 5)
+                                    (loop $three (param i32)
+                                        (local.set $p)
+                                        (local.set $s (i64.add (local.get $s)
+                                            (i64.extend_i32_u (i32.mul (local.get $p) (local.get $k)))))
+                                        (local.set $v (i32x4.add (local.get $v) (i32x4.splat (local.get $k))))
+                                        (i32.const 9)
+                                        (br_if $three (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (local.get $n)))
+                                        (drop)))
+                                (local.set $j (i32.add (local.get $j) (i32.const 1)))
+                                (f32.add (f32.const 1))
+                                (br_if $two (i32.lt_u (local.get $j) (local.get $n))))
+                            (f64.promote_f32) (local.get $f) (f64.add) (local.set $f))
+                        (else (local.set $s (i64.sub (local.get $s) (i64.const 1)))))
+                    (i64.extend_i32_u) (local.get $s) (i64.add) (local.set $s)
+                    (br_if $out (i32.ge_u (local.get $i) (local.get $n)))
+                    (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                    (br $one)))
+            (i32.add (local.get $never))
+            (i32.add (i32.trunc_f64_s (local.get $f)))
+            (i32.add (i32x4.extract_lane 1 (local.get $v)))
+            (i32.add (i32.wrap_i64 (local.get $s)))))"#;
+    let mut interpreter = Config::new();
+    interpreter.tier(Tier::Interp);
+    let (mut store, instance) = instantiate(&interpreter, NEST);
+    let right: Vec<_> = (0..9)
+        .map(|n| call(&mut store, &instance, "nest", n))
+        .collect();
+    for after in 0..120 {
+        for of_calls in [false, true] {
+            let Some(mut config) = auto(after, false) else {
+                return;
+            };
+            config.tier_up_of_calls(of_calls);
+            let (mut store, instance) = instantiate(&config, NEST);
+            let answers: Vec<_> = (0..9)
+                .map(|n| call(&mut store, &instance, "nest", n))
+                .collect();
+            assert_eq!(answers, right, "after {after} iterations");
+            if !of_calls {
+                let stats = instance.module(&store).stats();
+                assert_eq!(stats.functions_tiered_up, 0);
+                assert!((1..=3).contains(&stats.loops_tiered_up));
+            }
+        }
+    }
+}

@@ -91,7 +91,7 @@ impl<M: Masm> Emitter<'_, M> {
         match site.callee {
             Callee::Reference if self.callees_return_here => self.call_reference(),
             callee => {
-                if callee == Callee::Defined(self.own) {
+                if self.own.map(Callee::Defined) == Some(callee) {
                     // What runs is the compiled function.
                     self.masm.call_label(self.entry);
                 } else {

@@ -56,8 +56,8 @@ pub(crate) struct Options {
     pub(crate) callees_return_here: bool,
     /// No function of the module has tail calls.
     pub(crate) callees_keep_stack: bool,
-    /// The function's index among the defined ones.
-    pub(crate) own: u32,
+    /// The function's index among the defined ones, if this is the code that calls of it enter.
+    pub(crate) own: Option<u32>,
     /// Where in the context the numbers of types begin that indirect calls name.
     pub(crate) called_types: u32,
 }
@@ -68,7 +68,7 @@ pub(crate) struct Emitter<'f, M: Masm> {
     masm: M,
     abi: Abi,
     frame: Frame,
-    own: u32,
+    own: Option<u32>,
     called_types: u32,
     relocations: Vec<Relocation>,
     /// Where the function begins.
