@@ -13,11 +13,8 @@ use crate::contract::midway::Place;
 use crate::frame;
 use crate::masm::{Cond, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::runtime::context_field;
+use zwasm_core::tier_up::{CALL_UNITS, ITERATION_UNITS};
 use zwasm_core::vmctx::{context, func_entry, limits};
-
-/// What a call takes: as much as so many iterations.
-const CALL_UNITS: u32 = 10;
-const ITERATION_UNITS: u32 = 1;
 
 /// Where code goes that took the last of its count, and where it goes on.
 pub(super) struct TierUp<L> {

@@ -109,7 +109,7 @@ fn precompile(options: &Options, output: &Path) -> Outcome {
         );
     }
     let bytes = input::bytes(file).with_context(|| format!("cannot load {}", path(file)))?;
-    let engine = Engine::new(&options.engine.config_with(Tier::Opt))?;
+    let engine = Engine::new(&options.engine.config_with(Tier::Opt)?)?;
     let precompiled = engine.precompile_module(&bytes);
     let precompiled = precompiled.with_context(|| format!("cannot compile {}", path(file)))?;
     write(output, &precompiled).with_context(|| format!("cannot write {}", path(output)))?;
@@ -144,7 +144,7 @@ fn write(output: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn measure(options: &Options, file: &Path) -> anyhow::Result<Record> {
     let bytes = input::bytes(file)?;
-    let mut config = options.engine.config();
+    let mut config = options.engine.config()?;
     config.validation_threads(options.threads);
     let (mut loads, mut compiles) = (Vec::new(), Vec::new());
     loop {

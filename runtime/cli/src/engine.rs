@@ -1,6 +1,7 @@
 //! Options that every command which runs code shares.
 
 use crate::units;
+use anyhow::Context;
 use zwasm::{Config, Engine, Profiler, Tier};
 
 /// How code is executed.
@@ -26,6 +27,23 @@ enum ProfileFormat {
     Jitdump,
 }
 
+/// Says when tier `auto` replaces code: `20000`, an amount of iterations, or `20000,wait`, and then the guest
+/// waits for the better code.
+const TIER_UP: &str = "ZWASM_TIER_UP";
+
+fn tier_up(text: &str, config: &mut Config) -> anyhow::Result<()> {
+    let (iterations, waits) = match text.split_once(',') {
+        None => (text, false),
+        Some((iterations, "wait")) => (iterations, true),
+        Some(_) => anyhow::bail!("expected a number of iterations, or that with `,wait`"),
+    };
+    let iterations = iterations.parse();
+    let iterations = iterations.context("expected a number of iterations, or that with `,wait`")?;
+    config.tier_up_after(iterations);
+    config.tier_up_in_background(!waits);
+    Ok(())
+}
+
 fn tier_help() -> String {
     let names: Vec<_> = Tier::ALL.iter().map(|tier| tier.name()).collect();
     let default = Tier::default();
@@ -36,13 +54,17 @@ fn tier_help() -> String {
 }
 
 impl EngineOptions {
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> anyhow::Result<Config> {
         self.config_with(Tier::default())
     }
 
     /// With this tier unless another one is asked for.
-    pub(crate) fn config_with(&self, default: Tier) -> Config {
+    pub(crate) fn config_with(&self, default: Tier) -> anyhow::Result<Config> {
         let mut config = Config::new();
+        if let Ok(text) = std::env::var(TIER_UP) {
+            let said = tier_up(&text, &mut config);
+            said.with_context(|| format!("the variable {TIER_UP}"))?;
+        }
         config.tier(self.tier.unwrap_or(default));
         if let Some(bytes) = self.memory_reservation {
             config.memory_reservation(bytes as u64);
@@ -53,10 +75,10 @@ impl EngineOptions {
                 ProfileFormat::Jitdump => Profiler::JitDump,
             });
         }
-        config
+        Ok(config)
     }
 
     pub(crate) fn engine(&self) -> anyhow::Result<Engine> {
-        Ok(Engine::new(&self.config())?)
+        Ok(Engine::new(&self.config()?)?)
     }
 }

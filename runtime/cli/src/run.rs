@@ -192,7 +192,7 @@ struct Host {
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
-    let mut config = options.engine.config();
+    let mut config = options.engine.config()?;
     config.consume_fuel(options.fuel.is_some());
     config.record_compilation(matches!(options.stats, Some(Format::Json)));
     let engine = Engine::new(&config)?;

@@ -16,6 +16,7 @@ pub mod module;
 pub mod num;
 mod outcome;
 mod printable;
+pub mod tier_up;
 mod trap;
 pub mod types;
 pub mod vmctx;

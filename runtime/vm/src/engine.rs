@@ -15,12 +15,11 @@ use zwasm_jit::contract::{MAX_CODE_BYTES, Stress};
 pub enum Tier {
     /// The portable interpreter: functions are translated to register bytecode on first call.
     Interp,
-    /// The baseline JIT: functions are compiled to machine code, in one pass, on first call. The
-    /// default on Linux.
+    /// The baseline JIT: functions are compiled to machine code, in one pass, on first call.
     Baseline,
     /// Both JITs: functions begin in the baseline JIT's code, and those that run often get the optimizing
-    /// one's for their later calls, made on other threads. Not the default yet, since a loop that runs
-    /// stays as it is.
+    /// one's, made on other threads, for their later calls and at the heads of their loops. The default on
+    /// Linux.
     Auto,
     /// The optimizing JIT: functions are compiled to better machine code, more slowly, on first call
     /// or all at once ([`Module::compile_all`](crate::Module::compile_all)).

@@ -21,10 +21,10 @@ impl Tier {
 }
 
 impl Default for Tier {
-    /// The baseline JIT where it has been tried, else the interpreter.
+    /// Both JITs where they have been tried, else the interpreter.
     fn default() -> Tier {
         if cfg!(zwasm_native_by_default) {
-            Tier::Baseline
+            Tier::Auto
         } else {
             Tier::Interp
         }

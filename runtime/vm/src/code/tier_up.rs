@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::thread;
 use zwasm_core::TrapCode;
+use zwasm_core::tier_up::{self, AGAIN, LOOPS_ELSEWHERE, LOOPS_MAX, MUCH_LATER};
 use zwasm_jit::contract::midway::Place;
 
 /// When functions are to have better code.
@@ -38,26 +39,12 @@ pub(crate) struct TierUp {
 impl Default for TierUp {
     fn default() -> TierUp {
         TierUp {
-            units: 20_000,
+            units: tier_up::UNITS,
             in_background: true,
             of_calls: true,
         }
     }
 }
-
-/// After how many units a function is asked for again while somebody else is at the queue.
-const AGAIN: usize = 100;
-
-/// The same where the system has no thread for it; and how often code that still runs sees to it that
-/// somebody is at work: a fork may have left them behind.
-const MUCH_LATER: usize = 1_000_000;
-
-/// Loops of one function that may be entered in better code: each takes as much time to compile as the
-/// function.
-const LOOPS_MAX: usize = 8;
-
-/// How often a function comes from other loops before one more gets code.
-const LOOPS_ELSEWHERE: u32 = 16;
 
 /// Better code of a module's functions, and of what runs in them, by the functions' index among the defined ones.
 #[derive(Debug, Default)]

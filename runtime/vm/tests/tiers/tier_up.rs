@@ -2,7 +2,7 @@
 
 use crate::instantiate;
 use std::time::{Duration, Instant};
-use zwasm::{Config, Engine, Instance, Module, Store, Tier};
+use zwasm::{Caller, Config, Engine, Func, Instance, Module, Store, Tier};
 
 /// Emulators on busy machines included.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -311,6 +311,115 @@ fn calls_go_on_in_better_code_at_any_loop() {
                 assert_eq!(stats.functions_tiered_up, 0);
                 assert!((1..=3).contains(&stats.loops_tiered_up));
             }
+        }
+    }
+}
+
+/// A call that does not end is not stuck in the first code: the host lets it go once it is not.
+#[test]
+fn a_loop_that_never_ends_gets_better_code() {
+    const WAIT: &str = r#"(module (import "" "goes on" (func $goes_on (result i32)))
+        (func (export "wait") (param i32) (result i32) (local $i i32)
+            (loop $outer
+                (local.set $i (i32.const 0))
+                (loop $inner
+                    (br_if $inner (i32.lt_u
+                        (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 100))))
+                (br_if $outer (call $goes_on)))
+            (local.get 0)))"#;
+    let Some(config) = auto(1000, true) else {
+        return;
+    };
+    let engine = Engine::new(&config).expect("a valid configuration");
+    let module = Module::new(&engine, WAIT).expect("valid");
+    let mut store = Store::new(&engine, ());
+    let (started, of_module) = (Instant::now(), module.clone());
+    let goes_on = Func::wrap(&mut store, move |_: Caller<'_, ()>| {
+        assert!(started.elapsed() < PATIENCE, "nobody made better code");
+        i32::from(of_module.stats().loops_tiered_up == 0)
+    });
+    let instance = Instance::new(&mut store, &module, &[goes_on.into()]).expect("it fits");
+    assert_eq!(call(&mut store, &instance, "wait", 7), Some(7));
+}
+
+/// What is special about a frame that is left in a loop: handlers around it, results and arguments on the
+/// stack, tail calls out of it, operands that were constants.
+#[test]
+fn frames_of_all_kinds_are_left_at_loops() {
+    let parameters = "i64 ".repeat(12);
+    let results = "i64 ".repeat(9);
+    let last_nine: String = (3..12).map(|at| format!("(local.get {at})")).collect();
+    let frames = format!(
+        r#"(module (tag $t (param i32))
+        (func $throws (param i32) (if (i32.eq (local.get 0) (i32.const 3)) (then (throw $t (i32.const 40)))))
+        (func (export "handlers") (param $n i32) (result i32) (local $i i32) (local $s i32)
+            (i32.const 100)
+            (block $caught (result i32)
+                (try_table (catch $t $caught)
+                    (loop $next
+                        (local.set $s (i32.add (local.get $s) (local.get $i)))
+                        (call $throws (local.get $i))
+                        (br_if $next (i32.lt_u
+                            (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n)))))
+                (i32.const 7))
+            (i32.add) (i32.add (local.get $s)))
+        (func (export "inside") (param $n i32) (result i32) (local $i i32) (local $s i32)
+            (loop $next
+                (block $caught (result i32)
+                    (try_table (catch $t $caught)
+                        (local.set $s (i32.add (local.get $s) (i32.const 1)))
+                        (loop $inner
+                            (local.set $s (i32.add (local.get $s) (i32.const 2)))
+                            (call $throws (local.get $i))
+                            (br_if $inner (i32.rem_u (local.get $s) (i32.const 7)))))
+                    (i32.const 5))
+                (local.set $s (i32.add (local.get $s)))
+                (br_if $next (i32.lt_u
+                    (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))
+            (local.get $s))
+        (func $wide (param {parameters}) (result {results}) (local $i i32)
+            (loop $next
+                (local.set 11 (i64.add (local.get 11) (local.get 3)))
+                (local.set 0 (i64.sub (local.get 0) (i64.const 1)))
+                (br_if $next (i64.gt_s (local.get 0) (i64.const 0))))
+            {last_nine})
+        (func $narrow (param i64) (result {results}) (local $i i64)
+            (loop $next
+                (br_if $next (i64.lt_u
+                    (local.tee $i (i64.add (local.get $i) (i64.const 1))) (local.get 0))))
+            (local.get 0) (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5)
+            (i64.const 6) (i64.const 7) (i64.const 8) (i64.const 9) (i64.const 10) (local.get $i)
+            (return_call $wide))
+        (func (export "wide") (param i32) (result i32)
+            (call $narrow (i64.extend_i32_u (local.get 0)))
+            {adds}
+            (i32.wrap_i64))
+        (func $odd (param $n i32) (param $left i32) (result i32)
+            (loop $next (br_if $next (i32.lt_s (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5))))
+            (if (i32.eqz (local.get $left)) (then (return (local.get $n))))
+            (return_call $odd (i32.const 0) (i32.sub (local.get $left) (i32.const 1))))
+        (func (export "again") (param i32) (result i32) (call $odd (i32.const 0) (local.get 0))))"#,
+        adds = "(i64.add)".repeat(8),
+    );
+    let mut interpreter = Config::new();
+    interpreter.tier(Tier::Interp);
+    let names = ["handlers", "inside", "wide", "again"];
+    let answers = |config: &Config| -> Vec<Option<i32>> {
+        let (mut store, instance) = instantiate(config, &frames);
+        let mut answers = Vec::new();
+        for name in names {
+            answers.extend((0..6).map(|n| call(&mut store, &instance, name, n)));
+        }
+        answers
+    };
+    let right = answers(&interpreter);
+    for after in 0..40 {
+        for of_calls in [false, true] {
+            let Some(mut config) = auto(after, false) else {
+                return;
+            };
+            config.tier_up_of_calls(of_calls);
+            assert_eq!(answers(&config), right, "after {after} iterations");
         }
     }
 }
