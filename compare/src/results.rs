@@ -104,6 +104,7 @@ pub(crate) fn skeleton(
         floors: Vec::new(),
         gaps: Vec::new(),
         geomeans: Vec::new(),
+        work: Vec::new(),
         notes: Vec::new(),
     }
 }

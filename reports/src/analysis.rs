@@ -7,6 +7,7 @@
 
 use crate::schema::{CellStatus, EngineKind, Floor, Gap, Geomean, Metric, Results, Sample, Worst};
 use crate::stats::{self, Verdict};
+use crate::work;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Replicates of the block resampling behind the intervals of geometric means.
@@ -22,12 +23,18 @@ pub fn analyse(results: &mut Results) {
     let (gaps, geomeans) = (gaps(results, &rows), geomeans(results, &rows));
     results.gaps = gaps;
     results.geomeans = geomeans;
+    results.work = work::means(results);
 }
 
 /// The log gaps, one per block that both sides have: mean ln y(a) − mean ln y(b).
 #[must_use]
 pub fn block_gaps(metric: Metric, a: &[Sample], b: &[Sample]) -> Vec<f64> {
-    let (a, b) = (by_block(metric, a), by_block(metric, b));
+    gaps_of(a, b, |sample| metric.of(sample))
+}
+
+/// The same of any figure of a sample.
+pub(crate) fn gaps_of(a: &[Sample], b: &[Sample], of: impl Fn(&Sample) -> Option<f64>) -> Vec<f64> {
+    let (a, b) = (by_block(a, &of), by_block(b, &of));
     a.iter()
         .filter_map(|(block, ours)| {
             let theirs = b.get(block)?;
@@ -48,10 +55,20 @@ pub(crate) fn metric_median(
     (cell.status == CellStatus::Ok && !values.is_empty()).then(|| stats::median(&values))
 }
 
-fn by_block(metric: Metric, samples: &[Sample]) -> BTreeMap<(bool, u32), Vec<f64>> {
+/// The geometric mean of rows of log gaps, and the smallest number of blocks behind one.
+pub(crate) fn pooled(rows: &[Vec<f64>]) -> Option<(stats::Estimate, usize)> {
+    let gaps: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+    let ratio = stats::geomean_interval(&gaps, REPLICATES)?.map(f64::exp);
+    Some((ratio, gaps.iter().map(|row| row.len()).min()?))
+}
+
+fn by_block(
+    samples: &[Sample],
+    of: impl Fn(&Sample) -> Option<f64>,
+) -> BTreeMap<(bool, u32), Vec<f64>> {
     let mut blocks: BTreeMap<(bool, u32), Vec<f64>> = BTreeMap::new();
     for sample in samples {
-        if let Some(value) = metric.of(sample) {
+        if let Some(value) = of(sample) {
             blocks
                 .entry((sample.fresh, sample.block))
                 .or_default()

@@ -14,3 +14,4 @@ pub mod html;
 pub mod schema;
 pub mod stats;
 pub mod text;
+pub mod work;

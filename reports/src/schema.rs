@@ -7,6 +7,7 @@
 //! their names.
 
 use crate::stats::Verdict;
+use crate::work::Stretch;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,6 +88,9 @@ pub struct Results {
     /// One row per tier × peer × metric, derived from `gaps`.
     #[serde(default)]
     pub geomeans: Vec<Geomean>,
+    /// One row per tier × peer × amount of work, derived from `cells`.
+    #[serde(default)]
+    pub work: Vec<WorkMean>,
     /// What a reader must know: degraded sampling, provisioning, problems.
     pub notes: Vec<String>,
 }
@@ -576,6 +580,27 @@ pub struct Worst {
     pub ratio: f64,
 }
 
+/// Whole processes: the geometric mean over the workloads that both engines ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkMean {
+    /// Peer id.
+    pub peer: String,
+    /// Tier of zwasm.
+    pub tier: String,
+    /// How far the processes are followed.
+    pub stretch: Stretch,
+    /// Geometric mean of zwasm ÷ peer.
+    pub ratio: f64,
+    /// Lower end of the interval from resampling blocks.
+    pub lo: f64,
+    /// Upper end of the interval from resampling blocks.
+    pub hi: f64,
+    /// Smallest number of blocks behind a row.
+    pub n: usize,
+    /// Workloads that both engines ran.
+    pub covered: usize,
+}
+
 impl Results {
     /// Reads a results file.
     ///
@@ -646,6 +671,32 @@ impl Results {
         } else {
             Metric::Steady
         }
+    }
+
+    /// The geometric mean of a metric of a tier against a peer.
+    #[must_use]
+    pub fn geomean(&self, tier: &str, peer: &str, metric: Metric) -> Option<&Geomean> {
+        self.geomeans
+            .iter()
+            .find(|m| m.metric == metric && m.tier == tier && m.peer == peer)
+    }
+
+    /// The same of whole processes.
+    #[must_use]
+    pub fn work_mean(&self, tier: &str, peer: &str, stretch: Stretch) -> Option<&WorkMean> {
+        self.work
+            .iter()
+            .find(|m| m.stretch == stretch && m.tier == tier && m.peer == peer)
+    }
+
+    /// The tier that reports lead with: the one that is meant for everything, where it ran, else the
+    /// last one, the fastest by design.
+    pub(crate) fn headline_tier(&self) -> Option<&str> {
+        const FOR_EVERYTHING: &str = "auto";
+        let tiers = || self.headline_means().map(|m| m.tier.as_str());
+        tiers()
+            .find(|&tier| tier == FOR_EVERYTHING)
+            .or_else(|| tiers().last())
     }
 
     /// The means of the headline metric, a tier × peer each.

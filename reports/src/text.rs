@@ -3,6 +3,7 @@
 use crate::analysis::advisory;
 use crate::schema::{CellStatus, Gap, Geomean, Metric, Results};
 use crate::stats::Verdict;
+use crate::work::Stretch;
 use std::fmt::Write;
 
 /// A ratio with three significant digits, e.g. `0.82`, `12.3`, `118`.
@@ -199,6 +200,7 @@ pub fn table(results: &Results) -> String {
             );
         }
     }
+    whole_processes(&mut out, results);
     out.push('\n');
     for mean in &results.geomeans {
         let _ = writeln!(out, "{}", geomean_sentence(mean));
@@ -213,6 +215,27 @@ pub fn table(results: &Results) -> String {
         let _ = writeln!(out, "note: interrupted; these are partial results");
     }
     out
+}
+
+/// Tiers against peers by the work that a process does.
+fn whole_processes(out: &mut String, results: &Results) {
+    if results.work.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n{:<28}", "whole processes, tier ÷ peer");
+    for stretch in Stretch::ALL {
+        let _ = write!(out, " {:>15}", stretch.title());
+    }
+    out.push('\n');
+    for mean in results.headline_means() {
+        let _ = write!(out, "{:<28}", format!("{} ÷ {}", mean.tier, mean.peer));
+        for stretch in Stretch::ALL {
+            let of_work = results.work_mean(&mean.tier, &mean.peer, stretch);
+            let shown = of_work.map_or_else(|| "–".to_owned(), |m| format!("{}×", ratio(m.ratio)));
+            let _ = write!(out, " {shown:>15}");
+        }
+        out.push('\n');
+    }
 }
 
 /// What each engine took for each job: medians over processes.

@@ -19,7 +19,9 @@ const ESCAPED: &str = "&quot; onload=&#39;x&#39; &gt;&lt;/title&gt;&lt;/style&gt
                        &lt;script&gt;evil()&lt;/script&gt;&amp;copy;";
 
 /// Fields whose values are one of a list, which nothing else is read for.
-const WORDS: [&str; 6] = ["format", "kind", "kinds", "metric", "state", "verdict"];
+const WORDS: [&str; 7] = [
+    "format", "kind", "kinds", "metric", "state", "stretch", "verdict",
+];
 
 /// The same with a hostile end on every string that is free.
 fn hostile<T: Serialize + DeserializeOwned>(tame: &T) -> T {

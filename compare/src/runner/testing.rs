@@ -112,6 +112,7 @@ pub(crate) fn results(workloads: &[&str], engines: &[&str]) -> Results {
         floors: Vec::new(),
         gaps: Vec::new(),
         geomeans: Vec::new(),
+        work: Vec::new(),
         notes: Vec::new(),
     }
 }

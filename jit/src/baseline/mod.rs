@@ -438,7 +438,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let frame_bytes = self.frame.bytes(self.max_slot, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
         let catches = control::resolve(&self.catches, &self.clauses);
-        self.sites.sort_by_key(|site| site.offset);
+        Site::sort(&mut self.sites);
         self.masm.in_reach().then(|| Compiled {
             code: self.masm.finish(),
             sites: self.sites,

@@ -301,15 +301,12 @@ macro_rules! methods {
 impl<'a, M: Masm> VisitOperator<'a> for Compiler<'_, M> {
     type Output = ();
 
+    // They have a prefix, so that none is visited: methods for them, and their tables, would be large.
     fn simd_visitor(&mut self) -> Option<&mut dyn VisitSimdOperator<'a, Output = ()>> {
-        Some(self)
+        None
     }
 
     wasmparser::for_each_visit_operator!(methods);
-}
-
-impl<'a, M: Masm> VisitSimdOperator<'a> for Compiler<'_, M> {
-    wasmparser::for_each_visit_simd_operator!(methods);
 }
 
 impl<M: Masm> Compiler<'_, M> {

@@ -16,6 +16,14 @@ pub struct Site {
     pub scope: Scope,
 }
 
+impl Site {
+    /// In the order in which the runtime looks for them. Here once, not in each compiler for each
+    /// instruction set.
+    pub(crate) fn sort(sites: &mut [Site]) {
+        sites.sort_by_key(|site| site.offset);
+    }
+}
+
 /// The handlers of a `try_table`, in code offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatchRange {

@@ -24,6 +24,7 @@ mod phases;
 mod plots;
 mod summary;
 mod views;
+mod work;
 mod workloads;
 
 use crate::arm64::Arm64Report;
@@ -61,6 +62,7 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     out.raw("</header>\n<main>");
     views::section(&mut out, results, beside.code.as_ref());
     jobs::section(&mut out, results);
+    work::section(&mut out, results);
     ladder::section(&mut out, results);
     heat_map::section(&mut out, results);
     phases::section(&mut out, results);

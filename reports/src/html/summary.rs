@@ -8,8 +8,8 @@ use crate::stats::Verdict;
 use crate::text::{self, date, ratio};
 
 pub(super) fn section(out: &mut Html, results: &Results) {
-    // The headline is the last tier that ran, the fastest by design; the others follow folded.
-    let headline = results.headline_means().last().map(|m| m.tier.as_str());
+    // The other tiers follow folded.
+    let headline = results.headline_tier();
     let (first, others): (Vec<&Geomean>, Vec<&Geomean>) = results
         .headline_means()
         .partition(|m| Some(m.tier.as_str()) == headline);

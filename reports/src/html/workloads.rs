@@ -8,6 +8,7 @@ use crate::analysis::metric_median;
 use crate::schema::{Cell, CellStatus, Metric, Results, WorkloadInfo};
 use crate::stats::{self, Course};
 use crate::text::{duration, ratio, size};
+use crate::work::{self, Stretch};
 
 /// Points of an iteration series; longer ones show their first iterations.
 const POINTS_MAX: usize = 60;
@@ -128,6 +129,7 @@ fn counters(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &
         Column::Text("course"),
         Column::Number("setup"),
         Column::Number("first result"),
+        Column::Number("until steady"),
         Column::Number("compile"),
         Column::Number("CPU ÷ wall"),
         Column::Number("peak memory"),
@@ -144,7 +146,7 @@ fn counters(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &
             } else {
                 put!(
                     out,
-                    "<td colspan=\"13\" class=\"hatched why\">{}: {}</td>",
+                    "<td colspan=\"14\" class=\"hatched why\">{}: {}</td>",
                     cell.status.word(),
                     cell.status.reason()
                 );
@@ -178,6 +180,8 @@ fn figures(out: &mut Html, results: &Results, workload: &WorkloadInfo, cell: &Ce
     put!(out, "<td>{}</td>", course);
     number(out, time(Metric::Setup));
     number(out, time(Metric::FirstResult));
+    let until_steady = work::median_ns(results, &workload.id, &cell.engine, Stretch::Steady);
+    number(out, until_steady.map(duration));
     number(out, time(Metric::Compile));
     number(out, (wall > 0).then(|| ratio(cpu as f64 / wall as f64)));
     number(out, of(Metric::PeakRss).map(size));

@@ -47,6 +47,11 @@ impl Unlikely {
         self.is_unlikely.get(block.0 as usize) == Some(&true)
     }
 
+    /// Puts these blocks behind the others, which stay in order as they do.
+    pub(crate) fn move_behind(&self, order: &mut [BlockId]) {
+        order.sort_by_key(|&block| self.contains(block));
+    }
+
     /// How often a block runs, as far as can be seen: a loop counts ten times what is outside.
     pub(crate) fn weight(&self, function: &Function, block: BlockId) -> f32 {
         let often = 10_f32.powi(function[block].loop_depth.min(6) as i32);

@@ -1,7 +1,9 @@
 //! Machine code as text.
 
 use core::ops::Range;
-use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
+use iced_x86::{DecoderOptions, Formatter, Instruction, IntelFormatter};
+use yaxpeax_arch::{Decoder, U8Reader};
+use yaxpeax_arm::armv8::a64::{self, InstDecoder, Operand};
 use zwasm::Isa;
 
 /// The instructions of a range of code, as "bytes in hexadecimal, two spaces, text". Addresses in
@@ -20,7 +22,7 @@ fn line(bytes: &[u8], text: &str) -> String {
 }
 
 fn x86_64(code: &[u8], start: usize) -> Vec<String> {
-    let mut decoder = Decoder::with_ip(64, code, start as u64, DecoderOptions::NONE);
+    let mut decoder = iced_x86::Decoder::with_ip(64, code, start as u64, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
     options.set_space_after_operand_separator(true);
@@ -40,21 +42,28 @@ fn x86_64(code: &[u8], start: usize) -> Vec<String> {
 
 fn aarch64(code: &[u8], start: usize) -> Vec<String> {
     let word = |(i, bytes): (usize, &[u8])| {
-        let Ok(four) = <[u8; 4]>::try_from(bytes) else {
+        if bytes.len() != 4 {
             return line(bytes, "(part of a word)");
+        }
+        let at = (start + 4 * i) as i64;
+        let text = match InstDecoder::default().decode(&mut U8Reader::new(bytes)) {
+            Ok(instruction) => at_address(&instruction, at),
+            Err(_) => ".word".to_owned(),
         };
-        let pc = (start + 4 * i) as u64;
-        let text = match disarm64::decoder::decode(u32::from_le_bytes(four)) {
-            Some(opcode) => {
-                let mut text = String::new();
-                match disarm64::format_insn::format_insn_pc(pc, &mut text, &opcode) {
-                    Ok(()) => text,
-                    Err(_) => opcode.to_string(),
-                }
-            }
-            None => ".word".to_owned(),
-        };
-        line(bytes, text.trim())
+        line(bytes, &text)
     };
     code.chunks(4).enumerate().map(word).collect()
+}
+
+/// The text of the instruction at `at`. The disassembler writes targets as distances.
+fn at_address(instruction: &a64::Instruction, at: i64) -> String {
+    let text = instruction.to_string();
+    let target = instruction.operands.iter().find_map(|operand| {
+        let Operand::PCOffset(distance) = operand else {
+            return None;
+        };
+        let before = text.strip_suffix(&operand.to_string())?;
+        Some(format!("{before}{:#x}", at + distance))
+    });
+    target.unwrap_or(text)
 }

@@ -116,7 +116,7 @@ impl Pairs {
                 pairs.extend(same_type.map(|(&param, &arg)| (depth, param, arg)));
             }
         }
-        pairs.sort_by_key(|pair| Reverse(pair.0));
+        deepest_first(&mut pairs);
         Pairs(pairs)
     }
 }
@@ -141,9 +141,13 @@ impl InPlace {
                 }
             }
         }
-        pairs.sort_by_key(|pair| Reverse(pair.0));
+        deepest_first(&mut pairs);
         InPlace(pairs)
     }
+}
+
+fn deepest_first(pairs: &mut [(u32, Value, Value)]) {
+    pairs.sort_by_key(|pair| Reverse(pair.0));
 }
 
 /// Whether one value lives until the other comes to be, both without a break.

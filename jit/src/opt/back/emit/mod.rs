@@ -157,7 +157,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         let mut order = layout::order(self.function);
         let unlikely = Unlikely::of(self.function);
         if !unlikely.is_empty() {
-            order.sort_by_key(|&block| unlikely.contains(block));
+            unlikely.move_behind(&mut order);
         }
         self.positions = vec![0; order.len()];
         for (position, block) in (0..).zip(&order) {
@@ -172,7 +172,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
         let slots = self.allocation.slot_count + self.helper_slots + 2 * self.spares;
         let frame_bytes = self.frame.bytes(slots, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
-        self.sites.sort_by_key(|site| site.offset);
+        Site::sort(&mut self.sites);
         let catches = self.catches();
         self.masm.in_reach().then(|| Compiled {
             code: self.masm.finish(),

@@ -1,0 +1,176 @@
+//! What a whole process takes for an amount of work, and until it is as fast as it gets.
+//!
+//! In: the samples of a cell, each with the time of a process that does nothing and with every
+//! iteration of another one. Out: what a process takes that does a given number of iterations, start
+//! and compilation included, and from it ratios of tiers to peers. Amounts are times of the first
+//! peer's steady code, so that every engine does the same work for one. Iterations beyond those
+//! measured take the steady time; a part of one takes that part of its time.
+
+use crate::analysis::{gaps_of, pooled};
+use crate::schema::{CellStatus, EngineKind, Metric, Results, Sample, WorkMean};
+use crate::stats;
+use serde::{Deserialize, Serialize};
+
+/// How far a process is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stretch {
+    /// Work that takes the first peer's steady code 10 ms.
+    Ms10,
+    /// Of 100 ms.
+    Ms100,
+    /// Of a second.
+    S1,
+    /// Until an iteration within 5 % of the process's own steady time begins.
+    Steady,
+}
+
+impl Stretch {
+    /// Every stretch, in the order of reports.
+    pub const ALL: [Stretch; 4] = [Stretch::Ms10, Stretch::Ms100, Stretch::S1, Stretch::Steady];
+
+    /// As the head of a column.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Stretch::Ms10 => "10 ms of work",
+            Stretch::Ms100 => "100 ms of work",
+            Stretch::S1 => "1 s of work",
+            Stretch::Steady => "until steady",
+        }
+    }
+
+    /// The work, as time of the first peer's steady code.
+    fn amount_ns(self) -> Option<f64> {
+        match self {
+            Stretch::Ms10 => Some(1e7),
+            Stretch::Ms100 => Some(1e8),
+            Stretch::S1 => Some(1e9),
+            Stretch::Steady => None,
+        }
+    }
+}
+
+/// What a process takes for a stretch, start included, in nanoseconds; `iteration_ns` is the first
+/// peer's steady time. `None` where start or iterations were not measured.
+#[must_use]
+pub fn process_ns(sample: &Sample, stretch: Stretch, iteration_ns: f64) -> Option<f64> {
+    const AS_FAST: f64 = 1.05;
+    let start = Metric::Setup.of(sample)?;
+    let steady = Metric::Steady.of(sample)?;
+    let times = sample.iter_ns.iter().map(|&ns| ns as f64);
+    let Some(amount_ns) = stretch.amount_ns() else {
+        let before = times.take_while(|&ns| ns > AS_FAST * steady);
+        return Some(start + before.sum::<f64>());
+    };
+    let mut left = amount_ns / iteration_ns;
+    let mut whole = start;
+    for ns in times {
+        let part = left.min(1.0);
+        whole += part * ns;
+        left -= part;
+    }
+    Some(whole + left * steady)
+}
+
+/// The steady time of the first peer that ran, by whose work amounts are counted.
+fn iteration_ns(results: &Results, workload: &str) -> Option<f64> {
+    let reference = results.engines_of(EngineKind::Peer).next()?;
+    crate::analysis::metric_median(results, workload, &reference.id, Metric::Steady)
+}
+
+/// The median over processes of one engine on one workload; `None` where it has no right result.
+#[must_use]
+pub fn median_ns(results: &Results, workload: &str, engine: &str, stretch: Stretch) -> Option<f64> {
+    let iteration_ns = iteration_ns(results, workload)?;
+    let cell = results.cell(workload, engine)?;
+    let of = |sample| process_ns(sample, stretch, iteration_ns);
+    let values: Vec<f64> = cell.samples.iter().filter_map(of).collect();
+    (cell.status == CellStatus::Ok && !values.is_empty()).then(|| stats::median(&values))
+}
+
+/// Geometric means over the workloads that a tier and a peer both ran.
+pub(crate) fn means(results: &Results) -> Vec<WorkMean> {
+    let mut means = Vec::new();
+    for tier in results.engines_of(EngineKind::Tier) {
+        for peer in results.engines_of(EngineKind::Peer) {
+            for stretch in Stretch::ALL {
+                let rows = rows(results, &tier.id, &peer.id, stretch);
+                let Some((ratio, n)) = pooled(&rows) else {
+                    continue;
+                };
+                means.push(WorkMean {
+                    peer: peer.id.clone(),
+                    tier: tier.id.clone(),
+                    stretch,
+                    ratio: ratio.value,
+                    lo: ratio.lo,
+                    hi: ratio.hi,
+                    n,
+                    covered: rows.len(),
+                });
+            }
+        }
+    }
+    means
+}
+
+/// The log gaps of each workload, one per block of the first stage: later ones are of rows that
+/// looked slow, and have no start.
+fn rows(results: &Results, tier: &str, peer: &str, stretch: Stretch) -> Vec<Vec<f64>> {
+    let row = |workload: &str| {
+        let iteration_ns = iteration_ns(results, workload)?;
+        let of = |sample: &Sample| process_ns(sample, stretch, iteration_ns);
+        let ours = results.cell(workload, tier)?;
+        let theirs = results.cell(workload, peer)?;
+        let both_ran = ours.status == CellStatus::Ok && theirs.status == CellStatus::Ok;
+        let gaps = gaps_of(&ours.samples, &theirs.samples, of);
+        (both_ran && !gaps.is_empty()).then_some(gaps)
+    };
+    let compared = |w: &&crate::schema::WorkloadInfo| w.compares(Metric::Steady);
+    let workloads = results.workloads.iter().filter(compared);
+    workloads.filter_map(|w| row(&w.id)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(setup_ns: u64, iter_ns: &[u64]) -> Sample {
+        Sample {
+            setup_ns: Some(setup_ns),
+            iter_ns: iter_ns.to_vec(),
+            ..Sample::default()
+        }
+    }
+
+    #[test]
+    fn an_amount_is_start_iterations_and_steady_time_beyond() {
+        let warms_up = sample(3_000_000, &[9_000_000, 6_000_000, 5_000_000, 5_000_000]);
+        let of = |stretch, iteration_ns| process_ns(&warms_up, stretch, iteration_ns);
+        // One iteration and a half; all four and sixteen more; no more than a part of the first.
+        assert_eq!(of(Stretch::Ms10, 1e7 / 1.5), Some(3e6 + 9e6 + 3e6));
+        assert_eq!(of(Stretch::Ms100, 5e6), Some(3e6 + 25e6 + 16.0 * 5e6));
+        assert_eq!(of(Stretch::Ms10, 4e7), Some(3e6 + 9e6 / 4.0));
+    }
+
+    #[test]
+    fn steady_begins_with_the_first_iteration_as_fast() {
+        let warms_up = sample(3_000_000, &[9_000_000, 5_200_000, 5_000_000, 5_000_000]);
+        assert_eq!(process_ns(&warms_up, Stretch::Steady, 1.0), Some(12e6));
+        let is_flat = sample(3_000_000, &[5_000_000; 4]);
+        assert_eq!(process_ns(&is_flat, Stretch::Steady, 1.0), Some(3e6));
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_time() {
+        let without_start = Sample {
+            setup_ns: None,
+            ..sample(1, &[5])
+        };
+        for stretch in Stretch::ALL {
+            assert_eq!(process_ns(&without_start, stretch, 1.0), None);
+            assert_eq!(process_ns(&sample(1, &[]), stretch, 1.0), None);
+        }
+    }
+}
