@@ -1,6 +1,7 @@
 //! The engine: configuration, and what all modules and stores made with it share.
 
 use crate::code::Supply;
+use crate::code::retire::AllRuns;
 use crate::code::tier_up::{Queue, TierUp};
 use crate::error::{Error, Result};
 use crate::sys::rlimit;
@@ -309,6 +310,7 @@ pub(crate) struct EngineInner {
     pub(crate) types: TypeRegistry,
     supply: Box<dyn Supply>,
     tier_ups: Queue,
+    runs: AllRuns,
 }
 
 impl Default for Engine {
@@ -341,6 +343,7 @@ impl Engine {
                 types: TypeRegistry::default(),
                 supply: supply(tier, &config)?,
                 tier_ups: Queue::default(),
+                runs: AllRuns::default(),
                 config,
             }),
         })
@@ -361,6 +364,11 @@ impl Engine {
     /// Who makes the code of functions.
     pub(crate) fn supply(&self) -> &dyn Supply {
         &*self.inner.supply
+    }
+
+    /// The runs of its stores.
+    pub(crate) fn runs(&self) -> &AllRuns {
+        &self.inner.runs
     }
 
     /// The functions that wait for better code.

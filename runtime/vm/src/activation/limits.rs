@@ -1,6 +1,7 @@
 //! The cells of a store that running code polls, and the handle that interrupts it.
 
 use super::Runner;
+use crate::code::retire::Runs;
 use crate::error::{Error, Result};
 use crate::layout::declare;
 use crate::module::Module;
@@ -51,6 +52,8 @@ pub(crate) struct StoreLimits {
     pub(crate) trap_context: Cell<u64>,
     /// What `native_stack_limit` is when nobody interrupts.
     native_guest_limit: AtomicU64,
+    /// The runs of native code, by which the engine knows what code is in use.
+    runs: Arc<Runs>,
     /// The kernel's number of the thread that runs native code, else 0.
     pub(crate) thread: AtomicI32,
     /// Where the interpreter goes on, while a handler leaves that to a function of its own. Loop
@@ -98,6 +101,19 @@ pub(crate) struct NativeRun {
 const MOVED: u64 = u64::MAX;
 
 impl StoreLimits {
+    /// Of a store with these runs.
+    pub(crate) fn new(runs: Arc<Runs>) -> StoreLimits {
+        StoreLimits {
+            runs,
+            ..StoreLimits::default()
+        }
+    }
+
+    /// The runs of native code.
+    pub(crate) fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
     /// An interruption that came between two runs, or comes now, is taken: it stops this run.
     pub(crate) fn begin_native(&self, stack_limit: u64, thread: i32) -> bool {
         self.native_guest_limit

@@ -7,6 +7,7 @@
 pub(crate) mod artifact;
 pub(crate) mod compiler;
 pub(crate) mod registry;
+pub(crate) mod retire;
 pub(crate) mod tier_up;
 
 use crate::engine::Engine;
@@ -20,7 +21,8 @@ use core::any::Any;
 use core::fmt::Debug;
 use core::ops::Range;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use retire::Retired;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tier_up::Better;
 use zwasm_core::{SigId, TrapCode};
@@ -157,7 +159,9 @@ pub(crate) struct CodeStats {
 pub(crate) struct ModuleCode {
     entries: Box<[FuncEntry]>,
     better: Mutex<Better>,
-    /// Pieces of code, those that others have replaced among them.
+    /// Pieces of code that others have replaced, and calls may still be in.
+    retired: Mutex<Vec<Retired>>,
+    /// All other pieces of code.
     functions: Mutex<Vec<Arc<dyn Code>>>,
     /// How many functions have code.
     made: AtomicUsize,
@@ -185,6 +189,7 @@ impl ModuleCode {
         ModuleCode {
             entries,
             better: Mutex::default(),
+            retired: Mutex::default(),
             functions: Mutex::default(),
             made: AtomicUsize::new(0),
             code_bytes: AtomicUsize::new(0),
@@ -292,6 +297,36 @@ impl ModuleCode {
         Ok(range)
     }
 
+    /// Code that was entered at this address was replaced: it goes once no call is in it.
+    fn retire(&self, module: &ModuleInner, start: usize, functions: &mut Vec<Arc<dyn Code>>) {
+        let place = functions
+            .iter()
+            .position(|code| code.range().start == start);
+        if let Some(place) = place {
+            let replaced = module.engine.runs().replaced(functions.swap_remove(place));
+            self.retired().push(replaced);
+        }
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Retired>> {
+        self.retired.lock().expect("no panic while locked")
+    }
+
+    /// Gives up code that was replaced and that no call can be in any more.
+    fn reclaim(&self, supply: &dyn Supply) {
+        let mut free: Vec<Arc<dyn Code>> = Vec::new();
+        self.retired().retain_mut(|retired| {
+            let is_free = retired.is_free();
+            if is_free {
+                free.push(retired.code.clone());
+            }
+            !is_free
+        });
+        let bytes = free.iter().map(|code| code.range().len()).sum();
+        self.code_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        supply.give_up(&free);
+    }
+
     /// Publishes code; answers where it lies.
     fn publish(
         &self,
@@ -342,5 +377,11 @@ impl ModuleCode {
     /// Gives up all code: the module is gone.
     pub(crate) fn give_up(&self, supply: &dyn Supply) {
         supply.give_up(&self.functions.lock().expect("no panic while locked"));
+        let retired = self
+            .retired()
+            .drain(..)
+            .map(|retired| retired.code)
+            .collect::<Vec<_>>();
+        supply.give_up(&retired);
     }
 }

@@ -5,7 +5,7 @@
 //! work make better code of it, and its entry leads there from then on. What is asked for most often comes
 //! first.
 //!
-//! Calls that run already go on in the old code, which stays until its module goes. Those that come to the
+//! Calls that run already go on in the old code, which goes when they are over ([`retire`](super::retire)). Those that come to the
 //! head of a loop again and again after that get code of their own, which is entered there
 //! ([`midway`](zwasm_jit::contract::midway)).
 //!
@@ -402,13 +402,17 @@ impl ModuleCode {
     ) {
         let code = better.and_then(|better| {
             let mut functions = self.functions.lock().expect("no panic while locked");
-            let published = match place {
-                Place::START => self.put_in_place(module, defined, better, &mut functions),
-                _ => self.publish(module, better, &mut functions),
-            };
-            published.ok()
+            if place != Place::START {
+                return self.publish(module, better, &mut functions).ok();
+            }
+            let old = self.entries[defined as usize].code().addr();
+            let range = self.put_in_place(module, defined, better, &mut functions);
+            let range = range.ok()?;
+            self.retire(module, old, &mut functions);
+            Some(range)
         });
         let piece = code.map_or(Piece::None, |range| Piece::At(range.start));
+        self.reclaim(module.engine.supply());
         let mut all = self.better();
         all.0
             .entry(defined)

@@ -145,6 +145,15 @@ impl CodeMemory {
         let chunk = &mut self.chunks[i];
         let offset = chunk.pages.offset_of(address).expect("as found");
         chunk.live -= 1;
+        if cfg!(debug_assertions) && chunk.epoch == fork::epoch() {
+            // Who runs it all the same is to be found: these bytes are no instructions that go on.
+            let trap = if cfg!(target_arch = "x86_64") {
+                0xcc
+            } else {
+                0
+            };
+            chunk.pages.write(offset, &vec![trap; rounded(code_bytes)]);
+        }
         if REUSES_ADDRESSES {
             chunk.give_back(offset, rounded(code_bytes));
         }

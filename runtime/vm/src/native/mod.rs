@@ -309,6 +309,9 @@ fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()
     signal_stack::ensure().map_err(no_signal_stack)?;
     let outer = store.limits.native_run();
     let is_first_here = store.begin_activation(stack::frame_address())?;
+    if is_first_here {
+        store.limits.runs().begin();
+    }
     let guest_limit = store.activations.guest_limit();
     let guest_limit = guest_limit.expect("just begun") as u64;
     let thread = interrupt::current_thread();
@@ -339,6 +342,7 @@ fn call(store: &mut StoreOpaque, func: &FuncRef, slots: &mut [u64]) -> Result<()
 
 /// Ends a run on this thread's stack.
 fn end(store: &mut StoreOpaque, outer: NativeRun) {
+    store.limits.runs().end();
     store.activations.end();
     store.limits.end_native(outer);
 }

@@ -129,7 +129,7 @@ impl<T: 'static> Store<T> {
             id: StoreId::next(),
             engine: engine.clone(),
             types: HeldTypes::new(engine),
-            limits: Arc::new(StoreLimits::default()),
+            limits: Arc::new(StoreLimits::new(engine.runs().add())),
             instances: Arena::new(),
             memories: Arena::new(),
             tables: Arena::new(),

@@ -47,7 +47,6 @@ fn functions_that_run_often_get_better_code() {
     }
     assert_eq!(call(&mut store, &instance, "sum", 10), Some(55));
     assert_eq!(better(), 0);
-    let bytes = module.stats().code_bytes;
     assert_eq!(call(&mut store, &instance, "sum", 1000), Some(500_500));
     assert_eq!(better(), 1);
     assert_eq!(call(&mut store, &instance, "sum", 1000), Some(500_500));
@@ -59,7 +58,45 @@ fn functions_that_run_often_get_better_code() {
         (stats.functions_compiled, stats.functions_tiered_up),
         (2, 2)
     );
-    assert!(stats.code_bytes > bytes);
+    assert!(stats.code_bytes > 0);
+}
+
+/// What code was replaced goes when no call can be in it: with the next that is replaced after that.
+#[test]
+fn replaced_code_goes() {
+    const RUNS: &str = r#"(module
+        (import "" "calls" (func $calls))
+        (func $hot (export "hot") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+        (func $warm (export "warm") (param i32) (result i32) (i32.add (local.get 0) (i32.const 2)))
+        (func $cool (export "cool") (param i32) (result i32) (i32.add (local.get 0) (i32.const 3)))
+        (func (export "inside") (param i32) (result i32)
+            (call $calls)
+            (i32.add (call $hot (local.get 0)) (call $warm (local.get 0)))))"#;
+    let Some(config) = auto(0, false) else {
+        return;
+    };
+    let engine = Engine::new(&config).expect("a valid configuration");
+    let module = Module::new(&engine, RUNS).expect("valid");
+    let bytes = || module.stats().code_bytes;
+    let mut store = Store::new(&engine, ());
+    let calls = Func::wrap(&mut store, |_: Caller<'_, ()>| {});
+    let instance = Instance::new(&mut store, &module, &[calls.into()]).expect("it fits");
+    // Each gets better code at its first call, and runs on in the first.
+    assert_eq!(call(&mut store, &instance, "hot", 1), Some(2));
+    let of_two = bytes();
+    assert_eq!(call(&mut store, &instance, "warm", 1), Some(3));
+    let of_three = bytes();
+    assert!(of_three < 2 * of_two, "what was replaced first is gone");
+    // Of three functions replaced in one run, nothing goes before it ends.
+    assert_eq!(call(&mut store, &instance, "inside", 1), Some(5));
+    let before = bytes();
+    assert!(before > of_three);
+    assert_eq!(call(&mut store, &instance, "cool", 1), Some(4));
+    let cool = of_three - of_two / 2;
+    assert!(bytes() < before + cool, "{} of {before}", bytes());
+    for (name, answer) in [("hot", 2), ("warm", 3), ("cool", 4), ("inside", 5)] {
+        assert_eq!(call(&mut store, &instance, name, 1), Some(answer));
+    }
 }
 
 /// Fuel is counted by one compiler only, so there is nothing better.
