@@ -673,6 +673,14 @@ impl Results {
         }
     }
 
+    /// The row of a metric of a tier against a peer on a workload.
+    #[must_use]
+    pub fn gap(&self, workload: &str, tier: &str, peer: &str, metric: Metric) -> Option<&Gap> {
+        self.gaps.iter().find(|g| {
+            g.metric == metric && g.tier == tier && g.peer == peer && g.workload == workload
+        })
+    }
+
     /// The geometric mean of a metric of a tier against a peer.
     #[must_use]
     pub fn geomean(&self, tier: &str, peer: &str, metric: Metric) -> Option<&Geomean> {

@@ -1,7 +1,7 @@
 //! Results as text: the one wording for ratios, the table for a terminal, and CSV.
 
 use crate::analysis::advisory;
-use crate::schema::{CellStatus, Gap, Geomean, Metric, Results};
+use crate::schema::{CellStatus, EngineKind, Gap, Geomean, Metric, Results};
 use crate::stats::Verdict;
 use crate::work::Stretch;
 use std::fmt::Write;
@@ -158,12 +158,7 @@ pub fn table(results: &Results) -> String {
         let metric = mean.metric;
         let _ = writeln!(out, "\n{} ÷ {} ({})", mean.tier, mean.peer, metric.title());
         for workload in results.workloads.iter().filter(|w| w.compares(metric)) {
-            let row = results.gaps.iter().find(|g| {
-                g.metric == metric
-                    && g.tier == mean.tier
-                    && g.peer == mean.peer
-                    && g.workload == workload.id
-            });
+            let row = results.gap(&workload.id, &mean.tier, &mean.peer, metric);
             let _ = match row {
                 Some(g) => writeln!(
                     out,
@@ -231,8 +226,7 @@ fn whole_processes(out: &mut String, results: &Results) {
         let _ = write!(out, "{:<28}", format!("{} ÷ {}", mean.tier, mean.peer));
         for stretch in Stretch::ALL {
             let of_work = results.work_mean(&mean.tier, &mean.peer, stretch);
-            let shown = of_work.map_or_else(|| "–".to_owned(), |m| format!("{}×", ratio(m.ratio)));
-            let _ = write!(out, " {shown:>15}");
+            let _ = write!(out, " {:>15}", times(of_work.map(|m| m.ratio)));
         }
         out.push('\n');
     }
@@ -245,9 +239,11 @@ fn job_figures(out: &mut String, results: &Results, name_width: usize) {
     }
     let _ = writeln!(
         out,
-        "\n  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16}",
-        "module", "engine", "first", "total", "peak", "compile, whole"
+        "\n  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16} {:>8} {:>8}",
+        "module", "engine", "first", "total", "peak", "compile, whole", "total ÷", "peak ÷"
     );
+    let peer = results.engines_of(EngineKind::Peer).next();
+    let peer = peer.map_or("", |e| e.id.as_str());
     for workload in &results.workloads {
         let cells = results.cells.iter().filter(|c| c.workload == workload.id);
         for cell in cells.filter(|c| !c.samples.is_empty()) {
@@ -256,18 +252,40 @@ fn job_figures(out: &mut String, results: &Results, name_width: usize) {
                 crate::stats::median(&values)
             };
             let rate = results.compile_mb_s(workload, &cell.engine);
+            let against = |metric| {
+                let gap = results.gap(&workload.id, &cell.engine, peer, metric);
+                times(gap.map(|g| g.ratio))
+            };
             let _ = writeln!(
                 out,
-                "  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16}",
+                "  {:<name_width$}  {:<16} {:>11} {:>11} {:>11} {:>16} {:>8} {:>8}",
                 workload.id,
                 cell.engine,
                 duration(of(Metric::FirstResult)),
                 duration(of(Metric::Total)),
                 size(of(Metric::PeakRss)),
-                rate.map(|r| format!("{r:.1} MB/s")).unwrap_or_default()
+                rate.map(|r| format!("{r:.1} MB/s")).unwrap_or_default(),
+                against(Metric::Total),
+                against(Metric::PeakRss)
             );
         }
     }
+    for tier in results.engines_of(EngineKind::Tier) {
+        let mean = |metric| times(results.geomean(&tier.id, peer, metric).map(|m| m.ratio));
+        let _ = writeln!(
+            out,
+            "  {:<name_width$}  {:<16} {:>62} {:>8}",
+            "all",
+            format!("{} ÷ {peer}", tier.id),
+            mean(Metric::Total),
+            mean(Metric::PeakRss)
+        );
+    }
+}
+
+/// A ratio that may not be there.
+fn times(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{}×", ratio(value)))
 }
 
 /// Why a workload has no row for some engines, e.g. "wasmi: unsupported".

@@ -4,8 +4,9 @@ mod fixture;
 
 use zwasm_reports::analysis::{advisory, analyse};
 use zwasm_reports::history::{self, Record};
-use zwasm_reports::schema::{Metric, Results, ResultsError, write_whole};
+use zwasm_reports::schema::{JobInfo, Metric, Results, ResultsError, write_whole};
 use zwasm_reports::stats::Verdict;
+use zwasm_reports::work::Stretch;
 use zwasm_reports::{html, text};
 
 #[test]
@@ -24,6 +25,7 @@ fn derived_rows_follow_from_the_samples_in_the_file() {
     again.gaps.clear();
     again.geomeans.clear();
     again.floors.clear();
+    again.work.clear();
     analyse(&mut again);
     assert!(results == again, "another analysis gives other rows");
 }
@@ -105,6 +107,72 @@ fn failed_cells_are_missing_not_imputed() {
     // The missing peer has no rows at all.
     assert!(results.gaps.iter().all(|g| g.peer != "wasmi"));
     assert!(advisory(&results).is_none());
+}
+
+#[test]
+fn whole_processes_are_those_of_the_samples() {
+    let mut results = fixture::results();
+    let of = |results: &Results, tier: &str, stretch| {
+        let mean = results.work_mean(tier, "wasmtime", stretch).unwrap();
+        (mean.ratio, mean.covered)
+    };
+    // Starts take 1.5e7 ÷ (0.5 + speed), iterations the speed: the less work, the more of it is start.
+    let work = [Stretch::Ms10, Stretch::Ms100, Stretch::S1];
+    for (tier, covered) in [("interp", 10), ("baseline", 10), ("auto", 11), ("opt", 10)] {
+        let steady = results.geomean(tier, "wasmtime", Metric::Steady).unwrap();
+        let ratios = work.map(|stretch| of(&results, tier, stretch));
+        assert!(ratios.iter().all(|r| r.1 == covered), "{tier} {ratios:?}");
+        let off = ratios.map(|(ratio, _)| (ratio / steady.ratio).ln().abs());
+        assert!(off[0] > off[1] && off[1] > off[2], "{tier} {off:?}");
+        assert!(off[2] < 0.03, "{tier} {off:?}");
+    }
+    // Without starts nothing is known of whole processes, and nothing is shown.
+    for cell in &mut results.cells {
+        cell.samples.iter_mut().for_each(|s| s.setup_ns = None);
+    }
+    analyse(&mut results);
+    assert!(results.work.is_empty());
+    assert!(!text::table(&results).contains("whole processes"));
+    let page = html::page(&results, &[], &html::Beside::default());
+    assert!(!page.contains("Whole processes"));
+}
+
+#[test]
+fn reports_lead_with_the_tier_for_everything() {
+    let results = fixture::results();
+    let first_lead = |results: &Results| {
+        let page = html::page(results, &[], &html::Beside::default());
+        let (_, lead) = page.split_once("<p class=\"lead\">").unwrap();
+        lead.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(first_lead(&results), "(auto)");
+    let mut without = results.clone();
+    without.engines.retain(|e| e.id != "auto");
+    analyse(&mut without);
+    assert_eq!(first_lead(&without), "(opt)");
+}
+
+#[test]
+fn jobs_end_with_a_row_per_tier_over_all_of_them() {
+    let mut results = fixture::results();
+    for workload in &mut results.workloads {
+        workload.job = Some(JobInfo {
+            package: "package 1.0".to_owned(),
+            licence: "MIT".to_owned(),
+            sha256: "ef".repeat(32),
+            code_section_bytes: 123_456,
+        });
+    }
+    analyse(&mut results);
+    let total = results.geomean("auto", "wasmtime", Metric::Total).unwrap();
+    let total = format!("{}×", text::ratio(total.ratio));
+    let table = text::table(&results);
+    let row = table
+        .lines()
+        .find(|line| line.contains("auto ÷ wasmtime ") && line.contains(" all "));
+    assert!(row.is_some_and(|row| row.contains(&total)), "{row:?}");
+    let page = html::page(&results, &[], &html::Beside::default());
+    assert!(page.contains("<td>all</td><td>auto</td>"));
 }
 
 #[test]

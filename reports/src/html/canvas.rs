@@ -21,14 +21,14 @@ pub(super) enum Ink {
     Small,
     Slower,
     Unsure,
-    /// The `n`-th engine; eight colours that repeat.
+    /// The `n`-th engine; ten colours that repeat.
     Series(usize),
 }
 
 impl Ink {
     /// The CSS variable of this colour.
     pub(super) fn variable(self) -> &'static str {
-        const SERIES: [&str; 8] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+        const SERIES: [&str; 10] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
         match self {
             Ink::Text => "ink",
             Ink::Muted => "muted",
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn a_plot_is_one_element_with_a_title() {
         let plot = svg(20, "a < b", |c| {
-            c.line((0, 0), (5, 5), Ink::Series(9), 1);
+            c.line((0, 0), (5, 5), Ink::Series(11), 1);
             c.text((1, 2), Anchor::End, Ink::Muted, 11.0, "<i>");
         });
         assert_eq!(

@@ -15,7 +15,13 @@ pub(super) struct Pages {
     write: NonNull<u8>,
     execute: NonNull<u8>,
     length_bytes: usize,
+    /// Up to here the system was asked for the pages.
+    asked_for_bytes: usize,
 }
+
+/// How many bytes of pages the system is asked for at once: one fault each costs more than writing the
+/// code that is in them.
+const AT_ONCE_BYTES: usize = 64 << 10;
 
 // SAFETY: the mappings belong to this object; writing takes `&mut`.
 unsafe impl Send for Pages {}
@@ -29,6 +35,7 @@ impl Pages {
             write,
             execute,
             length_bytes,
+            asked_for_bytes: 0,
         })
     }
 
@@ -48,6 +55,7 @@ impl Pages {
             code.len() <= self.length_bytes && at <= self.length_bytes - code.len(),
             "the code lies in the pages"
         );
+        self.ask_for(at + code.len());
         // SAFETY: there is room behind `at`, and nobody else writes there.
         let (written, executable) = unsafe {
             let written = self.write.as_ptr().add(at);
@@ -58,6 +66,18 @@ impl Pages {
         };
         synchronize(written, executable, code.len());
         executable
+    }
+
+    /// Has pages up to this offset, and some behind, at both addresses.
+    fn ask_for(&mut self, end: usize) {
+        if end <= self.asked_for_bytes {
+            return;
+        }
+        let from = self.asked_for_bytes;
+        let to = self.length_bytes.min(end.next_multiple_of(AT_ONCE_BYTES));
+        self.asked_for_bytes = to;
+        // SAFETY: the range lies in both mappings.
+        unsafe { populate(self.write.add(from), self.execute.add(from), to - from) };
     }
 }
 
@@ -165,6 +185,35 @@ fn map_file(length_bytes: usize) -> io::Result<(NonNull<u8>, NonNull<u8>)> {
         mapped
     }
 }
+
+/// Has the pages of a range at both of its addresses. Where the system does not know how, or has no memory
+/// for it, faults ask for each one when it is written.
+///
+/// # Safety
+/// The range is mapped at both addresses.
+#[cfg(target_os = "linux")]
+unsafe fn populate(write: NonNull<u8>, execute: NonNull<u8>, length_bytes: usize) {
+    // SAFETY: advice that reads or rewrites what is there.
+    unsafe {
+        libc::madvise(
+            write.as_ptr().cast(),
+            length_bytes,
+            libc::MADV_POPULATE_WRITE,
+        );
+        libc::madvise(
+            execute.as_ptr().cast(),
+            length_bytes,
+            libc::MADV_POPULATE_READ,
+        );
+    }
+}
+
+/// Leaves it to faults.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(target_os = "linux"))]
+unsafe fn populate(_write: NonNull<u8>, _execute: NonNull<u8>, _length_bytes: usize) {}
 
 /// Maps pages that a thread sees either writable or executable.
 #[cfg(all(target_os = "macos", target_arch = "aarch64"))]
@@ -327,6 +376,7 @@ mod tests {
                 write,
                 execute,
                 length_bytes: 2 << 20,
+                asked_for_bytes: 0,
             };
             let last = (2 << 20) - 4;
             for at in [0, 4096, last] {
