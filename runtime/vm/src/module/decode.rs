@@ -5,9 +5,11 @@ use super::ModuleInner;
 use super::bytes::ModuleBytes;
 use super::image::Images;
 use super::names::FunctionNames;
+use super::sections;
 use super::validate::{Body, Found, validate_bodies};
 use crate::code::ModuleCode;
-use crate::code::artifact::{Head, Kept};
+use crate::code::artifact::{Facts, Kept};
+use crate::code::cache::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{HeldTypes, SELF_SIG};
@@ -38,28 +40,50 @@ const MISSING: &[(WasmFeatures, &str)] = &[
     ),
 ];
 
-/// Validates and decodes.
+/// Validates and decodes; bodies only if the cache has nothing of them.
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
-    match Decoder::new(engine).run(&bytes, None) {
-        Ok(decoded) => Ok(module(engine, bytes, decoded)),
-        Err(error) => Err(explain(engine, error, &bytes)),
-    }
+    let entry = Entry::of(engine, &bytes);
+    let cache = engine.config().code_cache.as_ref();
+    let known = entry.as_ref().zip(cache);
+    let known = known.and_then(|(entry, cache)| entry.find(cache, &bytes));
+    let known = known.and_then(|(facts, kept)| {
+        let decoded = known_bodies(engine, &bytes, &facts, &kept)?;
+        Some((decoded, kept))
+    });
+    let mut module = if let Some((decoded, kept)) = known {
+        let mut module = module(engine, bytes, decoded);
+        module.found = Some(Found::default());
+        module.kept = Some(kept);
+        module
+    } else {
+        match Decoder::new(engine).run(&bytes, None) {
+            Ok(decoded) => module(engine, bytes, decoded),
+            Err(error) => return Err(explain(engine, error, &bytes)),
+        }
+    };
+    module.cached = entry;
+    Ok(module)
 }
 
 /// Decodes a precompiled module.
-pub(super) fn decode_compiled(engine: &Engine, head: Head, kept: Kept) -> Result<ModuleInner> {
+pub(super) fn decode_compiled(
+    engine: &Engine,
+    bytes: Vec<u8>,
+    facts: &Facts,
+    kept: Kept,
+) -> Result<ModuleInner> {
     let another =
         || Error::usage("this precompiled module cannot run: its parts do not fit together");
-    let decoded = Decoder::new(engine).run(&head.module, Some(&head));
-    let Ok(decoded) = decoded else {
-        return Err(another());
-    };
-    if decoded.0.bodies.len() != kept.count() {
-        return Err(another());
-    }
-    let mut module = module(engine, head.module, decoded);
+    let decoded = known_bodies(engine, &bytes, facts, &kept).ok_or_else(another)?;
+    let mut module = module(engine, bytes, decoded);
     module.kept = Some(kept);
     Ok(module)
+}
+
+/// Decodes a module whose bodies are known to be valid, if code and facts may be its.
+fn known_bodies(engine: &Engine, bytes: &[u8], facts: &Facts, kept: &Kept) -> Option<Decoded> {
+    let decoded = Decoder::new(engine).run(bytes, Some(facts)).ok()?;
+    (decoded.0.bodies.len() == kept.count()).then_some(decoded)
 }
 
 fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) -> ModuleInner {
@@ -73,6 +97,7 @@ fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) 
         _held: held,
         found,
         kept: None,
+        cached: None,
         bytes,
         images,
         code,
@@ -215,8 +240,8 @@ impl<'e> Decoder<'e> {
         }
     }
 
-    /// Bodies that were compiled are not validated.
-    fn run(mut self, bytes: &[u8], compiled: Option<&Head>) -> Result<Decoded, DecodeError> {
+    /// Bodies of which the facts are known are not validated.
+    fn run(mut self, bytes: &[u8], known: Option<&Facts>) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -236,15 +261,25 @@ impl<'e> Decoder<'e> {
                 self.info
                     .bodies
                     .push(to_usize(range.start)..to_usize(range.end));
-                bodies.push((func, body));
+                if known.is_none() {
+                    bodies.push((func, body));
+                }
+            }
+            if let Some((id, range)) = payload.as_section() {
+                let range = to_usize(range.start)..to_usize(range.end);
+                match id {
+                    sections::CUSTOM => {}
+                    sections::DATA => self.info.data_section = Some(range),
+                    _ => self.info.bodies_end = range.end,
+                }
             }
             self.section(payload)?;
         }
         let info = &mut self.info;
-        let found = if let Some(head) = compiled {
-            info.leaves_by_tail_call = head.leaves_by_tail_call;
-            info.has_tail_calls = head.has_tail_calls;
-            info.called_types.clone_from(&head.called_types);
+        let found = if let Some(facts) = known {
+            info.leaves_by_tail_call = facts.leaves_by_tail_call;
+            info.has_tail_calls = facts.has_tail_calls;
+            info.called_types.clone_from(&facts.called_types);
             let types = info.types.len();
             if info.called_types.iter().any(|&ty| ty as usize >= types) {
                 let error = Error::usage("the machine code is another module's");

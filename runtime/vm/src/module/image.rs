@@ -113,6 +113,29 @@ impl Images {
         file.ok().map(|file| Images { file, runs })
     }
 
+    /// Adds the bytes of an active segment.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn read(&self, segment: &DataSegment, out: &mut Vec<u8>) -> io::Result<()> {
+        let length = segment.bytes.len();
+        let SegmentMode::Active { index, offset } = &segment.mode else {
+            unreachable!("only active segments are in images");
+        };
+        if length == 0 {
+            return Ok(());
+        }
+        let offset = constant(offset).expect("images have constant places") as usize;
+        let after = self
+            .runs
+            .partition_point(|run| (run.memory, run.memory_offset) <= (*index, offset));
+        let run = &self.runs[after - 1];
+        let at = out.len();
+        out.resize(at + length, 0);
+        let from = run.file_offset + (offset - run.memory_offset) as u64;
+        self.file.read_exact_at(&mut out[at..], from)
+    }
+
     /// Of one run in memory 0.
     #[cfg(test)]
     pub(crate) fn one_run(

@@ -5,13 +5,16 @@ mod decode;
 mod image;
 mod names;
 mod precompiled;
+pub(crate) mod sections;
 mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
+pub(crate) use validate::scan;
 
 use crate::code::ModuleCode;
 use crate::code::artifact::Kept;
+use crate::code::cache::Entry;
 use crate::code::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -38,8 +41,10 @@ pub(crate) struct ModuleInner {
     _held: HeldTypes,
     /// What validation found in the bodies, if there are any.
     found: Option<Found>,
-    /// Machine code that was made before, in place of bodies.
+    /// Machine code that was made before: of all functions, in place of bodies, or of some, beside them.
     pub(crate) kept: Option<Kept>,
+    /// Its place in the engine's cache, if it has one.
+    pub(crate) cached: Option<Entry>,
     pub(crate) bytes: ModuleBytes,
     /// What active data segments leave in memories, unless they are copied one by one.
     pub(crate) images: Option<Images>,
@@ -131,7 +136,14 @@ impl Module {
     /// # Errors
     /// When a function is beyond a limit of the compiler, or there is no memory for its code.
     pub fn compile_all(&self) -> Result<()> {
-        self.inner.code.ensure_all(&self.inner, None)
+        self.inner.code.ensure_all(&self.inner, None, |_| true)
+    }
+
+    /// Writes what was compiled so far to the engine's cache, if it has one
+    /// ([`Config::code_cache`](crate::Config::code_cache)) and it is worth it. That also happens when
+    /// the module goes. Whatever fails, there is no cache then.
+    pub fn update_code_cache(&self) {
+        self.inner.update_cache();
     }
 
     /// The engine.
@@ -150,7 +162,7 @@ impl Module {
     /// precompiled module keeps none.
     #[must_use]
     pub fn function_body(&self, defined: u32) -> Option<core::ops::Range<usize>> {
-        if self.inner.kept.is_some() {
+        if !self.inner.has_bodies() {
             return None;
         }
         self.inner.info.bodies.get(defined as usize).cloned()
@@ -286,11 +298,17 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
+        self.update_cache();
         self.code.give_up(self.engine.supply());
     }
 }
 
 impl ModuleInner {
+    /// Whether it has its bodies, so that it can be compiled.
+    pub(crate) fn has_bodies(&self) -> bool {
+        self.found.is_some()
+    }
+
     /// What validation found in the bodies.
     ///
     /// # Errors
@@ -322,12 +340,11 @@ impl ModuleInner {
     /// The name of a function in the name section, or the name it is exported under.
     pub(crate) fn func_name(&self, func: u32) -> Option<String> {
         let names = self.names.get_or_init(|| {
-            FunctionNames::parse(
-                self.info
-                    .name_section
-                    .as_ref()
-                    .map(|range| self.bytes.get(range)),
-            )
+            let kept = self.kept.as_ref().filter(|_| !self.has_bodies());
+            match (kept, &self.info.name_section) {
+                (Some(kept), _) => FunctionNames::parse(Some(&kept.names())),
+                (None, range) => FunctionNames::parse(range.as_ref().map(|it| self.bytes.get(it))),
+            }
         });
         names.get(func).map(str::to_owned).or_else(|| {
             self.info

@@ -1,8 +1,9 @@
 //! Modules that are compiled once and run from then on without a compiler.
 
-use super::{Module, decode, to_binary};
-use crate::code::artifact::{self, Head, Kept, MAGIC, Setting, Source, strip};
-use crate::engine::Engine;
+use super::bytes::{around_images, is_in_image};
+use super::{Module, ModuleInner, decode, sections, to_binary};
+use crate::code::artifact::{self, Facts, Kept, MAGIC, Opened, Plan, Setting, Source, Whose};
+use crate::engine::{Engine, Tier};
 use crate::error::{Error, Result};
 use crate::parallel;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -12,38 +13,52 @@ use std::sync::{Arc, Mutex};
 use zwasm_jit::contract::Compiled;
 
 impl Engine {
-    /// Compiles a module, in binary or text form, as the engine's tier does at best, on all cores, to
-    /// bytes that [`Module::deserialize`] makes the module of again.
-    ///
-    /// They run in engines of native tiers with the same settings, in this version of zwasm, on
-    /// processors with the same instruction set and features.
+    /// Compiles a module, in binary or text form, to bytes that [`Module::deserialize`] makes the module
+    /// of again: [`Module::serialize`].
     ///
     /// # Errors
-    /// As [`Module::new`] and [`Module::compile_all`]; and when the engine's tier makes no machine
-    /// code.
+    /// As [`Module::new`] and [`Module::serialize`].
     pub fn precompile_module(&self, bytes: &[u8]) -> Result<Vec<u8>> {
-        let setting = setting(self)?;
-        let binary = to_binary(bytes.to_vec())?;
-        let module = Module::from_vec(self, binary.clone())?;
-        let functions = compile_all(&module)?;
-        let info = &module.inner().info;
-        let head = Head {
-            module: strip(&binary)?,
-            leaves_by_tail_call: info.leaves_by_tail_call,
-            has_tail_calls: info.has_tail_calls,
-            called_types: info.called_types.clone(),
-        };
-        artifact::write(&setting, &head, &functions)
+        setting(self)?;
+        Module::from_vec(self, to_binary(bytes.to_vec())?)?.serialize()
     }
 }
 
 impl Module {
-    /// A module as [`Engine::precompile_module`] has left it: its functions are neither validated nor
+    /// The module with machine code of all its functions, as bytes that [`Module::deserialize`] makes
+    /// the module of again. What is not compiled yet is compiled for that, as the engine's tier does at
+    /// best, on all cores.
+    ///
+    /// They run in engines of native tiers with the same settings, in this build of zwasm, on
+    /// processors with the same instruction set and features.
+    ///
+    /// # Errors
+    /// As [`Module::compile_all`]; and when the engine's tier makes no machine code.
+    pub fn serialize(&self) -> Result<Vec<u8>> {
+        let inner = self.inner();
+        let setting = setting(&inner.engine)?;
+        if let Some(kept) = inner.kept.as_ref().filter(|_| !inner.has_bodies()) {
+            return kept.all();
+        }
+        let functions = all_code(inner)?;
+        let module = stripped(inner)?;
+        let names = inner.info.name_section.as_ref();
+        let plan = Plan {
+            setting: &setting,
+            whose: Whose::Within(&module),
+            names: names.map_or(&[], |range| inner.bytes.get(range)),
+            facts: Facts::of(&inner.info),
+            functions: functions.len() as u32,
+        };
+        artifact::to_vec(plan, &functions)
+    }
+
+    /// A module as [`Module::serialize`] has left it: its functions are neither validated nor
     /// compiled again. Each is checked and put in place when it is called first.
     ///
     /// # Safety
-    /// The bytes are what [`Engine::precompile_module`] returned, unchanged: they contain machine code,
-    /// which runs with all rights of the process. Whether they were made by this version, for this
+    /// The bytes are what [`Module::serialize`] returned, unchanged: they contain machine code,
+    /// which runs with all rights of the process. Whether they were made by this build, for this
     /// processor and these settings, and whether they were cut off or altered by accident, is checked: of
     /// functions when they are called first, which ends the call with an error.
     ///
@@ -64,12 +79,13 @@ impl Module {
     /// As there, and when the file cannot be read.
     pub unsafe fn deserialize_file(engine: &Engine, path: impl AsRef<Path>) -> Result<Module> {
         let path = path.as_ref();
-        let file = File::open(path)
-            .map_err(|e| Error::usage(format!("cannot read {}: {e}", path.display())))?;
-        open(engine, Source::File(file))
+        let file = File::open(path).and_then(Source::file);
+        let file =
+            file.map_err(|e| Error::usage(format!("cannot read {}: {e}", path.display())))?;
+        open(engine, file)
     }
 
-    /// Whether bytes begin like what [`Engine::precompile_module`] returns.
+    /// Whether bytes begin like what [`Module::serialize`] returns.
     #[must_use]
     pub fn is_precompiled(bytes: &[u8]) -> bool {
         bytes.starts_with(MAGIC)
@@ -77,8 +93,11 @@ impl Module {
 }
 
 fn open(engine: &Engine, source: Source) -> Result<Module> {
-    let (head, kept) = Kept::open(source, &setting(engine)?)?;
-    let inner = decode::decode_compiled(engine, head, kept)?;
+    let Opened { whose, facts, kept } = Kept::open(source, &setting(engine)?)?;
+    let Whose::Within(module) = whose else {
+        return Err(Error::usage("this is code of a cache, without its module"));
+    };
+    let inner = decode::decode_compiled(engine, module, &facts, kept)?;
     Ok(Module {
         inner: Arc::new(inner),
     })
@@ -95,30 +114,77 @@ fn setting(engine: &Engine) -> Result<Setting> {
     })
 }
 
-/// The machine code of all functions, in order.
-fn compile_all(module: &Module) -> Result<Vec<Compiled>> {
-    let inner = module.inner();
-    let supply = inner.engine.supply();
-    let count = inner.info.bodies.len();
+/// The best machine code of all functions, in order.
+fn all_code(module: &ModuleInner) -> Result<Vec<Compiled>> {
+    let supply = module.engine.supply();
+    let mut there = module.code.newest(module);
+    // It may be the first code, with counts in it.
+    if module.engine.tier() == Tier::Auto {
+        there.fill(None);
+    }
+    let count = there.len();
     let next = AtomicUsize::new(0);
-    let compiled: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::default();
-    let threads = parallel::threads(inner.engine.config().validation_threads, count);
+    let all: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::default();
+    let threads = parallel::threads(module.engine.config().validation_threads, count);
     parallel::run(threads, || {
         loop {
             let defined = next.fetch_add(1, Ordering::Relaxed);
             if defined >= count {
                 return;
             }
-            let made = supply.compiled(inner, defined as u32);
-            let mut compiled = compiled.lock().expect("no panic while locked");
+            let code = there[defined].as_deref();
+            let made = match code.and_then(|code| supply.as_compiled(code)) {
+                Some(compiled) => Ok(compiled),
+                None => supply.compiled(module, defined as u32),
+            };
+            let mut all = all.lock().expect("no panic while locked");
             if made.is_err() {
                 // The others are of no use.
                 next.store(count, Ordering::Relaxed);
             }
-            compiled.push((defined, made));
+            all.push((defined, made));
         }
     });
-    let mut compiled = compiled.into_inner().expect("no panic while locked");
-    compiled.sort_unstable_by_key(|one| one.0);
-    compiled.into_iter().map(|one| one.1).collect()
+    let mut all = all.into_inner().expect("no panic while locked");
+    all.sort_unstable_by_key(|one| one.0);
+    all.into_iter().map(|one| one.1).collect()
+}
+
+/// A module as it is kept with its machine code: its bodies only trap, and it has no custom sections.
+fn stripped(module: &ModuleInner) -> Result<Vec<u8>> {
+    /// No locals, `unreachable`, `end`; with its size.
+    const BODY: [u8; 4] = [3, 0, 0x00, 0x0b];
+    let end = module.info.bodies_end.max(sections::HEADER_BYTES);
+    let bytes = &module.bytes.with_bodies()[..end];
+    let mut out = bytes[..sections::HEADER_BYTES].to_vec();
+    for (id, range) in sections::sections(bytes) {
+        match id {
+            sections::CODE => {
+                let mut contents = Vec::new();
+                let count = module.info.bodies.len();
+                sections::add_length(&mut contents, count);
+                (0..count).for_each(|_| contents.extend(BODY));
+                sections::add(&mut out, id, &contents);
+            }
+            sections::CUSTOM => {}
+            _ => sections::add(&mut out, id, &bytes[range]),
+        }
+    }
+    if let Some(section) = &module.info.data_section {
+        let mut contents = Vec::with_capacity(section.len());
+        let images = module.images.as_ref();
+        let segments = module.info.data.iter();
+        let mut imaged = segments.filter(|segment| is_in_image(segment, images.is_some()));
+        for range in around_images(&module.info, images.is_some()) {
+            if !range.is_empty() {
+                contents.extend_from_slice(module.bytes.get(&range));
+            }
+            if let (Some(images), Some(segment)) = (images, imaged.next()) {
+                let read = images.read(segment, &mut contents);
+                read.map_err(|error| Error::resource(format!("data cannot be read: {error}")))?;
+            }
+        }
+        sections::add(&mut out, sections::DATA, &contents);
+    }
+    Ok(out)
 }
