@@ -268,7 +268,7 @@ impl ModuleInner {
         };
         let fresh_bytes = self.code.take_fresh_bytes() as u64;
         let sound = self.kept.as_ref().filter(|kept| !kept.is_altered());
-        let sound_bytes = sound.map_or(0, Kept::code_bytes);
+        let sound_bytes = sound.map_or(0, |kept| kept.code_bytes());
         let is_worth_it = fresh_bytes > 0 && fresh_bytes * REWRITE_FACTOR >= sound_bytes;
         if is_worth_it && !thread::panicking() && entry.write(self, cache).is_ok() {
             let _ = cache.evict();

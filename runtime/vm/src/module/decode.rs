@@ -4,7 +4,7 @@
 use super::ModuleInner;
 use super::bytes::ModuleBytes;
 use super::image::Images;
-use super::names::FunctionNames;
+use super::names::{FunctionNames, ModuleNames, Section};
 use super::sections;
 use super::validate::{Body, Found, validate_bodies};
 use crate::code::ModuleCode;
@@ -13,7 +13,7 @@ use crate::code::cache::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{HeldTypes, SELF_SIG};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
     Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
@@ -50,17 +50,15 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
         let decoded = known_bodies(engine, &bytes, &facts, &kept)?;
         Some((decoded, kept))
     });
-    let mut module = if let Some((decoded, kept)) = known {
-        let mut module = module(engine, bytes, decoded);
-        module.found = Some(Found::default());
-        module.kept = Some(kept);
-        module
+    let (decoded, kept) = if let Some(((info, types, _, held), kept)) = known {
+        ((info, types, Some(Found::default()), held), Some(kept))
     } else {
         match Decoder::new(engine).run(&bytes, None) {
-            Ok(decoded) => module(engine, bytes, decoded),
+            Ok(decoded) => (decoded, None),
             Err(error) => return Err(explain(engine, error, &bytes)),
         }
     };
+    let mut module = module(engine, bytes, decoded, kept);
     module.cached = entry;
     Ok(module)
 }
@@ -75,9 +73,7 @@ pub(super) fn decode_compiled(
     let another =
         || Error::usage("this precompiled module cannot run: its parts do not fit together");
     let decoded = known_bodies(engine, &bytes, facts, &kept).ok_or_else(another)?;
-    let mut module = module(engine, bytes, decoded);
-    module.kept = Some(kept);
-    Ok(module)
+    Ok(module(engine, bytes, decoded, Some(kept)))
 }
 
 /// Decodes a module whose bodies are known to be valid, if code and facts may be its.
@@ -86,22 +82,33 @@ fn known_bodies(engine: &Engine, bytes: &[u8], facts: &Facts, kept: &Kept) -> Op
     (decoded.0.bodies.len() == kept.count()).then_some(decoded)
 }
 
-fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) -> ModuleInner {
+fn module(
+    engine: &Engine,
+    bytes: Vec<u8>,
+    (info, types, found, held): Decoded,
+    kept: Option<Kept>,
+) -> ModuleInner {
     let code = ModuleCode::new(info.bodies.len(), engine.supply());
     let images = Images::new(&info, &bytes);
-    let bytes = ModuleBytes::new(bytes, &info, images.is_some());
+    let bytes = Arc::new(ModuleBytes::new(bytes, &info, images.is_some()));
+    let (info, kept) = (Arc::new(info), kept.map(Arc::new));
+    let names = match &kept {
+        // It has no bodies of its own, and no names.
+        Some(kept) if found.is_none() => Section::Kept(kept.clone()),
+        _ => Section::Module(bytes.clone()),
+    };
     ModuleInner {
         engine: engine.clone(),
+        names: Arc::new(ModuleNames::new(info.clone(), names)),
         info,
         types,
         _held: held,
         found,
-        kept: None,
+        kept,
         cached: None,
         bytes,
         images,
         code,
-        names: OnceLock::new(),
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) use decode::{convert_heap_type, convert_val_type};
 pub(crate) use image::{Image, Images};
 pub(crate) use validate::scan;
 
+use crate::backtrace::Names;
 use crate::code::ModuleCode;
 use crate::code::artifact::Kept;
 use crate::code::cache::Entry;
@@ -20,9 +21,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::HeldTypes;
 use bytes::ModuleBytes;
-use names::FunctionNames;
+use names::ModuleNames;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use validate::Found;
 use zwasm_core::module::{ExternIndex, ModuleInfo};
 use zwasm_core::{FuncType, GlobalType, MemoryType, TableType};
@@ -35,21 +36,21 @@ pub struct Module {
 
 pub(crate) struct ModuleInner {
     pub(crate) engine: Engine,
-    pub(crate) info: ModuleInfo,
+    pub(crate) info: Arc<ModuleInfo>,
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
     _held: HeldTypes,
     /// What validation found in the bodies, if there are any.
     found: Option<Found>,
     /// Machine code that was made before: of all functions, in place of bodies, or of some, beside them.
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<Arc<Kept>>,
     /// Its place in the engine's cache, if it has one.
     pub(crate) cached: Option<Entry>,
-    pub(crate) bytes: ModuleBytes,
+    pub(crate) bytes: Arc<ModuleBytes>,
     /// What active data segments leave in memories, unless they are copied one by one.
     pub(crate) images: Option<Images>,
     pub(crate) code: ModuleCode,
-    names: OnceLock<FunctionNames>,
+    pub(crate) names: Arc<ModuleNames>,
 }
 
 impl core::fmt::Debug for ModuleInner {
@@ -171,7 +172,7 @@ impl Module {
     /// The name that the module gives to a function for people to read.
     #[must_use]
     pub fn function_name(&self, func: u32) -> Option<String> {
-        self.inner.func_name(func)
+        self.inner.func_name(func).map(str::to_owned)
     }
 
     /// The imports, in order.
@@ -338,20 +339,7 @@ impl ModuleInner {
     }
 
     /// The name of a function in the name section, or the name it is exported under.
-    pub(crate) fn func_name(&self, func: u32) -> Option<String> {
-        let names = self.names.get_or_init(|| {
-            let kept = self.kept.as_ref().filter(|_| !self.has_bodies());
-            match (kept, &self.info.name_section) {
-                (Some(kept), _) => FunctionNames::parse(Some(&kept.names())),
-                (None, range) => FunctionNames::parse(range.as_ref().map(|it| self.bytes.get(it))),
-            }
-        });
-        names.get(func).map(str::to_owned).or_else(|| {
-            self.info
-                .exports
-                .iter()
-                .find(|(_, index)| *index == ExternIndex::Func(func))
-                .map(|(name, _)| name.to_string())
-        })
+    pub(crate) fn func_name(&self, func: u32) -> Option<&str> {
+        self.names.function(func)
     }
 }
