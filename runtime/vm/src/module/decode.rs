@@ -58,7 +58,8 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
             Err(error) => return Err(explain(engine, error, &bytes)),
         }
     };
-    let mut module = module(engine, bytes, decoded, kept);
+    let images = Images::new(&decoded.0, &bytes);
+    let mut module = module(engine, bytes, decoded, kept, images);
     module.cached = entry;
     Ok(module)
 }
@@ -69,11 +70,13 @@ pub(super) fn decode_compiled(
     bytes: Vec<u8>,
     facts: &Facts,
     kept: Kept,
+    images: impl FnOnce(&ModuleInfo, &Kept) -> Result<Option<Images>>,
 ) -> Result<ModuleInner> {
     let another =
         || Error::usage("this precompiled module cannot run: its parts do not fit together");
     let decoded = known_bodies(engine, &bytes, facts, &kept).ok_or_else(another)?;
-    Ok(module(engine, bytes, decoded, Some(kept)))
+    let images = images(&decoded.0, &kept)?;
+    Ok(module(engine, bytes, decoded, Some(kept), images))
 }
 
 /// Decodes a module whose bodies are known to be valid, if code and facts may be its.
@@ -87,9 +90,9 @@ fn module(
     bytes: Vec<u8>,
     (info, types, found, held): Decoded,
     kept: Option<Kept>,
+    images: Option<Images>,
 ) -> ModuleInner {
     let code = ModuleCode::new(info.bodies.len(), engine.supply());
-    let images = Images::new(&info, &bytes);
     let bytes = Arc::new(ModuleBytes::new(bytes, &info, images.is_some()));
     let (info, kept) = (Arc::new(info), kept.map(Arc::new));
     let names = match &kept {
@@ -263,14 +266,22 @@ impl<'e> Decoder<'e> {
             {
                 return Err(DecodeError::Other(Error::unsupported(super::COMPONENT)));
             }
-            if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
-                let range = body.range();
-                self.info
-                    .bodies
-                    .push(to_usize(range.start)..to_usize(range.end));
-                if known.is_none() {
-                    bodies.push((func, body));
-                }
+            let range = match &payload {
+                // The validator need not hear of them, nor of an end without them.
+                Payload::CodeSectionEntry(body) if known.is_some() => Some(body.range()),
+                Payload::End(_) if known.is_some() => None,
+                payload => match validator.payload(payload)? {
+                    ValidPayload::Func(func, body) => {
+                        let range = body.range();
+                        bodies.push((func, body));
+                        Some(range)
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(range) = range {
+                let bodies = &mut self.info.bodies;
+                bodies.push(to_usize(range.start)..to_usize(range.end));
             }
             if let Some((id, range)) = payload.as_section() {
                 let range = to_usize(range.start)..to_usize(range.end);
@@ -288,7 +299,10 @@ impl<'e> Decoder<'e> {
             info.has_tail_calls = facts.has_tail_calls;
             info.called_types.clone_from(&facts.called_types);
             let types = info.types.len();
-            if info.called_types.iter().any(|&ty| ty as usize >= types) {
+            let functions = info.imported_funcs as usize + info.bodies.len();
+            if info.called_types.iter().any(|&ty| ty as usize >= types)
+                || functions != info.funcs.len()
+            {
                 let error = Error::usage("the machine code is another module's");
                 return Err(DecodeError::Other(error));
             }
@@ -501,7 +515,8 @@ impl<'e> Decoder<'e> {
 
     fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, DecodeError> {
         use wasmparser::Operator as Op;
-        let mut ops = Vec::new();
+        // Nearly all have one, and some modules tens of thousands of expressions.
+        let mut ops = Vec::with_capacity(1);
         let mut reader = expr.get_operators_reader();
         while !reader.eof() {
             ops.push(match reader.read()? {

@@ -28,13 +28,13 @@ pub(crate) struct Images {
 }
 
 /// Consecutive pages of a memory, and of the file.
-#[derive(Debug)]
-struct Run {
-    memory: u32,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) memory: u32,
     /// A multiple of the page size, as are the others.
-    memory_offset: usize,
-    length_bytes: usize,
-    file_offset: u64,
+    pub(crate) memory_offset: usize,
+    pub(crate) length_bytes: usize,
+    pub(crate) file_offset: u64,
 }
 
 /// The initial contents of one memory: zero but for these runs.
@@ -113,27 +113,45 @@ impl Images {
         file.ok().map(|file| Images { file, runs })
     }
 
-    /// Adds the bytes of an active segment.
+    /// The runs, and the pages of all of them, in the order of their places in the file.
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn read(&self, segment: &DataSegment, out: &mut Vec<u8>) -> io::Result<()> {
-        let length = segment.bytes.len();
-        let SegmentMode::Active { index, offset } = &segment.mode else {
-            unreachable!("only active segments are in images");
+    pub(super) fn contents(&self) -> io::Result<(&[Run], Vec<u8>)> {
+        let length: usize = self.runs.iter().map(|run| run.length_bytes).sum();
+        let mut pages = vec![0; length];
+        self.file.read_exact_at(&mut pages, 0)?;
+        Ok((&self.runs, pages))
+    }
+
+    /// Images whose pages are in a file already, from `start` on; none if they cannot be this module's.
+    pub(super) fn kept(
+        file: SealedFile,
+        start: u64,
+        mut runs: Vec<Run>,
+        info: &ModuleInfo,
+    ) -> Option<Images> {
+        let fits = |run: &Run| {
+            let ty = info.memories.get(run.memory as usize)?;
+            let is_own = run.memory >= info.imported_memories;
+            let end = run.memory_offset.checked_add(run.length_bytes)?;
+            let minimum = ty.minimum.checked_mul(1 << WASM_PAGE_LOG2)?;
+            let in_pages = [
+                run.memory_offset,
+                run.length_bytes,
+                run.file_offset as usize,
+            ];
+            let are_pages = in_pages.iter().all(|at| at.is_multiple_of(page_size()));
+            (is_own && ty.page_size_log2 == WASM_PAGE_LOG2 && are_pages)
+                .then_some(end as u64 <= minimum)
         };
-        if length == 0 {
-            return Ok(());
-        }
-        let offset = constant(offset).expect("images have constant places") as usize;
-        let after = self
-            .runs
-            .partition_point(|run| (run.memory, run.memory_offset) <= (*index, offset));
-        let run = &self.runs[after - 1];
-        let at = out.len();
-        out.resize(at + length, 0);
-        let from = run.file_offset + (offset - run.memory_offset) as u64;
-        self.file.read_exact_at(&mut out[at..], from)
+        let in_order = |pair: &[Run]| {
+            let [one, next] = pair else { return true };
+            (one.memory, one.memory_offset + one.length_bytes) <= (next.memory, next.memory_offset)
+        };
+        let fit = runs.iter().all(|run| fits(run) == Some(true)) && runs.windows(2).all(in_order);
+        runs.iter_mut().for_each(|run| run.file_offset += start);
+        (fit && start.is_multiple_of(page_size() as u64)).then_some(Images { file, runs })
     }
 
     /// Of one run in memory 0.

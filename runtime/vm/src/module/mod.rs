@@ -9,7 +9,7 @@ pub(crate) mod sections;
 mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
-pub(crate) use image::{Image, Images};
+pub(crate) use image::{Image, Images, Run};
 pub(crate) use validate::scan;
 
 use crate::backtrace::Names;
@@ -261,7 +261,7 @@ pub struct ModuleStats {
     pub code_bytes: usize,
     /// Time spent translating, on all threads together.
     pub compile_time: std::time::Duration,
-    /// Bytes of data segments.
+    /// Bytes of data segments; of a precompiled module, of those that are not in pages.
     pub data_bytes: usize,
 }
 

@@ -1,15 +1,19 @@
 //! Modules that are compiled once and run from then on without a compiler.
 
-use super::bytes::{around_images, is_in_image};
+use super::bytes::around_images;
+use super::image::{Images, Run};
 use super::{Module, ModuleInner, decode, sections, to_binary};
 use crate::code::artifact::{self, Facts, Kept, MAGIC, Opened, Plan, Setting, Source, Whose};
 use crate::engine::{Engine, Tier};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::sys::sealed::SealedFile;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use zwasm_core::module::ModuleInfo;
 use zwasm_jit::contract::Compiled;
 
 impl Engine {
@@ -41,12 +45,16 @@ impl Module {
             return kept.all();
         }
         let functions = all_code(inner)?;
-        let module = stripped(inner)?;
+        let module = stripped(inner);
+        let images = inner.images.as_ref().map(Images::contents).transpose();
+        let images = images.map_err(|e| Error::resource(format!("data cannot be read: {e}")))?;
+        let (runs, pages) = images.unwrap_or_default();
         let names = inner.info.name_section.as_ref();
         let plan = Plan {
             setting: &setting,
             whose: Whose::Within(&module),
             names: names.map_or(&[], |range| inner.bytes.get(range)),
+            images: (runs, &pages),
             facts: Facts::of(&inner.info),
             functions: functions.len() as u32,
         };
@@ -65,15 +73,18 @@ impl Module {
     /// # Errors
     /// When that check fails, or the system has no memory for the code; in one line.
     pub unsafe fn deserialize(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Module> {
-        let bytes = bytes.as_ref().to_vec();
-        open(engine, Source::Memory(bytes))
+        let source = Source::Memory(bytes.as_ref().to_vec());
+        // SAFETY: the caller has promised it.
+        unsafe { open(engine, source) }
     }
 
     /// As [`Module::deserialize`], from a file, which stays open: of functions that nobody calls
-    /// nothing is read.
+    /// and pages of data that nobody touches nothing is read. Processes share pages of data until they
+    /// write to them.
     ///
     /// # Safety
-    /// As there.
+    /// As there; and nobody writes to the file or shortens it as long as the module or an instance of it is
+    /// there, as with a shared library. To put another one in its place, by renaming, is no such thing.
     ///
     /// # Errors
     /// As there, and when the file cannot be read.
@@ -82,7 +93,8 @@ impl Module {
         let file = File::open(path).and_then(Source::file);
         let file =
             file.map_err(|e| Error::usage(format!("cannot read {}: {e}", path.display())))?;
-        open(engine, file)
+        // SAFETY: the caller has promised it.
+        unsafe { open(engine, file) }
     }
 
     /// Whether bytes begin like what [`Module::serialize`] returns.
@@ -92,15 +104,52 @@ impl Module {
     }
 }
 
-fn open(engine: &Engine, source: Source) -> Result<Module> {
-    let Opened { whose, facts, kept } = Kept::open(source, &setting(engine)?)?;
+/// # Safety
+/// The bytes are what [`Module::serialize`] returned, and those of a file stay so.
+unsafe fn open(engine: &Engine, source: Source) -> Result<Module> {
+    let Opened {
+        whose,
+        runs,
+        facts,
+        kept,
+    } = Kept::open(source, &setting(engine)?)?;
     let Whose::Within(module) = whose else {
         return Err(Error::usage("this is code of a cache, without its module"));
     };
-    let inner = decode::decode_compiled(engine, module, &facts, kept)?;
+    let inner = decode::decode_compiled(engine, module, &facts, kept, |info, kept| {
+        // SAFETY: forwarded.
+        unsafe { images(runs, info, kept) }
+    })?;
     Ok(Module {
         inner: Arc::new(inner),
     })
+}
+
+/// The images that are kept, mapped from their file.
+///
+/// # Safety
+/// That file stays as it is.
+unsafe fn images(runs: Vec<Run>, info: &ModuleInfo, kept: &Kept) -> Result<Option<Images>> {
+    if runs.is_empty() {
+        return Ok(None);
+    }
+    let no_file = |error| Error::resource(format!("the system has no file for data: {error}"));
+    let (source, range) = kept.images();
+    let (file, start) = match source {
+        Source::File(file, _) => {
+            let file = file.try_clone().map_err(no_file)?;
+            // SAFETY: forwarded.
+            (unsafe { SealedFile::promised(file) }, range.start)
+        }
+        Source::Memory(bytes) => {
+            let pages = &bytes[range.start as usize..range.end as usize];
+            let file = SealedFile::new(pages.len(), |file| file.write_all(pages));
+            (file.map_err(no_file)?, 0)
+        }
+    };
+    let images = Images::kept(file, start, runs, info);
+    let another = || Error::usage("this precompiled module cannot run: its data does not fit");
+    images.map(Some).ok_or_else(another)
 }
 
 /// What code of an engine is made for.
@@ -150,8 +199,9 @@ fn all_code(module: &ModuleInner) -> Result<Vec<Compiled>> {
     all.into_iter().map(|one| one.1).collect()
 }
 
-/// A module as it is kept with its machine code: its bodies only trap, and it has no custom sections.
-fn stripped(module: &ModuleInner) -> Result<Vec<u8>> {
+/// A module as it is kept with its machine code: its bodies only trap, segments that are in images are empty,
+/// and it has no custom sections.
+fn stripped(module: &ModuleInner) -> Vec<u8> {
     /// No locals, `unreachable`, `end`; with its size.
     const BODY: [u8; 4] = [3, 0, 0x00, 0x0b];
     let end = module.info.bodies_end.max(sections::HEADER_BYTES);
@@ -172,19 +222,22 @@ fn stripped(module: &ModuleInner) -> Result<Vec<u8>> {
     }
     if let Some(section) = &module.info.data_section {
         let mut contents = Vec::with_capacity(section.len());
-        let images = module.images.as_ref();
-        let segments = module.info.data.iter();
-        let mut imaged = segments.filter(|segment| is_in_image(segment, images.is_some()));
-        for range in around_images(&module.info, images.is_some()) {
+        let has_images = module.images.is_some();
+        let mut ranges = around_images(&module.info, has_images).peekable();
+        while let Some(range) = ranges.next() {
             if !range.is_empty() {
                 contents.extend_from_slice(module.bytes.get(&range));
             }
-            if let (Some(images), Some(segment)) = (images, imaged.next()) {
-                let read = images.read(segment, &mut contents);
-                read.map_err(|error| Error::resource(format!("data cannot be read: {error}")))?;
+            // A segment follows: of none of its bytes. The last byte of a length is less than 0x80.
+            if ranges.peek().is_some() {
+                contents.pop();
+                while contents.last().is_some_and(|&byte| byte >= 0x80) {
+                    contents.pop();
+                }
+                contents.push(0);
             }
         }
         sections::add(&mut out, sections::DATA, &contents);
     }
-    Ok(out)
+    out
 }

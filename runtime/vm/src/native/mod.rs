@@ -28,6 +28,7 @@ use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
+use crate::sys::mmap::page_size;
 use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
 use code::{CompiledFunc, NativeCode};
@@ -221,6 +222,7 @@ impl Supply for NativeEngine {
             ("system", &std::env::consts::OS),
             ("instruction set", &std::env::consts::ARCH),
             ("processor", &words(&self.features)),
+            ("page", &page_size()),
             ("guard regions", &config.memory_reservation_bytes.is_none()),
             ("fuel", &config.consume_fuel),
             ("proposals", &format!("{:x}", engine.features().bits())),

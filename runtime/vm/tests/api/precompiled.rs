@@ -273,8 +273,20 @@ fn a_module_that_runs_is_written_whole() {
             engine.precompile_module(text.as_bytes()).expect("compiles"),
             fresh
         );
+        let folder = tempfile::tempdir().expect("a directory");
+        let (file, next) = (folder.path().join("it"), folder.path().join("next"));
         for bytes in [fresh, used] {
             let module = deserialize(&config, &bytes).expect("the same setting");
+            assert!(look(&module) == memory);
+            assert!(module.serialize().expect("kept") == bytes);
+            std::fs::write(&file, &bytes).expect("written");
+            // SAFETY: the file has what `serialize` returned, and is not written to.
+            let module = unsafe { Module::deserialize_file(&engine, &file) };
+            let module = module.expect("the same setting");
+            assert!(look(&module) == memory);
+            // Another one in its place is another file.
+            std::fs::write(&next, "another").expect("written");
+            std::fs::rename(&next, &file).expect("renamed");
             assert!(look(&module) == memory);
             assert!(module.serialize().expect("kept") == bytes);
         }

@@ -1,6 +1,6 @@
 //! How machine code with its side tables becomes bytes, and those become code again.
 //!
-//! Numbers are little-endian, of 4 bytes each; lists begin with how many there are. Reading ends in nothing
+//! Numbers are little-endian, of 4 bytes each but for long ones; lists begin with how many there are. Reading ends in nothing
 //! where bytes end too early or mean nothing.
 
 use zwasm_core::TrapCode;
@@ -13,6 +13,10 @@ pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
     pub(super) fn number(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    pub(super) fn long(&mut self, number: u64) {
         self.0.extend_from_slice(&number.to_le_bytes());
     }
 
@@ -89,6 +93,11 @@ impl<'b> Reader<'b> {
     pub(super) fn number(&mut self) -> Option<u32> {
         let bytes = self.take(4)?.try_into().ok()?;
         Some(u32::from_le_bytes(bytes))
+    }
+
+    pub(super) fn long(&mut self) -> Option<u64> {
+        let bytes = self.take(8)?.try_into().ok()?;
+        Some(u64::from_le_bytes(bytes))
     }
 
     pub(super) fn flag(&mut self) -> Option<bool> {

@@ -4,25 +4,33 @@
 //! |---|---|
 //! | [`MAGIC`] | tells it from modules |
 //! | format | a number of this layout, 4 bytes |
-//! | head | its length, its checksum, and then: what the code was made for, as text ([`Setting`]); whose code it is ([`Whose`]), and where the module's names are; what validation found in the bodies ([`Facts`]); and of each function the place, length and checksum of its code |
-//! | pieces | the module without bodies, if the code is not beside it; the contents of its section of names; the code of each function that has some, with its side tables ([`encode`]) |
+//! | head | its length, its checksum, and then: what the code was made for, as text ([`Setting`]); whose code it is ([`Whose`]), and where the module's names and images of data are; what validation found in the bodies ([`Facts`]); and of each function the place, length and checksum of its code |
+//! | images | pages of memories ([`Run`]), at a multiple of the page size, if the code is not beside its module |
+//! | pieces | that module without bodies and data in images; the contents of its section of names; the code of each function that has some, with its side tables ([`encode`]) |
 //!
 //! Code may be there for some functions only, if the module is somewhere else with its bodies: a compiler
 //! makes the others'. Numbers are little-endian, checksums CRC-32. They are against accidents: who can write
 //! the file can have anything executed, which is why reading one is unsafe. The head is checked when the
-//! module is loaded, a piece when it is needed first, so that what is never needed costs nothing.
+//! module is loaded, a piece when it is needed first, so that what is never needed costs nothing. Images have
+//! no checksum: they are mapped, so that pages that nobody touches are never read.
+//!
+//! Code is read and copied, not mapped: it is changed when it is put in place, and of a mapping the system
+//! makes sixteen pages resident where one is touched, which for code all over a large module is more
+//! memory than the code has.
 
 mod encode;
 
 use crate::error::{Error, Result};
+use crate::module::Run;
+use crate::sys::mmap::page_size;
 use core::fmt;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 use encode::{Reader, Writer};
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::Mutex;
 use zwasm_core::module::ModuleInfo;
 use zwasm_jit::contract::{Compiled, Scope};
 
@@ -136,23 +144,24 @@ impl Source {
         Ok(Source::File(file, length))
     }
 
-    /// The bytes in a range; an error where there are fewer.
-    fn read(&self, range: Range<u64>) -> Result<Cow<'_, [u8]>> {
+    /// The bytes in a range, which may be put into the buffer; an error where there are fewer.
+    fn read<'s>(&'s self, range: Range<u64>, buffer: &'s mut Vec<u8>) -> Result<&'s [u8]> {
         // A length that is wrong must not make us take memory.
         if range.end > self.length() {
             return Err(refused("it is cut off"));
         }
         let (start, length) = (range.start, (range.end - range.start) as usize);
         match self {
-            Source::Memory(bytes) => Ok((&bytes[start as usize..][..length]).into()),
+            Source::Memory(bytes) => Ok(&bytes[start as usize..][..length]),
             Source::File(file, _) => {
-                let mut bytes = Vec::new();
-                let reserved = bytes.try_reserve_exact(length);
+                let missing = length.saturating_sub(buffer.len());
+                let reserved = buffer.try_reserve_exact(missing);
                 reserved.map_err(|_| Error::resource("the host has no memory for machine code"))?;
-                bytes.resize(length, 0);
-                let read = file.read_exact_at(&mut bytes, start);
+                buffer.resize(buffer.len() + missing, 0);
+                let bytes = &mut buffer[..length];
+                let read = file.read_exact_at(bytes, start);
                 read.map_err(|error| refused(&error.to_string()))?;
-                Ok(bytes.into())
+                Ok(bytes)
             }
         }
     }
@@ -170,6 +179,8 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct Kept {
     source: Source,
+    /// Where the images are.
+    images: Range<u64>,
     /// Where the pieces begin.
     start: u64,
     /// The contents of the module's section of names, if it is among the pieces.
@@ -178,6 +189,8 @@ pub(crate) struct Kept {
     functions: Vec<Place>,
     /// How many types indirect calls name.
     called_types: usize,
+    /// For pieces, one after the other.
+    buffer: Mutex<Vec<u8>>,
     /// Whether something was not what was written.
     is_altered: AtomicBool,
 }
@@ -186,6 +199,8 @@ pub(crate) struct Kept {
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) whose: Whose<Vec<u8>>,
+    /// Pages of the module's memories, if it is among the pieces; places count from [`Kept::images`] on.
+    pub(crate) runs: Vec<Run>,
     pub(crate) facts: Facts,
     pub(crate) kept: Kept,
 }
@@ -194,6 +209,7 @@ pub(crate) struct Opened {
 struct Head {
     whose: Whose<Place>,
     names: Place,
+    runs: Vec<Run>,
     facts: Facts,
     functions: Vec<Place>,
 }
@@ -206,8 +222,9 @@ impl Kept {
     /// not what was written.
     pub(crate) fn open(source: Source, setting: &Setting) -> Result<Opened> {
         let cut = || refused("it is cut off");
-        let beginning = source.read(0..BEGINNING_BYTES as u64)?;
-        let mut input = Reader(&beginning);
+        let mut buffer = Vec::new();
+        let beginning = source.read(0..BEGINNING_BYTES as u64, &mut buffer)?;
+        let mut input = Reader(beginning);
         if input.take(MAGIC.len()) != Some(MAGIC) {
             return Err(refused("it is none"));
         }
@@ -219,12 +236,12 @@ impl Kept {
         if length > HEAD_BYTES_MAX {
             return Err(refused("it is altered"));
         }
-        let start = BEGINNING_BYTES as u64 + u64::from(length);
-        let head = source.read(BEGINNING_BYTES as u64..start)?;
-        if crc32fast::hash(&head) != checksum {
+        let head_end = BEGINNING_BYTES as u64 + u64::from(length);
+        let head = source.read(BEGINNING_BYTES as u64..head_end, &mut buffer)?;
+        if crc32fast::hash(head) != checksum {
             return Err(refused("it is altered"));
         }
-        let mut input = Reader(&head);
+        let mut input = Reader(head);
         let theirs = String::from_utf8_lossy(input.bytes().ok_or_else(cut)?).into_owned();
         if theirs != setting.0 {
             return Err(refused(&setting.difference(&theirs)));
@@ -232,6 +249,7 @@ impl Kept {
         let Head {
             whose,
             names,
+            runs,
             facts,
             functions,
         } = Head::read(input).ok_or_else(cut)?;
@@ -239,25 +257,41 @@ impl Kept {
             Whose::Within(module) => module,
             Whose::Beside(_) => Place::default(),
         };
+        let images = images(head_end, &runs).ok_or_else(cut)?;
+        let start = images.end;
         let pieces = [module, names].into_iter().chain(functions.iter().copied());
         let end = pieces.map(Place::end).max().unwrap_or_default();
         if source.length() != start + end {
             return Err(cut());
         }
-        drop((beginning, head));
+        drop(buffer);
         let kept = Kept {
             source,
+            images,
             start,
             names,
             called_types: facts.called_types.len(),
             functions,
+            buffer: Mutex::default(),
             is_altered: AtomicBool::new(false),
         };
         let whose = match whose {
-            Whose::Within(module) => Whose::Within(kept.piece(module, "its module")?.into_owned()),
+            Whose::Within(module) => {
+                Whose::Within(kept.piece(module, "its module", |bytes| Some(bytes.to_vec()))?)
+            }
             Whose::Beside(digest) => Whose::Beside(digest),
         };
-        Ok(Opened { whose, facts, kept })
+        Ok(Opened {
+            whose,
+            runs,
+            facts,
+            kept,
+        })
+    }
+
+    /// The bytes, and where among them the images are.
+    pub(crate) fn images(&self) -> (&Source, Range<u64>) {
+        (&self.source, self.images.clone())
     }
 
     /// How many functions there are, with code or without.
@@ -286,33 +320,46 @@ impl Kept {
     /// # Errors
     /// When they cannot be read.
     pub(crate) fn all(&self) -> Result<Vec<u8>> {
-        Ok(self.source.read(0..self.source.length())?.into_owned())
+        let mut buffer = Vec::new();
+        let range = 0..self.source.length();
+        Ok(self.source.read(range, &mut buffer)?.to_vec())
     }
 
-    /// A piece as it was written.
-    fn piece(&self, place: Place, what: &str) -> Result<Cow<'_, [u8]>> {
+    /// What somebody makes of a piece as it was written, who may find that it makes no sense.
+    fn piece<T>(
+        &self,
+        place: Place,
+        what: impl fmt::Display,
+        make: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<T> {
         let range = self.start + u64::from(place.offset)..self.start + place.end();
-        let bytes = self.source.read(range)?;
-        if crc32fast::hash(&bytes) != place.checksum {
+        // Another thread may have it.
+        let (mut own, mut shared) = (Vec::new(), self.buffer.try_lock());
+        let buffer = shared.as_deref_mut().unwrap_or(&mut own);
+        let bytes = self.source.read(range, buffer)?;
+        let is_whole = crc32fast::hash(bytes) == place.checksum;
+        let made = is_whole.then(|| make(bytes)).flatten();
+        made.ok_or_else(|| {
             self.is_altered.store(true, Ordering::Relaxed);
-            return Err(refused(&format!("{what} is altered")));
-        }
-        Ok(bytes)
+            refused(&format!("{what} is altered"))
+        })
     }
 
     /// The contents of the module's section of names; nothing where they are not what was written.
     pub(crate) fn names(&self) -> Vec<u8> {
-        let names = self.piece(self.names, "its section of names");
-        names.map_or_else(|_| Vec::new(), Cow::into_owned)
+        let names = self.piece(self.names, "its section of names", |it| Some(it.to_vec()));
+        names.unwrap_or_default()
     }
 
-    /// The code of a function that has some, in the form in which it is kept.
-    ///
-    /// # Errors
-    /// When it is not what was written.
-    pub(crate) fn encoded(&self, defined: u32) -> Result<Cow<'_, [u8]>> {
+    /// Adds the code of a function, if it has some, in the form in which it is kept.
+    pub(crate) fn copy(&self, defined: u32, out: &mut Vec<u8>) {
         let place = self.functions[defined as usize];
-        self.piece(place, &format!("its function {defined}"))
+        if place.length > 0 {
+            let _ = self.piece(place, "a function", |bytes| {
+                out.extend_from_slice(bytes);
+                Some(())
+            });
+        }
     }
 
     /// The code of a function that has some.
@@ -320,9 +367,6 @@ impl Kept {
     /// # Errors
     /// When it is not what was written.
     pub(crate) fn function(&self, defined: u32) -> Result<Compiled> {
-        let bytes = self.encoded(defined)?;
-        let mut input = Reader(&bytes);
-        let compiled = input.function().filter(|_| input.0.is_empty());
         let fits = |compiled: &Compiled| {
             let inlined = compiled.inlined.len();
             let is_known = |scope: Scope| scope.number().is_none_or(|number| number < inlined);
@@ -334,9 +378,29 @@ impl Kept {
                         && (relocation.offset as usize).saturating_add(4) <= compiled.code.len()
                 })
         };
-        let altered = || refused(&format!("its function {defined} is altered"));
-        compiled.filter(fits).ok_or_else(altered)
+        let place = self.functions[defined as usize];
+        self.piece(place, format_args!("its function {defined}"), |bytes| {
+            let mut input = Reader(bytes);
+            let compiled = input.function().filter(|_| input.0.is_empty());
+            compiled.filter(fits)
+        })
     }
+}
+
+/// Where images are behind a head; none if their places are not one behind the other.
+fn images(head_end: u64, runs: &[Run]) -> Option<Range<u64>> {
+    if runs.is_empty() {
+        return Some(head_end..head_end);
+    }
+    let mut length = 0_u64;
+    for run in runs {
+        if run.file_offset != length {
+            return None;
+        }
+        length = length.checked_add(run.length_bytes as u64)?;
+    }
+    let start = head_end.next_multiple_of(page_size() as u64);
+    Some(start..start.checked_add(length)?)
 }
 
 fn refused(why: &str) -> Error {
@@ -352,6 +416,14 @@ impl Head {
             Whose::Within(Place::read(&mut input)?)
         };
         let names = Place::read(&mut input)?;
+        let runs = input.list(|input| {
+            Some(Run {
+                memory: input.number()?,
+                memory_offset: usize::try_from(input.long()?).ok()?,
+                length_bytes: usize::try_from(input.long()?).ok()?,
+                file_offset: input.long()?,
+            })
+        })?;
         let facts = Facts {
             leaves_by_tail_call: input.flag()?,
             has_tail_calls: input.flag()?,
@@ -361,6 +433,7 @@ impl Head {
         input.0.is_empty().then_some(Head {
             whose,
             names,
+            runs,
             facts,
             functions,
         })
@@ -375,6 +448,12 @@ impl Head {
             Whose::Within(module) => module.write(&mut out),
         }
         self.names.write(&mut out);
+        out.list(&self.runs, |out, run| {
+            out.number(run.memory);
+            out.long(run.memory_offset as u64);
+            out.long(run.length_bytes as u64);
+            out.long(run.file_offset);
+        });
         out.flag(self.facts.leaves_by_tail_call);
         out.flag(self.facts.has_tail_calls);
         out.list(&self.facts.called_types, |out, &ty| out.number(ty));
@@ -412,6 +491,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) whose: Whose<&'a [u8]>,
     /// The contents of the module's section of names, unless the module is somewhere else.
     pub(crate) names: &'a [u8],
+    /// Images of its data, with their pages one behind the other, unless it is somewhere else.
+    pub(crate) images: (&'a [Run], &'a [u8]),
     pub(crate) facts: Facts,
     /// How many have a body.
     pub(crate) functions: u32,
@@ -434,12 +515,16 @@ pub(crate) fn write(
             Whose::Beside(digest) => Whose::Beside(digest),
         },
         names: Place::default(),
+        runs: plan.images.0.to_vec(),
         facts: plan.facts,
         functions: vec![Place::default(); plan.functions as usize],
     };
     // Its length is known before the numbers in it are.
-    let start = (BEGINNING_BYTES + head.write(plan.setting).len()) as u64;
-    out.seek(SeekFrom::Start(start))?;
+    let head_end = (BEGINNING_BYTES + head.write(plan.setting).len()) as u64;
+    let images = images(head_end, plan.images.0).expect("as many as there are bytes");
+    out.seek(SeekFrom::Start(images.start))?;
+    out.write_all(plan.images.1)?;
+    let start = images.end;
     let mut end = 0_u64;
     let mut add = |bytes: &[u8]| {
         let too_large = || io::Error::from(ErrorKind::FileTooLarge);
