@@ -8,6 +8,7 @@ Modules are fetched by `compare fetch` before; the command is built as `scripts/
 """
 
 import hashlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -53,7 +54,9 @@ def run(module, package, tier):
     with tempfile.TemporaryDirectory() as work:
         stdin = (SUITE / job["stdin"]).read_bytes() if "stdin" in job else b""
         line = command(module, package, work, tier)
-        done = subprocess.run(line, input=stdin, capture_output=True, timeout=TIMEOUT_S)
+        # What this build makes of it, not what another run has kept.
+        env = {**os.environ, "ZWASM_CACHE": "n"}
+        done = subprocess.run(line, input=stdin, env=env, capture_output=True, timeout=TIMEOUT_S)
         if sha256(done.stdout) != job["stdout_sha256"]:
             return f"exit {done.returncode}, other output: {done.stderr[-300:]!r}"
         for name, expected in job.get("files", {}).items():

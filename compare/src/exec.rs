@@ -253,6 +253,8 @@ fn measure(
     let mut command = Command::new(&invocation.program);
     command
         .args(&invocation.args)
+        // Every process is a cold start; an option that says so would be unknown to older builds.
+        .env("ZWASM_CACHE", "n")
         .envs(invocation.env.iter().map(|(k, v)| (k, v)))
         .stdin(stdin)
         .stdout(Stdio::piped())

@@ -22,3 +22,6 @@ pub mod opt;
 mod runtime;
 pub mod stubs;
 mod truncate;
+
+/// A number of this crate's sources. Machine code that was kept fits where it is the same.
+pub const SOURCES: &str = env!("ZWASM_SOURCES");

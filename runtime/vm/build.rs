@@ -1,4 +1,4 @@
-//! Decides how the interpreter dispatches.
+//! Names the sources, and decides how the interpreter dispatches.
 //!
 //! Handlers end in a call of the next handler. LLVM turns that into a jump from optimisation
 //! level 2 on, for 64-bit targets whose C ABI passes all eight arguments in registers; elsewhere
@@ -6,7 +6,11 @@
 //! which a build script knows nothing: the checks in reads and writes keep frames alive.
 //! `ZWASM_LOOP_DISPATCH=1` forces the loop, for tests.
 
+include!("sources.rs");
+
 fn main() {
+    println!("cargo::rerun-if-changed=sources.rs");
+    name_sources();
     println!("cargo::rustc-check-cfg=cfg(zwasm_tail_dispatch)");
     println!("cargo::rustc-check-cfg=cfg(zwasm_native)");
     println!("cargo::rustc-check-cfg=cfg(zwasm_native_by_default)");

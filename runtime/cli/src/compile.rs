@@ -24,7 +24,7 @@ With -o, machine code is kept, by tier opt unless --tier says otherwise, on all 
   zwasm compile app.wasm -o app.cwasm
   zwasm run app.cwasm
 
-The result runs in this version of zwasm, on processors like this one, from files named .cwasm only. It
+The result runs in this build of zwasm, on processors like this one, from files named .cwasm only. It
 is machine code, which no sandbox holds: run only what you have compiled yourself.";
 
 #[derive(Debug, clap::Args)]

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use zwasm::{Engine, Instance, Limits, Linker, Module, Store, TrapCode};
+use zwasm::{Config, Engine, Instance, Limits, Linker, Module, Store, TrapCode};
 use zwasm_terminal::{path, say};
 use zwasm_wasi::{DirPerms, Errno, FilePerms, I32Exit, WasiCtx, WasiCtxBuilder};
 
@@ -59,6 +59,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME")]
     argv0: Option<String>,
 
+    /// How code is made, as in `-C cache=n`: whether code of earlier runs is used and that of this one
+    /// kept, in the user's folder for caches [default: cache=y, unless ZWASM_CACHE is n]
+    #[arg(short = 'C', long, value_name = "KEY=VALUE", value_parser = codegen)]
+    codegen: Vec<Codegen>,
+
     /// Make the code of all functions before the start, on all cores, instead of each on its first
     /// call; tier `opt` always does
     #[arg(long)]
@@ -96,6 +101,19 @@ impl Options {
         Path::new(&self.command[0])
     }
 
+    /// Where machine code is kept between runs, if it is.
+    fn code_cache(&self) -> anyhow::Result<Option<PathBuf>> {
+        let said = self.codegen.last().map(|Codegen::Cache(yes)| *yes);
+        let wanted = match (said, std::env::var("ZWASM_CACHE")) {
+            (Some(wanted), _) => wanted,
+            (None, Ok(text)) => yes_or_no(&text)
+                .map_err(anyhow::Error::msg)
+                .context("the variable ZWASM_CACHE")?,
+            (None, Err(_)) => true,
+        };
+        Ok(wanted.then(Config::user_code_cache).flatten())
+    }
+
     /// The guest's arguments, which are text for it.
     fn args(&self) -> anyhow::Result<Vec<&str>> {
         let args = self.command.iter().enumerate().skip(1);
@@ -104,6 +122,28 @@ impl Options {
                 .with_context(|| format!("argument {i} is not UTF-8"))
         })
         .collect()
+    }
+}
+
+/// What `-C` says.
+#[derive(Clone, Copy, Debug)]
+enum Codegen {
+    Cache(bool),
+}
+
+fn codegen(text: &str) -> Result<Codegen, String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, "y"));
+    match key {
+        "cache" => Ok(Codegen::Cache(yes_or_no(value)?)),
+        _ => Err("expected cache=y or cache=n".into()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "y" | "yes" | "true" => Ok(true),
+        "n" | "no" | "false" => Ok(false),
+        _ => Err("expected y or n".into()),
     }
 }
 
@@ -195,6 +235,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut config = options.engine.config()?;
     config.consume_fuel(options.fuel.is_some());
     config.record_compilation(matches!(options.stats, Some(Format::Json)));
+    if let Some(folder) = options.code_cache()? {
+        config.code_cache(folder);
+    }
     let engine = Engine::new(&config)?;
     let mut stats = Stats::new(engine.tier());
     let mut store = Store::new(&engine, host(options)?);
@@ -226,6 +269,10 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if let Some(format) = options.stats {
         stats.print(format, &modules.parts())?;
     }
+    // Not left to the end of the modules: a thread that makes better code may have one still.
+    for part in modules.parts() {
+        part.module.update_code_cache();
+    }
     match flushed {
         // Nobody wants to read it.
         Ok(()) | Err(Errno::Pipe) => Ok(outcome),
@@ -242,8 +289,13 @@ fn compile(
 ) -> anyhow::Result<()> {
     if options.eager || store.engine().tier().compiles_ahead() {
         let started = Instant::now();
-        for part in modules.parts() {
-            part.module.compile_all_until(&store.interrupt_handle())?;
+        let handle = store.interrupt_handle();
+        for Part { module, .. } in modules.parts() {
+            if options.eager {
+                module.compile_all_until(&handle)?;
+            } else {
+                module.compile_missing_until(&handle)?;
+            }
         }
         stats.compile = Some(started.elapsed());
     }

@@ -29,3 +29,6 @@ pub use types::{
     BlockSignature, FuncType, GlobalType, HeapType, MemoryType, Mutability, RefType, SigId,
     TableType, ValType,
 };
+
+/// A number of this crate's sources. Machine code that was kept fits where it is the same.
+pub const SOURCES: &str = env!("ZWASM_SOURCES");

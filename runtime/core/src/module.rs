@@ -180,6 +180,11 @@ pub struct ModuleInfo {
     pub data: Vec<DataSegment>,
     /// The start function.
     pub start: Option<u32>,
+    /// Where the section of data segments is, if there is one.
+    pub data_section: Option<Range<usize>>,
+    /// Where the sections end that come before data segments, that of bodies the last of them; without
+    /// custom sections behind.
+    pub bodies_end: usize,
     /// Bodies of the defined functions, as ranges of the module's bytes.
     pub bodies: Vec<Range<usize>>,
     /// Slot of each function in the context's function references, or [`NO_FUNC_REF`].

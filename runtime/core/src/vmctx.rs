@@ -129,8 +129,6 @@ macro_rules! offsets {
             }
             /// The size in bytes.
             pub const SIZE: u32 = Index::count as u32 * 8;
-            /// The names of the fields in order, each with a space behind it.
-            pub const FIELDS: &str = concat!($(stringify!($field), " "),*);
         }
     };
 }

@@ -1,17 +1,44 @@
 //! Wasm backtraces: function names and module offsets, innermost frame first.
 
 use core::fmt;
+use std::sync::Arc;
 use zwasm_core::Printable;
 
 /// How many frames a backtrace keeps from each end of a deep stack.
 const KEPT: usize = 32;
 
+/// Names of a module's functions. Most backtraces are of guests that end as they should, and are never
+/// looked at: names are read when somebody does.
+pub(crate) trait Names: Send + Sync {
+    /// That of a function, by its index among all.
+    fn function(&self, index: u32) -> Option<&str>;
+}
+
 /// One wasm frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Frame {
     pub(crate) func_index: u32,
-    pub(crate) name: Option<String>,
+    pub(crate) names: Arc<dyn Names>,
     pub(crate) module_offset: Option<usize>,
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, other: &Frame) -> bool {
+        let place = |frame: &Frame| (frame.func_index, frame.module_offset);
+        place(self) == place(other) && self.name() == other.name()
+    }
+}
+
+impl Eq for Frame {}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("func_index", &self.func_index)
+            .field("name", &self.name())
+            .field("module_offset", &self.module_offset)
+            .finish()
+    }
 }
 
 impl Frame {
@@ -25,7 +52,7 @@ impl Frame {
     /// [`Printable`].
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.names.function(self.func_index)
     }
 
     /// The offset of the instruction in the module's bytes.
@@ -92,7 +119,7 @@ impl fmt::Display for WasmBacktrace {
             if let Some(offset) = frame.module_offset {
                 write!(f, "{offset:#8x} - ")?;
             }
-            match &frame.name {
+            match frame.name() {
                 Some(name) => write!(f, "{}", Printable::name(name))?,
                 None => write!(f, "<function {}>", frame.func_index)?,
             }

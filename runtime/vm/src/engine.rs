@@ -1,12 +1,14 @@
 //! The engine: configuration, and what all modules and stores made with it share.
 
 use crate::code::Supply;
+use crate::code::cache::{self, CodeCache};
 use crate::code::retire::AllRuns;
 use crate::code::tier_up::{Queue, TierUp};
 use crate::error::{Error, Result};
 use crate::sys::rlimit;
 use crate::types::TypeRegistry;
 use core::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use wasmparser::WasmFeatures;
 use zwasm_jit::contract::{MAX_CODE_BYTES, Stress};
@@ -102,6 +104,7 @@ pub struct Config {
     pub(crate) validation_threads: Option<usize>,
     pub(crate) profiler: Option<Profiler>,
     pub(crate) record_compilation: bool,
+    pub(crate) code_cache: Option<CodeCache>,
     pub(crate) features: WasmFeatures,
 }
 
@@ -121,6 +124,7 @@ impl Default for Config {
             validation_threads: None,
             profiler: None,
             record_compilation: false,
+            code_cache: None,
             features: WasmFeatures::WASM2
                 | WasmFeatures::EXTENDED_CONST
                 | WasmFeatures::TAIL_CALL
@@ -278,6 +282,37 @@ impl Config {
     pub fn record_compilation(&mut self, yes: bool) -> &mut Config {
         self.record_compilation = yes;
         self
+    }
+
+    /// Keeps machine code of modules in files of this folder, and takes what it finds there in place of
+    /// validating and compiling once more; small modules are quicker without. Files are written by
+    /// [`Module::update_code_cache`](crate::Module::update_code_cache) and when modules go; code is
+    /// never that of another build, setting or processor. The oldest files go when all have more than a
+    /// gibibyte.
+    ///
+    /// What is in the folder is executed: it is made for its user alone, and is not used if it is another
+    /// user's, or others may write there. Whatever goes wrong, there is no cache then.
+    ///
+    /// Default: none. [`Config::user_code_cache`] is where the command has its own.
+    pub fn code_cache(&mut self, folder: impl Into<PathBuf>) -> &mut Config {
+        self.code_cache = Some(CodeCache::new(folder.into()));
+        self
+    }
+
+    /// Lets the files of the cache have another size together, in bytes, if there is one. Default: a
+    /// gibibyte.
+    pub fn code_cache_size(&mut self, bytes: u64) -> &mut Config {
+        if let Some(cache) = &mut self.code_cache {
+            cache.most_bytes = bytes;
+        }
+        self
+    }
+
+    /// The folder for machine code among the user's caches: `zwasm` in `$XDG_CACHE_HOME`, or else in
+    /// `~/.cache`; none if neither is known.
+    #[must_use]
+    pub fn user_code_cache() -> Option<PathBuf> {
+        cache::user_folder()
     }
 
     /// Validates function bodies, and makes all code when asked to, on this many threads. Default:

@@ -1,6 +1,7 @@
 //! The `zwasm` command as a user meets it: each test runs the built binary.
 
 mod bad_input;
+mod cache;
 mod hosts;
 mod input;
 mod invoke;
@@ -51,8 +52,11 @@ impl Ran {
     }
 }
 
+/// The command, without machine code of other runs.
 fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_zwasm"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zwasm"));
+    command.env("ZWASM_CACHE", "n");
+    command
 }
 
 fn finish(command: &mut Command) -> Ran {

@@ -212,8 +212,27 @@ impl Module {
     /// As [`Module::compile_all`]; the trap [`TrapCode::Interrupted`](crate::TrapCode::Interrupted),
     /// with which the interruption has been noticed.
     pub fn compile_all_until(&self, handle: &InterruptHandle) -> Result<()> {
+        self.compile_until(handle, |_| true)
+    }
+
+    /// As [`Module::compile_all_until`], without functions whose code was kept, by
+    /// [`Module::serialize`] or in the engine's cache: that is put in place when they are called first.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile_missing_until(&self, handle: &InterruptHandle) -> Result<()> {
+        let kept = self.inner().kept.as_ref();
+        self.compile_until(handle, |defined| kept.is_none_or(|kept| !kept.has(defined)))
+    }
+
+    fn compile_until(
+        &self,
+        handle: &InterruptHandle,
+        which: impl Fn(u32) -> bool + Sync,
+    ) -> Result<()> {
         let interrupt = &handle.limits.interrupt;
-        let result = self.inner().code.ensure_all(self.inner(), Some(interrupt));
+        let code = &self.inner().code;
+        let result = code.ensure_all(self.inner(), Some(interrupt), which);
         let code = result.as_ref().err().and_then(Error::trap_code);
         if code == Some(TrapCode::Interrupted) {
             handle.clear();

@@ -2,14 +2,15 @@
 
 use crate::engine::Tier;
 use crate::error::{Error, Result};
-use crate::module::{Module, ModuleInner, convert_val_type};
+use crate::module::{Module, ModuleInner, convert_val_type, scan};
+use core::cell::OnceCell;
 use core::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::TrapCode;
 use zwasm_jit::baseline;
 use zwasm_jit::contract::midway::Place;
-use zwasm_jit::contract::{CompileError, Compiled, Env};
+use zwasm_jit::contract::{CompileError, Compiled, Env, Usages};
 use zwasm_jit::isa;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::opt;
@@ -257,7 +258,8 @@ impl<'m> Wanted<'m> {
 
     /// What the baseline compiler makes of it, with counts in it if it `tiers_up`.
     pub(crate) fn baseline<M: Masm>(self, cpu: M::Features, tiers_up: bool) -> Result<Compiled> {
-        let (env, body) = self.env(tiers_up)?;
+        let scanned = OnceCell::new();
+        let (env, body) = self.env(tiers_up, &scanned)?;
         let compiled = baseline::compile::<M>(env, cpu, self.func_index(), &body);
         compiled.map_err(|reason| self.error(reason))
     }
@@ -268,7 +270,8 @@ impl<'m> Wanted<'m> {
         cpu: M::Features,
         place: Place,
     ) -> Result<Option<Compiled>> {
-        let (mut env, body) = self.env(false)?;
+        let scanned = OnceCell::new();
+        let (mut env, body) = self.env(false, &scanned)?;
         env.enter_at = (place != Place::START).then_some(place);
         self.optimise::<M>(env, cpu, &body, None)
     }
@@ -280,7 +283,8 @@ impl<'m> Wanted<'m> {
         cpu: M::Features,
         times: Option<&mut PassTimes>,
     ) -> Result<Option<Compiled>> {
-        let (env, body) = self.env(false)?;
+        let scanned = OnceCell::new();
+        let (env, body) = self.env(false, &scanned)?;
         self.optimise::<M>(env, cpu, &body, times)
     }
 
@@ -302,13 +306,31 @@ impl<'m> Wanted<'m> {
         self.module.info.imported_funcs + self.defined
     }
 
-    fn env(self, tiers_up: bool) -> Result<(Env<'m>, FunctionBody<'m>)> {
+    /// `scanned` is for what validation has not found, since it was not asked.
+    fn env<'e>(
+        self,
+        tiers_up: bool,
+        scanned: &'e OnceCell<Usages>,
+    ) -> Result<(Env<'e>, FunctionBody<'e>)>
+    where
+        'm: 'e,
+    {
         let module = self.module;
         let config = module.engine.config();
         let features = module.engine.features();
         let range = module.info.bodies[self.defined as usize].clone();
         let bytes = module.bytes.get(&range);
         let reader = BinaryReader::new_features(bytes, range.start as u64, features);
+        let body = FunctionBody::new(reader);
+        let usage = match module.found()?.usage(self.defined) {
+            Some(usage) => usage,
+            None => {
+                let ty = module.func_type(self.func_index());
+                let found = scan(&body, module.info.imported_funcs, ty.params());
+                let found = found.map_err(|e| Error::module(e.message(), e.offset() as usize))?;
+                scanned.get_or_init(|| found).get(0)
+            }
+        };
         let env = Env {
             info: &module.info,
             bytes: module.bytes.with_bodies(),
@@ -317,7 +339,7 @@ impl<'m> Wanted<'m> {
             val_type: |ty, info| convert_val_type(ty, &info.types, usize::MAX),
             guarded: config.memory_reservation_bytes.is_none(),
             max_code_bytes: config.max_function_code_bytes,
-            usage: module.found()?.usage(self.defined),
+            usage,
             consume_fuel: config.consume_fuel,
             tiers_up,
             enter_at: None,
@@ -325,7 +347,7 @@ impl<'m> Wanted<'m> {
             record_operators: self.record_operators,
             interrupt: self.interrupt,
         };
-        Ok((env, FunctionBody::new(reader)))
+        Ok((env, body))
     }
 
     fn error(self, reason: CompileError) -> Error {

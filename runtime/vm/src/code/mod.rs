@@ -5,6 +5,7 @@
 //! machine code. Neither is known here.
 
 pub(crate) mod artifact;
+pub(crate) mod cache;
 pub(crate) mod compiler;
 pub(crate) mod registry;
 pub(crate) mod retire;
@@ -82,6 +83,12 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         Err(Error::usage("this tier makes no machine code"))
     }
 
+    /// Machine code that was made or kept, as it was before it was put in place; none of other code.
+    fn as_compiled(&self, code: &dyn Code) -> Option<Compiled> {
+        let _ = code;
+        None
+    }
+
     /// Gives up the code of a module that is gone: no store has an instance of it, so nothing runs it.
     fn give_up(&self, functions: &[Arc<dyn Code>]);
 
@@ -103,6 +110,11 @@ pub(crate) trait Draft {
         None
     }
 
+    /// Whether it was made now, and not kept before.
+    fn is_fresh(&self) -> bool {
+        true
+    }
+
     /// Puts the code where it can be run, and makes it known.
     ///
     /// # Errors
@@ -111,9 +123,12 @@ pub(crate) trait Draft {
 }
 
 /// Code of a function that can be run.
-pub(crate) trait Code: Debug + Send + Sync {
+pub(crate) trait Code: Any + Debug + Send + Sync {
     /// Where it lies. It is entered at its start.
     fn range(&self) -> Range<usize>;
+
+    /// Whose code it is, by the index among all functions of its module.
+    fn func_index(&self) -> u32;
 }
 
 zwasm_core::vm_layout!(func_entry, declare);
@@ -166,6 +181,8 @@ pub(crate) struct ModuleCode {
     /// How many functions have code.
     made: AtomicUsize,
     code_bytes: AtomicUsize,
+    /// Bytes of code that was made since somebody asked.
+    fresh_bytes: AtomicUsize,
     /// Bytes of the bodies that the code was made from.
     body_bytes: AtomicUsize,
     making_ns: AtomicU64,
@@ -193,6 +210,7 @@ impl ModuleCode {
             functions: Mutex::default(),
             made: AtomicUsize::new(0),
             code_bytes: AtomicUsize::new(0),
+            fresh_bytes: AtomicUsize::new(0),
             body_bytes: AtomicUsize::new(0),
             making_ns: AtomicU64::new(0),
             compilations: Mutex::default(),
@@ -334,19 +352,42 @@ impl ModuleCode {
         draft: Box<dyn Draft>,
         functions: &mut Vec<Arc<dyn Code>>,
     ) -> Result<Range<usize>> {
+        let is_fresh = draft.is_fresh();
         let code = draft.publish(module)?;
         let range = code.range();
+        if is_fresh {
+            self.fresh_bytes.fetch_add(range.len(), Ordering::Relaxed);
+        }
         self.code_bytes.fetch_add(range.len(), Ordering::Relaxed);
         functions.push(code);
         Ok(range)
     }
 
-    /// Makes the code of every function, on all cores; of several errors, one is returned. Once
-    /// `interrupt` is other than zero, that is [`TrapCode::Interrupted`].
+    /// How many bytes of code were made, not kept before, since this was asked last.
+    pub(crate) fn take_fresh_bytes(&self) -> usize {
+        self.fresh_bytes.swap(0, Ordering::Relaxed)
+    }
+
+    /// The code that calls of functions lead to now, where there is any, by the index among those with a
+    /// body.
+    pub(crate) fn newest(&self, module: &ModuleInner) -> Vec<Option<Arc<dyn Code>>> {
+        let mut newest = vec![None; self.entries.len()];
+        for code in &*self.functions.lock().expect("no panic while locked") {
+            let defined = (code.func_index() - module.info.imported_funcs) as usize;
+            if self.entries[defined].code().addr() == code.range().start {
+                newest[defined] = Some(code.clone());
+            }
+        }
+        newest
+    }
+
+    /// Makes the code of every function that is asked for, on all cores; of several errors, one is
+    /// returned. Once `interrupt` is other than zero, that is [`TrapCode::Interrupted`].
     pub(crate) fn ensure_all(
         &self,
         module: &ModuleInner,
         interrupt: Option<&AtomicU64>,
+        which: impl Fn(u32) -> bool + Sync,
     ) -> Result<()> {
         let next = AtomicUsize::new(0);
         let error: Mutex<Option<Error>> = Mutex::new(None);
@@ -361,8 +402,10 @@ impl ModuleCode {
                 }
                 let made = if is_interrupted() {
                     Err(TrapCode::Interrupted.into())
+                } else if which(defined as u32) {
+                    self.ensure(module, defined as u32, interrupt).map(drop)
                 } else {
-                    self.ensure(module, defined as u32, interrupt)
+                    Ok(())
                 };
                 if let Err(e) = made {
                     *error.lock().expect("no panic while locked") = Some(e);

@@ -102,6 +102,10 @@ mod tests {
         fn range(&self) -> Range<usize> {
             0..0
         }
+
+        fn func_index(&self) -> u32 {
+            0
+        }
     }
 
     #[test]

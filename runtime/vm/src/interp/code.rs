@@ -70,6 +70,10 @@ impl FuncCode {
 }
 
 impl Code for FuncCode {
+    fn func_index(&self) -> u32 {
+        self.func_index
+    }
+
     fn range(&self) -> Range<usize> {
         let start = self.words.as_ptr().addr();
         start..start + size_of_val(&*self.words)

@@ -78,7 +78,7 @@ pub(crate) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
             let module = unsafe { &*code.module };
             trace.push(Frame {
                 func_index: code.func_index,
-                name: module.func_name(code.func_index),
+                names: module.names.clone(),
                 module_offset: code.module_offset(code.word_of(walker.ip)),
             });
         }

@@ -1,8 +1,11 @@
 //! A module's bytes, as far as anything still reads them: function bodies, data segments without an
-//! image, the name section. Debugging information and data in images are dropped.
+//! image, what is around those with one, the name section. Debugging information and data in images are
+//! dropped.
 
+use super::sections;
+use core::iter;
 use core::ops::Range;
-use zwasm_core::module::{ModuleInfo, SegmentMode};
+use zwasm_core::module::{DataSegment, ModuleInfo, SegmentMode};
 
 /// Less is not worth the moving.
 const MIN_DROPPED_BYTES: usize = 1 << 20;
@@ -70,7 +73,8 @@ impl ModuleBytes {
         &self.kept[range.start - piece.module_offset + piece.kept_offset..][..range.len()]
     }
 
-    /// The bytes up to the end of the last function body at least, where they are in the module.
+    /// The bytes up to the end of the section of bodies at least, or of what else is before data, where
+    /// they are in the module.
     pub(crate) fn with_bodies(&self) -> &[u8] {
         let next = self.pieces.get(1);
         &self.kept[..next.map_or(self.kept.len(), |piece| piece.kept_offset)]
@@ -82,18 +86,34 @@ impl ModuleBytes {
     }
 }
 
-/// Ranges of the module to keep, in order and apart. The first is all up to the last function body:
+/// The pieces of the section of data segments that are in no image, in order; some may be empty.
+pub(super) fn around_images(
+    info: &ModuleInfo,
+    imaged: bool,
+) -> impl Iterator<Item = Range<usize>> + '_ {
+    let section = info.data_section.clone().unwrap_or_default();
+    let is_imaged = move |segment: &&DataSegment| is_in_image(segment, imaged);
+    let images = move || info.data.iter().filter(is_imaged);
+    let starts = iter::once(section.start).chain(images().map(|segment| segment.bytes.end));
+    let ends = images().map(|segment| segment.bytes.start);
+    starts
+        .zip(ends.chain([section.end]))
+        .map(|(start, end)| start..end)
+}
+
+/// Whether a segment is in an image, if there are `images`.
+pub(super) fn is_in_image(segment: &DataSegment, images: bool) -> bool {
+    images && matches!(segment.mode, SegmentMode::Active { .. })
+}
+
+/// Ranges of the module to keep, in order and apart. The first is all before data:
 /// what is before bodies is small, and moving bodies takes time.
 fn wanted(info: &ModuleInfo, imaged: bool, module_bytes: usize) -> Vec<Range<usize>> {
-    let bodies_end = info.bodies.last().map_or(0, |body| body.end);
-    let segments = info.data.iter().filter_map(|segment| {
-        let active = matches!(segment.mode, SegmentMode::Active { .. });
-        (!(active && imaged)).then_some(&segment.bytes)
-    });
-    let mut wanted: Vec<Range<usize>> = segments.chain(&info.name_section).cloned().collect();
+    let mut wanted: Vec<Range<usize>> = info.name_section.iter().cloned().collect();
+    wanted.extend(around_images(info, imaged));
     wanted.sort_by_key(|range| range.start);
     let mut ranges = Vec::with_capacity(1 + wanted.len());
-    ranges.push(0..bodies_end);
+    ranges.push(0..info.bodies_end.max(sections::HEADER_BYTES));
     for range in wanted {
         assert!(range.end <= module_bytes, "ranges lie in the module");
         let last = ranges.last_mut().expect("has one");

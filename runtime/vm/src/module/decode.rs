@@ -4,14 +4,16 @@
 use super::ModuleInner;
 use super::bytes::ModuleBytes;
 use super::image::Images;
-use super::names::FunctionNames;
+use super::names::{FunctionNames, ModuleNames, Section};
+use super::sections;
 use super::validate::{Body, Found, validate_bodies};
 use crate::code::ModuleCode;
-use crate::code::artifact::{Head, Kept};
+use crate::code::artifact::{Facts, Kept};
+use crate::code::cache::Entry;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::{HeldTypes, SELF_SIG};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use wasmparser::{
     BinaryReaderError, CompositeInnerType, ElementItems as WpElements, ElementKind, ExternalKind,
     Parser, Payload, TypeRef, ValidPayload, Validator, WasmFeatures,
@@ -38,45 +40,78 @@ const MISSING: &[(WasmFeatures, &str)] = &[
     ),
 ];
 
-/// Validates and decodes.
+/// Validates and decodes; bodies only if the cache has nothing of them.
 pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
-    match Decoder::new(engine).run(&bytes, None) {
-        Ok(decoded) => Ok(module(engine, bytes, decoded)),
-        Err(error) => Err(explain(engine, error, &bytes)),
-    }
-}
-
-/// Decodes a precompiled module.
-pub(super) fn decode_compiled(engine: &Engine, head: Head, kept: Kept) -> Result<ModuleInner> {
-    let another =
-        || Error::usage("this precompiled module cannot run: its parts do not fit together");
-    let decoded = Decoder::new(engine).run(&head.module, Some(&head));
-    let Ok(decoded) = decoded else {
-        return Err(another());
+    let entry = Entry::of(engine, &bytes);
+    let cache = engine.config().code_cache.as_ref();
+    let known = entry.as_ref().zip(cache);
+    let known = known.and_then(|(entry, cache)| entry.find(cache, &bytes));
+    let known = known.and_then(|(facts, kept)| {
+        let decoded = known_bodies(engine, &bytes, &facts, &kept)?;
+        Some((decoded, kept))
+    });
+    let (decoded, kept) = if let Some(((info, types, _, held), kept)) = known {
+        ((info, types, Some(Found::default()), held), Some(kept))
+    } else {
+        match Decoder::new(engine).run(&bytes, None) {
+            Ok(decoded) => (decoded, None),
+            Err(error) => return Err(explain(engine, error, &bytes)),
+        }
     };
-    if decoded.0.bodies.len() != kept.count() {
-        return Err(another());
-    }
-    let mut module = module(engine, head.module, decoded);
-    module.kept = Some(kept);
+    let images = Images::new(&decoded.0, &bytes);
+    let mut module = module(engine, bytes, decoded, kept, images);
+    module.cached = entry;
     Ok(module)
 }
 
-fn module(engine: &Engine, bytes: Vec<u8>, (info, types, found, held): Decoded) -> ModuleInner {
+/// Decodes a precompiled module.
+pub(super) fn decode_compiled(
+    engine: &Engine,
+    bytes: Vec<u8>,
+    facts: &Facts,
+    kept: Kept,
+    images: impl FnOnce(&ModuleInfo, &Kept) -> Result<Option<Images>>,
+) -> Result<ModuleInner> {
+    let another =
+        || Error::usage("this precompiled module cannot run: its parts do not fit together");
+    let decoded = known_bodies(engine, &bytes, facts, &kept).ok_or_else(another)?;
+    let images = images(&decoded.0, &kept)?;
+    Ok(module(engine, bytes, decoded, Some(kept), images))
+}
+
+/// Decodes a module whose bodies are known to be valid, if code and facts may be its.
+fn known_bodies(engine: &Engine, bytes: &[u8], facts: &Facts, kept: &Kept) -> Option<Decoded> {
+    let decoded = Decoder::new(engine).run(bytes, Some(facts)).ok()?;
+    (decoded.0.bodies.len() == kept.count()).then_some(decoded)
+}
+
+fn module(
+    engine: &Engine,
+    bytes: Vec<u8>,
+    (info, types, found, held): Decoded,
+    kept: Option<Kept>,
+    images: Option<Images>,
+) -> ModuleInner {
     let code = ModuleCode::new(info.bodies.len(), engine.supply());
-    let images = Images::new(&info, &bytes);
-    let bytes = ModuleBytes::new(bytes, &info, images.is_some());
+    let bytes = Arc::new(ModuleBytes::new(bytes, &info, images.is_some()));
+    let (info, kept) = (Arc::new(info), kept.map(Arc::new));
+    let names = match &kept {
+        // It has no bodies of its own, and no names.
+        Some(kept) if found.is_none() => Section::Kept(kept.clone()),
+        _ => Section::Module(bytes.clone()),
+    };
     ModuleInner {
         engine: engine.clone(),
+        names: Arc::new(ModuleNames::new(info.clone(), names)),
         info,
         types,
         _held: held,
         found,
-        kept: None,
+        kept,
+        cached: None,
         bytes,
         images,
         code,
-        names: OnceLock::new(),
     }
 }
 
@@ -215,8 +250,8 @@ impl<'e> Decoder<'e> {
         }
     }
 
-    /// Bodies that were compiled are not validated.
-    fn run(mut self, bytes: &[u8], compiled: Option<&Head>) -> Result<Decoded, DecodeError> {
+    /// Bodies of which the facts are known are not validated.
+    fn run(mut self, bytes: &[u8], known: Option<&Facts>) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -231,22 +266,43 @@ impl<'e> Decoder<'e> {
             {
                 return Err(DecodeError::Other(Error::unsupported(super::COMPONENT)));
             }
-            if let ValidPayload::Func(func, body) = validator.payload(&payload)? {
-                let range = body.range();
-                self.info
-                    .bodies
-                    .push(to_usize(range.start)..to_usize(range.end));
-                bodies.push((func, body));
+            let range = match &payload {
+                // The validator need not hear of them, nor of an end without them.
+                Payload::CodeSectionEntry(body) if known.is_some() => Some(body.range()),
+                Payload::End(_) if known.is_some() => None,
+                payload => match validator.payload(payload)? {
+                    ValidPayload::Func(func, body) => {
+                        let range = body.range();
+                        bodies.push((func, body));
+                        Some(range)
+                    }
+                    _ => None,
+                },
+            };
+            if let Some(range) = range {
+                let bodies = &mut self.info.bodies;
+                bodies.push(to_usize(range.start)..to_usize(range.end));
+            }
+            if let Some((id, range)) = payload.as_section() {
+                let range = to_usize(range.start)..to_usize(range.end);
+                match id {
+                    sections::CUSTOM => {}
+                    sections::DATA => self.info.data_section = Some(range),
+                    _ => self.info.bodies_end = range.end,
+                }
             }
             self.section(payload)?;
         }
         let info = &mut self.info;
-        let found = if let Some(head) = compiled {
-            info.leaves_by_tail_call = head.leaves_by_tail_call;
-            info.has_tail_calls = head.has_tail_calls;
-            info.called_types.clone_from(&head.called_types);
+        let found = if let Some(facts) = known {
+            info.leaves_by_tail_call = facts.leaves_by_tail_call;
+            info.has_tail_calls = facts.has_tail_calls;
+            info.called_types.clone_from(&facts.called_types);
             let types = info.types.len();
-            if info.called_types.iter().any(|&ty| ty as usize >= types) {
+            let functions = info.imported_funcs as usize + info.bodies.len();
+            if info.called_types.iter().any(|&ty| ty as usize >= types)
+                || functions != info.funcs.len()
+            {
                 let error = Error::usage("the machine code is another module's");
                 return Err(DecodeError::Other(error));
             }
@@ -459,7 +515,8 @@ impl<'e> Decoder<'e> {
 
     fn const_expr(&mut self, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, DecodeError> {
         use wasmparser::Operator as Op;
-        let mut ops = Vec::new();
+        // Nearly all have one, and some modules tens of thousands of expressions.
+        let mut ops = Vec::with_capacity(1);
         let mut reader = expr.get_operators_reader();
         while !reader.eof() {
             ops.push(match reader.read()? {

@@ -28,13 +28,13 @@ pub(crate) struct Images {
 }
 
 /// Consecutive pages of a memory, and of the file.
-#[derive(Debug)]
-struct Run {
-    memory: u32,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) memory: u32,
     /// A multiple of the page size, as are the others.
-    memory_offset: usize,
-    length_bytes: usize,
-    file_offset: u64,
+    pub(crate) memory_offset: usize,
+    pub(crate) length_bytes: usize,
+    pub(crate) file_offset: u64,
 }
 
 /// The initial contents of one memory: zero but for these runs.
@@ -111,6 +111,47 @@ impl Images {
         });
         // Copying needs no file.
         file.ok().map(|file| Images { file, runs })
+    }
+
+    /// The runs, and the pages of all of them, in the order of their places in the file.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn contents(&self) -> io::Result<(&[Run], Vec<u8>)> {
+        let length: usize = self.runs.iter().map(|run| run.length_bytes).sum();
+        let mut pages = vec![0; length];
+        self.file.read_exact_at(&mut pages, 0)?;
+        Ok((&self.runs, pages))
+    }
+
+    /// Images whose pages are in a file already, from `start` on; none if they cannot be this module's.
+    pub(super) fn kept(
+        file: SealedFile,
+        start: u64,
+        mut runs: Vec<Run>,
+        info: &ModuleInfo,
+    ) -> Option<Images> {
+        let fits = |run: &Run| {
+            let ty = info.memories.get(run.memory as usize)?;
+            let is_own = run.memory >= info.imported_memories;
+            let end = run.memory_offset.checked_add(run.length_bytes)?;
+            let minimum = ty.minimum.checked_mul(1 << WASM_PAGE_LOG2)?;
+            let in_pages = [
+                run.memory_offset,
+                run.length_bytes,
+                run.file_offset as usize,
+            ];
+            let are_pages = in_pages.iter().all(|at| at.is_multiple_of(page_size()));
+            (is_own && ty.page_size_log2 == WASM_PAGE_LOG2 && are_pages)
+                .then_some(end as u64 <= minimum)
+        };
+        let in_order = |pair: &[Run]| {
+            let [one, next] = pair else { return true };
+            (one.memory, one.memory_offset + one.length_bytes) <= (next.memory, next.memory_offset)
+        };
+        let fit = runs.iter().all(|run| fits(run) == Some(true)) && runs.windows(2).all(in_order);
+        runs.iter_mut().for_each(|run| run.file_offset += start);
+        (fit && start.is_multiple_of(page_size() as u64)).then_some(Images { file, runs })
     }
 
     /// Of one run in memory 0.

@@ -5,21 +5,25 @@ mod decode;
 mod image;
 mod names;
 mod precompiled;
+pub(crate) mod sections;
 mod validate;
 
 pub(crate) use decode::{convert_heap_type, convert_val_type};
-pub(crate) use image::{Image, Images};
+pub(crate) use image::{Image, Images, Run};
+pub(crate) use validate::scan;
 
+use crate::backtrace::Names;
 use crate::code::ModuleCode;
 use crate::code::artifact::Kept;
+use crate::code::cache::Entry;
 use crate::code::compiler::Compilation;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::types::HeldTypes;
 use bytes::ModuleBytes;
-use names::FunctionNames;
+use names::ModuleNames;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use validate::Found;
 use zwasm_core::module::{ExternIndex, ModuleInfo};
 use zwasm_core::{FuncType, GlobalType, MemoryType, TableType};
@@ -32,19 +36,21 @@ pub struct Module {
 
 pub(crate) struct ModuleInner {
     pub(crate) engine: Engine,
-    pub(crate) info: ModuleInfo,
+    pub(crate) info: Arc<ModuleInfo>,
     /// The types by type index.
     pub(crate) types: Vec<Arc<FuncType>>,
     _held: HeldTypes,
     /// What validation found in the bodies, if there are any.
     found: Option<Found>,
-    /// Machine code that was made before, in place of bodies.
-    pub(crate) kept: Option<Kept>,
-    pub(crate) bytes: ModuleBytes,
+    /// Machine code that was made before: of all functions, in place of bodies, or of some, beside them.
+    pub(crate) kept: Option<Arc<Kept>>,
+    /// Its place in the engine's cache, if it has one.
+    pub(crate) cached: Option<Entry>,
+    pub(crate) bytes: Arc<ModuleBytes>,
     /// What active data segments leave in memories, unless they are copied one by one.
     pub(crate) images: Option<Images>,
     pub(crate) code: ModuleCode,
-    names: OnceLock<FunctionNames>,
+    pub(crate) names: Arc<ModuleNames>,
 }
 
 impl core::fmt::Debug for ModuleInner {
@@ -131,7 +137,14 @@ impl Module {
     /// # Errors
     /// When a function is beyond a limit of the compiler, or there is no memory for its code.
     pub fn compile_all(&self) -> Result<()> {
-        self.inner.code.ensure_all(&self.inner, None)
+        self.inner.code.ensure_all(&self.inner, None, |_| true)
+    }
+
+    /// Writes what was compiled so far to the engine's cache, if it has one
+    /// ([`Config::code_cache`](crate::Config::code_cache)) and it is worth it. That also happens when
+    /// the module goes. Whatever fails, there is no cache then.
+    pub fn update_code_cache(&self) {
+        self.inner.update_cache();
     }
 
     /// The engine.
@@ -150,7 +163,7 @@ impl Module {
     /// precompiled module keeps none.
     #[must_use]
     pub fn function_body(&self, defined: u32) -> Option<core::ops::Range<usize>> {
-        if self.inner.kept.is_some() {
+        if !self.inner.has_bodies() {
             return None;
         }
         self.inner.info.bodies.get(defined as usize).cloned()
@@ -159,7 +172,7 @@ impl Module {
     /// The name that the module gives to a function for people to read.
     #[must_use]
     pub fn function_name(&self, func: u32) -> Option<String> {
-        self.inner.func_name(func)
+        self.inner.func_name(func).map(str::to_owned)
     }
 
     /// The imports, in order.
@@ -251,7 +264,7 @@ pub struct ModuleStats {
     pub code_bytes: usize,
     /// Time spent translating, on all threads together.
     pub compile_time: std::time::Duration,
-    /// Bytes of data segments.
+    /// Bytes of data segments; of a precompiled module, of those that are not in pages.
     pub data_bytes: usize,
 }
 
@@ -289,11 +302,17 @@ fn to_binary(bytes: Vec<u8>) -> Result<Vec<u8>> {
 
 impl Drop for ModuleInner {
     fn drop(&mut self) {
+        self.update_cache();
         self.code.give_up(self.engine.supply());
     }
 }
 
 impl ModuleInner {
+    /// Whether it has its bodies, so that it can be compiled.
+    pub(crate) fn has_bodies(&self) -> bool {
+        self.found.is_some()
+    }
+
     /// What validation found in the bodies.
     ///
     /// # Errors
@@ -323,21 +342,7 @@ impl ModuleInner {
     }
 
     /// The name of a function in the name section, or the name it is exported under.
-    pub(crate) fn func_name(&self, func: u32) -> Option<String> {
-        let names = self.names.get_or_init(|| {
-            FunctionNames::parse(
-                self.info
-                    .name_section
-                    .as_ref()
-                    .map(|range| self.bytes.get(range)),
-            )
-        });
-        names.get(func).map(str::to_owned).or_else(|| {
-            self.info
-                .exports
-                .iter()
-                .find(|(_, index)| *index == ExternIndex::Func(func))
-                .map(|(name, _)| name.to_string())
-        })
+    pub(crate) fn func_name(&self, func: u32) -> Option<&str> {
+        self.names.function(func)
     }
 }

@@ -33,11 +33,39 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// Of a function, by its index among those with a body.
-    pub(crate) fn usage(&self, defined: u32) -> Usage<'_> {
+    /// Of a function, by its index among those with a body; none where bodies were known to be valid.
+    pub(crate) fn usage(&self, defined: u32) -> Option<Usage<'_>> {
         let defined = defined as usize;
-        self.usages[defined / CHUNK].get(defined % CHUNK)
+        let chunk = self.usages.get(defined / CHUNK)?;
+        Some(chunk.get(defined % CHUNK))
     }
+}
+
+/// What validation finds in a valid body, of a function with these parameters.
+///
+/// # Errors
+/// When it is not valid after all.
+pub(crate) fn scan(
+    body: &FunctionBody<'_>,
+    imported_funcs: u32,
+    parameters: &[zwasm_core::ValType],
+) -> Result<Usages, BinaryReaderError> {
+    use zwasm_core::ValType as Core;
+    let is_float = |ty: &Core| matches!(ty, Core::F32 | Core::F64 | Core::V128);
+    let mut floats: Vec<bool> = parameters.iter().map(is_float).collect();
+    for locals in body.get_locals_reader()? {
+        let (count, ty) = locals?;
+        let is_float = matches!(ty, ValType::F32 | ValType::F64 | ValType::V128);
+        floats.resize(floats.len() + count as usize, is_float);
+    }
+    let mut scanner = Scanner::new(imported_funcs);
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        operators.visit_operator(&mut scanner)?;
+    }
+    let mut usages = Usages::default();
+    scanner.finish(|local| floats[usize::from(local)], &mut usages);
+    Ok(usages)
 }
 
 /// Validates function bodies. Of several errors, the one at the lowest offset is reported, so the

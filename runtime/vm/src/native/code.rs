@@ -24,6 +24,8 @@ pub(crate) struct NativeCode {
     pub(crate) func_index: u32,
     /// The module; frames of its code keep it alive.
     pub(crate) module: *const ModuleInner,
+    /// What was written into it when it was put in place.
+    pub(crate) relocations: Vec<Relocation>,
     pub(crate) sites: Vec<Site>,
     pub(crate) catches: Vec<CatchRange>,
     /// Calls that code of their callees replaces.
@@ -97,6 +99,10 @@ impl NativeCode {
 }
 
 impl Code for NativeCode {
+    fn func_index(&self) -> u32 {
+        self.func_index
+    }
+
     fn range(&self) -> Range<usize> {
         self.start..self.start + self.length_bytes
     }
@@ -124,11 +130,17 @@ pub(super) struct CompiledFunc {
     pub(super) defined: u32,
     pub(super) compiled: Compiled,
     pub(super) passes: Option<PassTimes>,
+    /// Whether it was made now, and not kept before.
+    pub(super) is_fresh: bool,
 }
 
 impl Draft for CompiledFunc {
     fn take_passes(&mut self) -> Option<PassTimes> {
         self.passes.take()
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.is_fresh
     }
 
     fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>> {
@@ -141,6 +153,7 @@ impl Draft for CompiledFunc {
             length_bytes: compiled.code.len(),
             func_index: module.info.imported_funcs + self.defined,
             module: core::ptr::from_ref(module),
+            relocations: compiled.relocations,
             sites: compiled.sites,
             catches: compiled.catches,
             inlined: compiled.inlined,

@@ -11,11 +11,8 @@ use crate::store::StoreOpaque;
 use crate::vmctx::{MemoryDef, VmContext};
 use zwasm_core::atomic::AtomicOp;
 use zwasm_core::num::{self, V128};
-use zwasm_core::vmctx;
 use zwasm_core::{FuncType, Outcome, TrapCode};
-use zwasm_jit::contract::helpers::{
-    FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, WIDE_OPERANDS, numeric_groups,
-};
+use zwasm_jit::contract::helpers::{FILL_WIDE_ADDRESS, FILL_WIDE_COUNT, Helper, WIDE_OPERANDS};
 
 type Call = unsafe extern "C" fn(*mut VmContext, *mut u64, u64, u64) -> Outcome;
 
@@ -30,27 +27,6 @@ pub(super) fn table(first: [usize; 4], last: [usize; 2]) -> Box<[usize]> {
     table.extend(numeric_helpers().iter().map(|(_, call)| *call as usize));
     table.extend(last);
     table.into()
-}
-
-/// A number of what code takes for granted about the runtime: the order of the table, layouts, and the
-/// numbers of traps.
-pub(super) fn fingerprint() -> u32 {
-    let layouts = [
-        vmctx::context::FIELDS,
-        vmctx::limits::FIELDS,
-        vmctx::memory::FIELDS,
-        vmctx::table::FIELDS,
-        vmctx::func_ref::FIELDS,
-        vmctx::func_entry::FIELDS,
-    ];
-    let rows = numeric_groups().flatten().map(|row| row.name);
-    let mut hasher = crc32fast::Hasher::new();
-    for name in layouts.into_iter().chain(rows) {
-        hasher.update(name.as_bytes());
-    }
-    let numbered = format!("{:?} {:?}", Helper::ALL, TrapCode::ALL);
-    hasher.update(numbered.as_bytes());
-    hasher.finalize()
 }
 
 fn runtime_helper(helper: Helper) -> Call {

@@ -134,16 +134,28 @@ impl CodeMemory {
         Pages::new(needed.max(usual.min(MAX_CHUNK_BYTES))).or_else(|_| Pages::new(needed))
     }
 
-    /// Takes back code that nobody runs, nor has the address of.
-    pub(crate) fn free(&mut self, address: usize, code_bytes: usize) {
-        let holds = |chunk: &Chunk| chunk.pages.offset_of(address).is_some();
-        let i = self
+    /// The chunk that has an executable address, and where in it.
+    fn place_of(&self, address: usize) -> (usize, usize) {
+        let places = self
             .chunks
             .iter()
-            .position(holds)
-            .expect("it was published");
+            .map(|chunk| chunk.pages.offset_of(address));
+        let place = places
+            .enumerate()
+            .find_map(|(i, offset)| Some((i, offset?)));
+        place.expect("it was published")
+    }
+
+    /// A copy of code that was published.
+    pub(crate) fn read(&self, address: usize, code_bytes: usize) -> Vec<u8> {
+        let (i, offset) = self.place_of(address);
+        self.chunks[i].pages.read(offset, code_bytes)
+    }
+
+    /// Takes back code that nobody runs, nor has the address of.
+    pub(crate) fn free(&mut self, address: usize, code_bytes: usize) {
+        let (i, offset) = self.place_of(address);
         let chunk = &mut self.chunks[i];
-        let offset = chunk.pages.offset_of(address).expect("as found");
         chunk.live -= 1;
         if cfg!(debug_assertions) && chunk.epoch == fork::epoch() {
             // Who runs it all the same is to be found: these bytes are no instructions that go on.

@@ -28,9 +28,10 @@ use crate::error::{Error, Kind, Result};
 use crate::func::{HostCall, HostFunc};
 use crate::module::ModuleInner;
 use crate::store::StoreOpaque;
+use crate::sys::mmap::page_size;
 use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
-use code::CompiledFunc;
+use code::{CompiledFunc, NativeCode};
 use core::any::Any;
 use core::sync::atomic::AtomicU64;
 use frame::Frame;
@@ -155,19 +156,34 @@ impl Supply for NativeEngine {
         defined: u32,
         interrupt: Option<&AtomicU64>,
     ) -> Result<Box<dyn Draft>> {
+        if let Some(kept) = module.kept.as_ref().filter(|kept| kept.has(defined)) {
+            match kept.function(defined) {
+                Ok(compiled) => {
+                    return Ok(Box::new(CompiledFunc {
+                        defined,
+                        compiled,
+                        passes: None,
+                        is_fresh: false,
+                    }));
+                }
+                Err(error) if !module.has_bodies() => return Err(error),
+                // It is made once more.
+                Err(_) => {}
+            }
+        }
         let records = module.engine.config().record_compilation;
         let mut passes = records.then(PassTimes::default);
         let times = passes.as_mut();
         let wanted = Wanted::new(module, defined, interrupt);
-        let compiled = match (&module.kept, self.tier_up_units) {
-            (Some(kept), _) => kept.function(defined)?,
-            (None, Some(_)) => wanted.baseline::<HostMasm>(self.features, true)?,
-            (None, None) => wanted.compile::<HostMasm>(self.features, times)?,
+        let compiled = match self.tier_up_units {
+            Some(_) => wanted.baseline::<HostMasm>(self.features, true)?,
+            None => wanted.compile::<HostMasm>(self.features, times)?,
         };
         Ok(Box::new(CompiledFunc {
             defined,
             compiled,
             passes,
+            is_fresh: true,
         }))
     }
 
@@ -188,19 +204,27 @@ impl Supply for NativeEngine {
                 defined,
                 compiled,
                 passes: None,
+                is_fresh: true,
             })
         }))
     }
 
     fn setting(&self, engine: &Engine) -> Option<Setting> {
         let config = engine.config();
+        // Whatever decides what code is like, and what it takes for granted.
+        let sources = [
+            zwasm_core::SOURCES,
+            zwasm_jit::SOURCES,
+            env!("ZWASM_SOURCES"),
+        ];
         let words = |it: &dyn core::fmt::Debug| format!("{it:?}").replace(", ", " ");
         Some(Setting::of(&[
             ("version", &env!("CARGO_PKG_VERSION")),
-            ("contract", &format!("{:08x}", helpers::fingerprint())),
+            ("build", &sources.join("-")),
             ("system", &std::env::consts::OS),
             ("instruction set", &std::env::consts::ARCH),
             ("processor", &words(&self.features)),
+            ("page", &page_size()),
             ("guard regions", &config.memory_reservation_bytes.is_none()),
             ("fuel", &config.consume_fuel),
             ("proposals", &format!("{:x}", engine.features().bits())),
@@ -210,6 +234,23 @@ impl Supply for NativeEngine {
 
     fn compiled(&self, module: &ModuleInner, defined: u32) -> Result<Compiled> {
         Wanted::new(module, defined, None).compile::<HostMasm>(self.features, None)
+    }
+
+    fn as_compiled(&self, code: &dyn Code) -> Option<Compiled> {
+        let code: &dyn Any = code;
+        let code: &NativeCode = code.downcast_ref()?;
+        let memory = self.memory.lock().expect("no panic while locked");
+        Some(Compiled {
+            // With numbers of this engine, which are written over when it is put in place again.
+            code: memory.read(code.start, code.length_bytes),
+            relocations: code.relocations.clone(),
+            sites: code.sites.clone(),
+            catches: code.catches.clone(),
+            frame_bytes: code.frame_bytes,
+            prologue_bytes: code.prologue_bytes,
+            operators: Vec::new(),
+            inlined: code.inlined.clone(),
+        })
     }
 
     fn give_up(&self, functions: &[Arc<dyn Code>]) {

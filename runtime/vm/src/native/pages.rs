@@ -49,6 +49,20 @@ impl Pages {
         (offset < self.length_bytes).then_some(offset)
     }
 
+    /// A copy of code that lies there. It is read where it was written, where its pages are in memory.
+    pub(super) fn read(&self, at: usize, code_bytes: usize) -> Vec<u8> {
+        assert!(
+            code_bytes <= self.length_bytes && at <= self.length_bytes - code_bytes,
+            "the code lies in the pages"
+        );
+        // SAFETY: the range lies in the mapping, which is readable, and nobody writes there, for that
+        // takes this object mutably.
+        let code = unsafe {
+            core::slice::from_raw_parts(self.write.as_ptr().add(at).cast_const(), code_bytes)
+        };
+        code.to_vec()
+    }
+
     /// Copies code in and returns its executable address.
     pub(super) fn write(&mut self, at: usize, code: &[u8]) -> *const u8 {
         assert!(

@@ -59,7 +59,7 @@ pub(super) unsafe fn backtrace(store: &StoreOpaque) -> WasmBacktrace {
             let module = unsafe { &*code.module };
             trace.push(backtrace::Frame {
                 func_index,
-                name: module.func_name(func_index),
+                names: module.names.clone(),
                 module_offset,
             });
         }

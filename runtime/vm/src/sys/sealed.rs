@@ -1,7 +1,7 @@
 //! Files in memory that nobody changes any more.
 //!
 //! A file is written once, then sealed: it neither shrinks nor changes, whoever opens it. So pages
-//! of it can be mapped and stay what they are. Only Linux has such files.
+//! of it can be mapped and stay what they are. Only Linux has such files. For others somebody promises it.
 
 use super::rlimit;
 use std::fs::File;
@@ -27,6 +27,14 @@ impl SealedFile {
         write(&mut file)?;
         seal(&file)?;
         Ok(SealedFile(file))
+    }
+
+    /// A file of the file system.
+    ///
+    /// # Safety
+    /// It neither changes nor shrinks as long as this or a mapping of it is there.
+    pub(crate) unsafe fn promised(file: File) -> SealedFile {
+        SealedFile(file)
     }
 
     /// Fills `buffer` with the bytes from `offset` on.

@@ -1,5 +1,6 @@
 //! The embedding API, behaviour by behaviour. Guests are inline text.
 
+mod cache;
 #[cfg(target_os = "linux")]
 mod denied;
 mod exceptions;

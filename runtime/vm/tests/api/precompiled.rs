@@ -187,9 +187,15 @@ fn what_is_cut_off_or_altered_is_refused() {
         // SAFETY: nothing runs: all of these are refused, which is asserted, as a whole or in the
         // function that is altered.
         let module = unsafe { Module::deserialize(&engine, bytes) };
-        let error = module.and_then(|module| module.compile_all());
-        let error = error.expect_err("refused");
-        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+        let name = module.and_then(|module| {
+            module.compile_all()?;
+            Ok(module.function_name(0))
+        });
+        match name {
+            // Only names were altered, and are not there.
+            Ok(name) => assert_eq!(name, None),
+            Err(error) => assert_eq!(error.to_string().lines().count(), 1, "{error}"),
+        }
     };
     (0..bytes.len()).for_each(|length| refused(&bytes[..length]));
     for at in 0..bytes.len() {
@@ -218,4 +224,71 @@ fn precompiled_modules_go() {
         assert_eq!(all_outcomes(&module)[0], Ok(42));
     }
     assert!(engine.type_count() < 8, "types went with the modules");
+}
+
+/// Data in images and names are not kept in memory as they were, and are there again.
+#[test]
+fn a_module_that_runs_is_written_whole() {
+    let data = |byte: &str| byte.repeat(1 << 20);
+    let text = format!(
+        r#"(module
+            (memory (export "memory") 40)
+            (data (i32.const 70000) "{}") (data $passive "passive") (data (i32.const 0) "")
+            (data (i32.const 5) "near") (data (i32.const 1200000) "{}")
+            (func $named (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+            (func (export "divide") (param i32) (result i32) (call $named (local.get 0)))
+            (func (export "init") (memory.init $passive (i32.const 90) (i32.const 0) (i32.const 7))))"#,
+        data("a"),
+        data("b")
+    );
+    every_tier(|config| {
+        let config = affordable(config);
+        if !is_native(&config) {
+            return;
+        }
+        let engine = Engine::new(&config).expect("a valid configuration");
+        let module = Module::new(&engine, &text).expect("valid");
+        let look = |module: &Module| {
+            let mut store = Store::new(module.engine(), ());
+            let instance = Instance::new(&mut store, module, &[]).expect("no imports");
+            let init = instance.get_typed_func::<(), ()>(&store, "init");
+            init.expect("exported").call(&mut store, ()).expect("fits");
+            assert_eq!(outcome(&mut store, &instance, "divide", &[1]), Ok(1));
+            let divide = instance.get_typed_func::<i32, i32>(&store, "divide");
+            let error = divide.expect("exported").call(&mut store, 0);
+            let error = error.expect_err("a division by zero");
+            assert_eq!(error.backtrace()[0].name(), Some("named"));
+            let memory = instance.get_memory(&store, "memory").expect("exported");
+            memory.data(&store).to_vec()
+        };
+        let fresh = module.serialize().expect("compiles");
+        let memory = look(&module);
+        assert_eq!((memory[70_000], memory[1_200_000]), (b'a', b'b'));
+        assert_eq!(
+            (&memory[5..9], &memory[90..97]),
+            (&b"near"[..], &b"passive"[..])
+        );
+        let used = module.serialize().expect("compiles");
+        assert_eq!(
+            engine.precompile_module(text.as_bytes()).expect("compiles"),
+            fresh
+        );
+        let folder = tempfile::tempdir().expect("a directory");
+        let (file, next) = (folder.path().join("it"), folder.path().join("next"));
+        for bytes in [fresh, used] {
+            let module = deserialize(&config, &bytes).expect("the same setting");
+            assert!(look(&module) == memory);
+            assert!(module.serialize().expect("kept") == bytes);
+            std::fs::write(&file, &bytes).expect("written");
+            // SAFETY: the file has what `serialize` returned, and is not written to.
+            let module = unsafe { Module::deserialize_file(&engine, &file) };
+            let module = module.expect("the same setting");
+            assert!(look(&module) == memory);
+            // Another one in its place is another file.
+            std::fs::write(&next, "another").expect("written");
+            std::fs::rename(&next, &file).expect("renamed");
+            assert!(look(&module) == memory);
+            assert!(module.serialize().expect("kept") == bytes);
+        }
+    });
 }
