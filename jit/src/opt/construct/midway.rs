@@ -26,19 +26,25 @@ use super::{Builder, Frame, Kind, Unsupported, VALIDATED};
 use crate::contract::midway::{Place, copy_offset};
 use crate::masm::LoadOp;
 use crate::opt::form::ir::{Alias, BlockId, Edge, Exit, Op, Ty, Value, Values};
+use foldhash::{HashSet, HashSetExt};
 use wasmparser::{BlockType, FunctionBody, Operator};
 use zwasm_core::vmctx::{context, limits};
 
 /// What is left to do until the code is entered.
 pub(super) struct Midway {
     place: Place,
-    /// The constructs around the entrance, outermost first, with whether they are loops; last the loop
-    /// that is entered.
+    /// The constructs around the entrance that are not open yet, innermost first, with whether they are
+    /// loops: the innermost is the loop that is entered.
     around: Vec<(usize, bool)>,
-    /// How many of the loops among them are open.
-    open: usize,
-    /// Of the innermost of those: the number of its frame, and where it leads on.
+    /// How many of them are loops. None, once the code is entered.
+    loops: usize,
+    /// Of the innermost loop that is open: the number of its frame, and where it leads on.
     outer: Option<(usize, BlockId)>,
+    /// The first slots of the locals, and of the operands up to the height of that loop.
+    locals: Vec<u32>,
+    operands: Vec<u32>,
+    /// The slots of all these.
+    slots: u32,
     /// What the head of the loop that comes next is told.
     passes: Option<Value>,
     /// What may be inlined then.
@@ -86,27 +92,29 @@ impl Midway {
                 None => {}
             }
         }
+        around.reverse();
         Ok(Midway {
             place,
+            loops: around.iter().filter(|(_, is_loop)| *is_loop).count(),
             around,
-            open: 0,
             outer: None,
+            locals: Vec::new(),
+            operands: Vec::new(),
+            slots: 0,
             passes: None,
             room_bytes: 0,
         })
     }
 
-    /// Whether the loop that is open next is the entrance.
+    /// Whether the loop that is opened next is the entrance.
     fn is_last(&self) -> bool {
-        let loops = self.around.iter().filter(|(_, is_loop)| *is_loop).count();
-        self.open + 1 >= loops
+        self.loops == 1
     }
-}
 
-/// Where a value of the state lies: its first slot.
-struct Held {
-    slot: u32,
-    ty: Ty,
+    /// Whether this construct comes next.
+    fn is_next(&self, construct: usize) -> bool {
+        matches!(self.around.last(), Some(&(next, _)) if next == construct)
+    }
 }
 
 impl Builder<'_> {
@@ -115,15 +123,17 @@ impl Builder<'_> {
         // The first block is for the state.
         self.block = self.function.add_block(0);
         midway.room_bytes = core::mem::take(&mut self.inlining.room_bytes);
+        for &ty in &self.body.local_types {
+            midway.locals.push(midway.slots);
+            midway.slots += ty.slots();
+        }
         self.midway = Some(midway);
     }
 
     /// Whether the entrance was there.
     pub(super) fn has_entered(&self) -> Result<(), Unsupported> {
         match &self.midway {
-            Some(midway) if midway.outer.is_some() || midway.open == 0 => {
-                Err(Unsupported::Operator)
-            }
+            Some(midway) if midway.loops > 0 => Err(Unsupported::Operator),
             Some(_) | None => Ok(()),
         }
     }
@@ -133,8 +143,7 @@ impl Builder<'_> {
         if self.body.outer.is_some() {
             return None;
         }
-        let is_on_way = |midway: &Midway| midway.around.iter().any(|&(it, _)| it == construct);
-        self.midway.take_if(|midway| is_on_way(midway))
+        self.midway.take_if(|midway| midway.is_next(construct))
     }
 
     /// Before a loop of this type is opened: enters here, or lets come in who is on the way.
@@ -144,6 +153,7 @@ impl Builder<'_> {
             return Ok(());
         };
         let params = self.signature(ty).params().len();
+        self.place_operands(&mut midway);
         let entered = match midway.outer {
             None => self.enter_outermost(&midway, params),
             Some((outer, hop)) => self.enter_inner(&midway, params, outer, hop),
@@ -153,21 +163,19 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// The places of the locals and of the operands.
-    fn state(&self) -> (Vec<Held>, Vec<Held>, u32) {
-        let mut slots = 0;
-        let mut held = |ty: Ty| {
-            let slot = slots;
-            slots += ty.slots();
-            Held { slot, ty }
-        };
-        let locals = self.body.local_types.iter();
-        let locals = locals.map(|&ty| held(Ty::of(ty))).collect();
-        let operands = self.stack.iter();
-        let operands = operands
-            .map(|&operand| held(self.function[operand].ty))
-            .collect();
-        (locals, operands, slots)
+    /// Finds the slots of the operands above the last loop on the way.
+    fn place_operands(&self, midway: &mut Midway) {
+        let height = midway
+            .outer
+            .map_or(0, |(outer, _)| self.control[outer].height);
+        if let Some(&slot) = midway.operands.get(height) {
+            midway.slots = slot;
+            midway.operands.truncate(height);
+        }
+        for &operand in &self.stack[height..] {
+            midway.operands.push(midway.slots);
+            midway.slots += self.function[operand].ty.slots();
+        }
     }
 
     /// Forgets what came before the outermost loop, and goes on in the first block with the state.
@@ -187,9 +195,10 @@ impl Builder<'_> {
         }
         self.forget_pads();
         self.inlining.room_bytes = midway.room_bytes;
-        let (locals, operands) = self.read_state(midway, params)?;
-        self.body.locals = locals;
-        self.stack = operands;
+        let locals: Vec<u32> = (0..self.body.locals.len() as u32).collect();
+        let (locals, operands) = self.read_state(midway, params, &locals, 0)?;
+        self.body.locals = locals.into_vec();
+        self.stack = operands.into_vec();
         Ok((!midway.is_last()).then(|| self.i32(1)))
     }
 
@@ -216,17 +225,16 @@ impl Builder<'_> {
         self.finish_block(Exit::Jump(Edge { to: before, args }));
 
         self.block = hop;
-        let (locals, operands) = self.read_state(midway, params)?;
-        let mut args: Values = operands[height..].into();
-        args.extend(differ.iter().map(|&local| locals[local as usize]));
+        let (locals, mut args) = self.read_state(midway, params, &differ, height)?;
+        args.extend(locals);
         args.extend((!is_last).then(|| self.i32(1)));
         self.finish_block(Exit::Jump(Edge { to: before, args }));
 
         self.start(before);
         let merged: Values = types.iter().map(|&ty| self.param(before, ty)).collect();
         let mut merged = merged.into_iter();
-        for at in height..self.stack.len() {
-            self.stack[at] = merged.next().expect("one of each");
+        for operand in &mut self.stack[height..] {
+            *operand = merged.next().expect("one of each");
         }
         for local in differ {
             self.body.locals[local as usize] = merged.next().expect("one of each");
@@ -234,54 +242,56 @@ impl Builder<'_> {
         Ok(merged.next())
     }
 
-    /// Adds to the current block what the locals and the operands are on the way to the entrance, at a loop with
-    /// so many parameters. What is set before the entrance again is zero until then.
+    /// Adds to the current block what these locals are, and the operands from this height on, on the way to the
+    /// entrance, at a loop with so many parameters. What is set before the entrance again is zero until
+    /// then.
     fn read_state(
         &mut self,
         midway: &Midway,
         params: usize,
-    ) -> Result<(Vec<Value>, Vec<Value>), Unsupported> {
-        let (locals, operands, slots) = self.state();
+        locals: &[u32],
+        height: usize,
+    ) -> Result<(Values, Values), Unsupported> {
         let is_last = midway.is_last();
-        if slots > midway.place.slots || is_last && slots != midway.place.slots {
+        let slots = midway.place.slots;
+        if midway.slots > slots || is_last && midway.slots != slots {
             return Err(Unsupported::Operator);
         }
         let limits = self.context_load(context::offset::limits, Alias::Fixed);
         let copy = Op::Load(LoadOp::U64, Alias::Table);
         let at = u64::from(limits::offset::resume_stack);
         let copy = self.emit(copy, Ty::I64, &[limits], at);
-        let height = operands.len() - params;
-        let mut assigned = vec![false; locals.len()];
+        let value = |builder: &mut Self, slot: u32, ty: Ty, is_known: bool| match is_known {
+            true => builder.read_slot(copy, copy_offset(slots, slot, ty.slots()), ty),
+            false => builder.zero(ty),
+        };
+        let mut assigned: HashSet<u32> = HashSet::new();
         if !is_last {
             let construct = self.body.next_construct;
-            for &local in self.body.assigned.of(construct) {
-                assigned[local as usize] = true;
-            }
+            assigned.extend(self.body.assigned.of(construct));
         }
-        let mut value = |held: &Held, is_known: bool| match is_known {
-            true => self.read_held(copy, midway.place.slots, held),
-            false => self.zero(held.ty),
-        };
-        let locals = locals.iter().zip(&assigned);
-        let locals = locals
-            .map(|(held, assigned)| value(held, !assigned))
-            .collect();
-        let operands = operands.iter().enumerate();
-        let operands = operands
-            .map(|(at, held)| value(held, is_last || at < height))
-            .collect();
-        Ok((locals, operands))
+        let locals = locals.iter().map(|&local| {
+            let ty = Ty::of(self.body.local_types[local as usize]);
+            let slot = midway.locals[local as usize];
+            value(self, slot, ty, !assigned.contains(&local))
+        });
+        let locals = locals.collect();
+        let known = self.stack.len() - if is_last { 0 } else { params };
+        let operands = (height..self.stack.len()).map(|at| {
+            let ty = self.function[self.stack[at]].ty;
+            value(self, midway.operands[at], ty, at < known)
+        });
+        Ok((locals, operands.collect()))
     }
 
     /// Reads a value of the state.
-    fn read_held(&mut self, copy: Value, slots: u32, held: &Held) -> Value {
-        let op = match held.ty {
+    fn read_slot(&mut self, copy: Value, at: u32, ty: Ty) -> Value {
+        let op = match ty {
             Ty::I32 => Op::Load(LoadOp::U32, Alias::Table),
             Ty::None | Ty::I64 => Op::Load(LoadOp::U64, Alias::Table),
-            Ty::F32 | Ty::F64 | Ty::V128 => Op::FloatLoad(held.ty.part(), Alias::Table),
+            Ty::F32 | Ty::F64 | Ty::V128 => Op::FloatLoad(ty.part(), Alias::Table),
         };
-        let at = copy_offset(slots, held.slot, held.ty.slots());
-        self.emit(op, held.ty, &[copy], u64::from(at))
+        self.emit(op, ty, &[copy], u64::from(at))
     }
 
     /// A frame is opened: it may be on the way to the entrance.
@@ -289,12 +299,16 @@ impl Builder<'_> {
         let Some(mut midway) = self.take_midway(frame.construct) else {
             return;
         };
+        midway.around.pop();
         if frame.kind == Kind::Loop {
             frame.passes = !midway.is_last();
-            midway.open += 1;
+            midway.loops -= 1;
             midway.outer = None;
         } else if let Some((outer, _)) = midway.outer {
             frame.low = self.control[outer].height;
+            // What it holds on to, whether branches lead there or not.
+            self.edge_args += frame.height - frame.low;
+            self.edge_args += self.body.assigned.of(frame.construct).len();
         }
         self.midway = Some(midway);
     }

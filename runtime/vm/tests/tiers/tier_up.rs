@@ -460,3 +460,39 @@ fn frames_of_all_kinds_are_left_at_loops() {
         }
     }
 }
+
+/// Nests as deep as a module may have them: what is done for an entrance far inside is in proportion to the
+/// function, or there is none.
+#[test]
+fn entrances_far_inside() {
+    const DEPTH: usize = 3000;
+    let nests = [
+        // Loops in loops, with an operand below each.
+        ("(i32.const 1) (loop ", ") (drop)"),
+        // Conditions between them, which all operands and locals pass.
+        (
+            "(i32.const 1) (if (local.get 0) (then (i32.const 2) (loop ",
+            ") (drop)))",
+        ),
+        ("(loop (local.set 1 (i32.const 1)) (block ", "))"),
+    ];
+    for (open, close) in nests {
+        let text = format!(
+            "(module (func (export \"f\") (param i32) (result i32) (local i32)
+                {}
+                (loop $next (br_if $next (i32.lt_u
+                    (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 100))))
+                {} (local.get 0)))",
+            open.repeat(DEPTH),
+            close.repeat(DEPTH)
+        );
+        let text = text.replace("(if (local.get 0)", "(local.get 0) (if");
+        let Some(mut config) = auto(50, false) else {
+            return;
+        };
+        config.tier_up_of_calls(false);
+        let (mut store, instance) = instantiate(&config, text);
+        assert_eq!(call(&mut store, &instance, "f", 1), Some(100));
+        assert_eq!(call(&mut store, &instance, "f", 2), Some(100));
+    }
+}
