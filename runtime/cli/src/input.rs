@@ -27,7 +27,8 @@ pub(crate) fn module(engine: &Engine, file: &Path) -> anyhow::Result<Module> {
         return Module::from_vec(engine, bytes).with_context(cannot_load);
     }
     // SAFETY: who runs this command on a file that is named as machine code has chosen to run that
-    // code, as with any program; the documentation says that such files are to be trusted.
+    // code, as with any program, and leaves the file as it is meanwhile, as a program's; the documentation
+    // says that such files are to be trusted.
     #[allow(unsafe_code, reason = "one place, see above")]
     let module = unsafe { Module::deserialize_file(engine, file) };
     module.with_context(cannot_load)

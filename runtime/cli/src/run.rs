@@ -273,6 +273,8 @@ pub(crate) fn run(options: &Options) -> Outcome {
     for part in modules.parts() {
         part.module.update_code_cache();
     }
+    // The process ends, and all of this with it: to give it back piece by piece takes longer.
+    std::mem::forget((store, modules));
     match flushed {
         // Nobody wants to read it.
         Ok(()) | Err(Errno::Pipe) => Ok(outcome),

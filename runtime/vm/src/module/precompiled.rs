@@ -166,11 +166,17 @@ fn setting(engine: &Engine) -> Result<Setting> {
 /// The best machine code of all functions, in order.
 fn all_code(module: &ModuleInner) -> Result<Vec<Compiled>> {
     let supply = module.engine.supply();
-    let mut there = module.code.newest(module);
+    let (mut there, mut kept) = (module.code.newest(module), module.kept.as_ref());
     // It may be the first code, with counts in it.
     if module.engine.tier() == Tier::Auto {
         there.fill(None);
+        kept = None;
     }
+    let kept = |defined| {
+        kept.filter(|kept| kept.has(defined))?
+            .function(defined)
+            .ok()
+    };
     let count = there.len();
     let next = AtomicUsize::new(0);
     let all: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::default();
@@ -182,7 +188,8 @@ fn all_code(module: &ModuleInner) -> Result<Vec<Compiled>> {
                 return;
             }
             let code = there[defined].as_deref();
-            let made = match code.and_then(|code| supply.as_compiled(code)) {
+            let code = code.and_then(|code| supply.as_compiled(code));
+            let made = match code.or_else(|| kept(defined as u32)) {
                 Some(compiled) => Ok(compiled),
                 None => supply.compiled(module, defined as u32),
             };

@@ -240,9 +240,14 @@ impl Supply for NativeEngine {
         let code: &dyn Any = code;
         let code: &NativeCode = code.downcast_ref()?;
         let memory = self.memory.lock().expect("no panic while locked");
+        let mut bytes = memory.read(code.start, code.length_bytes);
+        drop(memory);
+        // As compilers leave them.
+        for relocation in &code.relocations {
+            bytes[relocation.offset as usize..][..4].fill(0);
+        }
         Some(Compiled {
-            // With numbers of this engine, which are written over when it is put in place again.
-            code: memory.read(code.start, code.length_bytes),
+            code: bytes,
             relocations: code.relocations.clone(),
             sites: code.sites.clone(),
             catches: code.catches.clone(),

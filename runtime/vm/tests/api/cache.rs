@@ -209,6 +209,11 @@ fn what_is_cut_off_altered_or_foreign_is_compiled_again() {
     runs_with(&binary);
     let engine = Engine::new(&config).expect("a valid configuration");
     let precompiled = engine.precompile_module(&binary).expect("compiles");
+    // Part of that was in the cache.
+    let other = Engine::new(Config::new().tier(tier)).expect("a valid configuration");
+    if !reservations_are_dear() {
+        assert!(other.precompile_module(&binary).expect("compiles") == precompiled);
+    }
     runs_with(&precompiled);
     // It has no module.
     // SAFETY: it is refused, which is asserted.

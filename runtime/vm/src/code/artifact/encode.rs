@@ -1,7 +1,8 @@
 //! How machine code with its side tables becomes bytes, and those become code again.
 //!
-//! Numbers are little-endian, of 4 bytes each but for long ones; lists begin with how many there are. Reading ends in nothing
-//! where bytes end too early or mean nothing.
+//! Numbers are little-endian, of 4 bytes each but for long and short ones; lists begin with how many there
+//! are. Sites are most of the tables: each is written as what it differs by from the one before, in numbers
+//! of as few bytes as they need (LEB128). Reading ends in nothing where bytes end too early or mean nothing.
 
 use zwasm_core::TrapCode;
 use zwasm_jit::contract::{
@@ -14,6 +15,15 @@ pub(super) struct Writer(pub(super) Vec<u8>);
 impl Writer {
     pub(super) fn number(&mut self, number: u32) {
         self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// In as few bytes as it needs.
+    fn short(&mut self, mut number: u32) {
+        while number >= 0x80 {
+            self.0.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
     }
 
     pub(super) fn long(&mut self, number: u64) {
@@ -55,11 +65,13 @@ impl Writer {
             out.number(relocation.offset);
             out.number(relocation.called_type);
         });
+        let mut before = (0, 0);
         self.list(&function.sites, |out, site| {
-            out.number(site.offset);
-            out.number(site.trap.map_or(0, |code| code as u32));
-            out.number(site.module_offset);
-            out.scope(site.scope);
+            out.short(site.offset.wrapping_sub(before.0));
+            out.short(site.trap.map_or(0, |code| code as u32));
+            out.short(zigzag(site.module_offset.wrapping_sub(before.1)));
+            out.short(site.scope.number().map_or(0, |number| number as u32 + 1));
+            before = (site.offset, site.module_offset);
         });
         self.list(&function.catches, |out, range| {
             out.number(range.start);
@@ -78,6 +90,15 @@ impl Writer {
             out.scope(call.caller.unwrap_or(Scope::FUNCTION));
         });
     }
+}
+
+/// Differences in both directions as small numbers.
+fn zigzag(difference: u32) -> u32 {
+    (difference << 1) ^ ((difference as i32 >> 31) as u32)
+}
+
+fn unzigzag(number: u32) -> u32 {
+    (number >> 1) ^ (number & 1).wrapping_neg()
 }
 
 /// What is left to read; nothing where it ends too early.
@@ -117,8 +138,13 @@ impl<'b> Reader<'b> {
         &mut self,
         mut item: impl FnMut(&mut Reader<'b>) -> Option<T>,
     ) -> Option<Vec<T>> {
-        let count = self.number()?;
-        (0..count).map(|_| item(self)).collect()
+        let count = self.number()? as usize;
+        // A number that is wrong must not make us take memory: each has a byte at least.
+        let mut items = Vec::with_capacity(count.min(self.0.len()));
+        for _ in 0..count {
+            items.push(item(self)?);
+        }
+        Some(items)
     }
 
     fn option(&mut self) -> Option<Option<u32>> {
@@ -143,22 +169,53 @@ impl<'b> Reader<'b> {
                     called_type: input.number()?,
                 })
             })?,
-            sites: self.list(Reader::site)?,
+            sites: self.sites()?,
             catches: self.list(Reader::catch_range)?,
             inlined: self.list(Reader::inlined_call)?,
             operators: Vec::new(),
         })
     }
 
-    fn site(&mut self) -> Option<Site> {
-        Some(Site {
-            offset: self.number()?,
-            trap: match self.number()? {
+    /// A number in as few bytes as it needs.
+    #[inline]
+    fn short(&mut self) -> Option<u32> {
+        let (&first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        if first < 0x80 {
+            return Some(u32::from(first));
+        }
+        let mut number = u32::from(first & 0x7f);
+        for shift in [7, 14, 21, 28] {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn sites(&mut self) -> Option<Vec<Site>> {
+        let mut before = (0_u32, 0_u32);
+        self.list(|input| {
+            let offset = before.0.wrapping_add(input.short()?);
+            let trap = match input.short()? {
                 0 => None,
                 number => Some(TrapCode::from_number(u8::try_from(number).ok()?)?),
-            },
-            module_offset: self.number()?,
-            scope: self.scope()?,
+            };
+            let module_offset = before.1.wrapping_add(unzigzag(input.short()?));
+            let scope = match input.short()?.checked_sub(1) {
+                Some(number) => Scope::inlined(number as usize)?,
+                None => Scope::FUNCTION,
+            };
+            before = (offset, module_offset);
+            Some(Site {
+                offset,
+                trap,
+                module_offset,
+                scope,
+            })
         })
     }
 
@@ -185,5 +242,52 @@ impl<'b> Reader<'b> {
             call_offset,
             caller: has_caller.then_some(scope),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_what_it_was() {
+        let site = |offset, trap, module_offset, scope: Option<usize>| Site {
+            offset,
+            trap,
+            module_offset,
+            scope: scope.map_or(Scope::FUNCTION, |number| Scope::inlined(number).unwrap()),
+        };
+        let trap = Some(TrapCode::ALL[3]);
+        let sites = vec![
+            site(0, None, 7, None),
+            site(0, trap, u32::MAX, Some(0)),
+            site(127, trap, 0, Some(60_000)),
+            site(1 << 25, None, 1 << 31, None),
+            site(u32::MAX, trap, (1 << 31) - 1, Some(1)),
+        ];
+        let code = Compiled {
+            code: vec![1, 2, 3],
+            sites: sites.clone(),
+            frame_bytes: 9,
+            ..Compiled::default()
+        };
+        let mut out = Writer(Vec::new());
+        out.function(&code);
+        let read = |bytes: &[u8]| {
+            let mut input = Reader(bytes);
+            input.function().filter(|_| input.0.is_empty())
+        };
+        let again = read(&out.0).expect("whole");
+        assert_eq!(
+            (again.sites, again.code, again.frame_bytes),
+            (sites, code.code, 9)
+        );
+        (0..out.0.len()).for_each(|end| assert!(read(&out.0[..end]).is_none()));
+        for number in [0, 1, 0x7f, 0x80, 1 << 31, u32::MAX] {
+            assert_eq!(unzigzag(zigzag(number)), number);
+            let mut out = Writer(Vec::new());
+            out.short(number);
+            assert_eq!(Reader(&out.0).short(), Some(number));
+        }
     }
 }

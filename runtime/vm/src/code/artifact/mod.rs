@@ -113,7 +113,7 @@ pub(crate) enum Whose<B> {
 /// Where a piece is.
 #[derive(Clone, Copy, Default, Debug)]
 struct Place {
-    /// From the end of the head on, in bytes.
+    /// From where the pieces begin, in bytes.
     offset: u32,
     /// Zero if there is none.
     length: u32,
