@@ -1,8 +1,8 @@
 //! What a whole process takes for an amount of work, and until it is as fast as it gets.
 //!
-//! In: the samples of a cell, each with the time of a process that does nothing and with every
-//! iteration of another one. Out: what a process takes that does a given number of iterations, start
-//! and compilation included, and from it ratios of tiers to peers. Amounts are times of the first
+//! In: the samples of a cell, each with the wall time of a process and all its iterations. What is not
+//! iterations is start, compilation and end. Out: what a process takes that does a given number of
+//! iterations, and from it ratios of tiers to peers. Amounts are times of the first
 //! peer's steady code, so that every engine does the same work for one. Iterations beyond those
 //! measured take the steady time; a part of one takes that part of its time.
 
@@ -52,12 +52,12 @@ impl Stretch {
 }
 
 /// What a process takes for a stretch, start included, in nanoseconds; `iteration_ns` is the first
-/// peer's steady time. `None` where start or iterations were not measured.
+/// peer's steady time. `None` where either was not measured.
 #[must_use]
 pub fn process_ns(sample: &Sample, stretch: Stretch, iteration_ns: f64) -> Option<f64> {
     const AS_FAST: f64 = 1.05;
-    let start = Metric::Setup.of(sample)?;
     let steady = Metric::Steady.of(sample)?;
+    let start = sample.wall_ns.checked_sub(sample.iter_ns.iter().sum())? as f64;
     let times = sample.iter_ns.iter().map(|&ns| ns as f64);
     let Some(amount_ns) = stretch.amount_ns() else {
         let before = times.take_while(|&ns| ns > AS_FAST * steady);
@@ -116,11 +116,14 @@ pub(crate) fn means(results: &Results) -> Vec<WorkMean> {
 }
 
 /// The log gaps of each workload, one per block of the first stage: later ones are of rows that
-/// looked slow, and have no start.
+/// looked slow.
 fn rows(results: &Results, tier: &str, peer: &str, stretch: Stretch) -> Vec<Vec<f64>> {
     let row = |workload: &str| {
         let iteration_ns = iteration_ns(results, workload)?;
-        let of = |sample: &Sample| process_ns(sample, stretch, iteration_ns);
+        let of = |sample: &Sample| {
+            let of_all = process_ns(sample, stretch, iteration_ns)?;
+            (!sample.fresh).then_some(of_all)
+        };
         let ours = results.cell(workload, tier)?;
         let theirs = results.cell(workload, peer)?;
         let both_ran = ours.status == CellStatus::Ok && theirs.status == CellStatus::Ok;
@@ -136,9 +139,9 @@ fn rows(results: &Results, tier: &str, peer: &str, stretch: Stretch) -> Vec<Vec<
 mod tests {
     use super::*;
 
-    fn sample(setup_ns: u64, iter_ns: &[u64]) -> Sample {
+    fn sample(start_ns: u64, iter_ns: &[u64]) -> Sample {
         Sample {
-            setup_ns: Some(setup_ns),
+            wall_ns: start_ns + iter_ns.iter().sum::<u64>(),
             iter_ns: iter_ns.to_vec(),
             ..Sample::default()
         }
@@ -164,12 +167,12 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_has_no_time() {
-        let without_start = Sample {
-            setup_ns: None,
+        let without_wall_time = Sample {
+            wall_ns: 0,
             ..sample(1, &[5])
         };
         for stretch in Stretch::ALL {
-            assert_eq!(process_ns(&without_start, stretch, 1.0), None);
+            assert_eq!(process_ns(&without_wall_time, stretch, 1.0), None);
             assert_eq!(process_ns(&sample(1, &[]), stretch, 1.0), None);
         }
     }

@@ -14,6 +14,6 @@ fn main() {
         var("RUSTC_LINKER").is_empty() && !var("CARGO_ENCODED_RUSTFLAGS").contains("link");
     if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" && usual_linker {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/without-unwinding.ld");
-        println!("cargo::rustc-link-arg-bins=-Wl,-T,{script}");
+        println!("cargo::rustc-link-arg-bins=-T{script}");
     }
 }

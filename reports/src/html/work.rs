@@ -6,7 +6,7 @@ use crate::schema::{EngineKind, Metric, Results};
 use crate::text::ratio;
 use crate::work::Stretch;
 
-/// A row per tier × peer; nothing where starts were not measured.
+/// A row per tier × peer; nothing where whole processes were not measured.
 pub(super) fn section(out: &mut Html, results: &Results) {
     let Some(reference) = results.engines_of(EngineKind::Peer).next() else {
         return;
