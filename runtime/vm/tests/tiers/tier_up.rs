@@ -468,25 +468,25 @@ fn entrances_far_inside() {
     const DEPTH: usize = 3000;
     let nests = [
         // Loops in loops, with an operand below each.
-        ("(i32.const 1) (loop ", ") (drop)"),
+        ("i32.const 1 loop ", "end drop "),
         // Conditions between them, which all operands and locals pass.
         (
-            "(i32.const 1) (if (local.get 0) (then (i32.const 2) (loop ",
-            ") (drop)))",
+            "i32.const 1 local.get 0 if i32.const 2 loop ",
+            "end drop end drop ",
         ),
-        ("(loop (local.set 1 (i32.const 1)) (block ", "))"),
+        ("loop i32.const 1 local.set 1 block ", "end end "),
     ];
     for (open, close) in nests {
         let text = format!(
             "(module (func (export \"f\") (param i32) (result i32) (local i32)
                 {}
-                (loop $next (br_if $next (i32.lt_u
-                    (local.tee 0 (i32.add (local.get 0) (i32.const 1))) (i32.const 100))))
-                {} (local.get 0)))",
+                loop $next
+                    local.get 0 i32.const 1 i32.add local.tee 0 i32.const 100 i32.lt_u br_if $next
+                end
+                {} local.get 0))",
             open.repeat(DEPTH),
             close.repeat(DEPTH)
         );
-        let text = text.replace("(if (local.get 0)", "(local.get 0) (if");
         let Some(mut config) = auto(50, false) else {
             return;
         };
