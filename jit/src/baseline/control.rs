@@ -250,9 +250,6 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn loop_(&mut self, ty: BlockType) {
         let signature = self.block_signature(ty);
         let params = self.begin_block(&signature);
-        if self.env.tiers_up {
-            self.store_operands();
-        }
         let label = self.masm.label();
         self.masm.bind(label);
         self.count_iteration();

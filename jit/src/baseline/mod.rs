@@ -113,8 +113,10 @@ struct Compiler<'m, M: Masm> {
     raise_exits: Vec<(M::Label, u32)>,
     slow_truncations: Vec<Slow<M::Label>>,
     tier_ups: Vec<tier_up::TierUp<M::Label>>,
-    /// Locals that live in registers.
+    /// What code that asks for better code is to store: locals that live in registers, each time, and so many
+    /// constants in all.
     register_locals: usize,
+    constants_to_store: usize,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
     clauses: Vec<control::PendingClause>,
@@ -168,6 +170,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             slow_truncations: Vec::new(),
             tier_ups: Vec::new(),
             register_locals,
+            constants_to_store: 0,
             charge: None,
             clauses: Vec::new(),
             catches: Vec::new(),

@@ -6,7 +6,7 @@
 //! frame is left as if the function returned, and that code is entered in its place.
 
 use super::Compiler;
-use super::values::{Home, LocalState};
+use super::values::{Home, Loc, LocalState, StackValue};
 use crate::abi::part_of;
 use crate::contract::helpers::ASK_TIER_UP;
 use crate::contract::midway::Place;
@@ -21,25 +21,36 @@ pub(super) struct TierUp<L> {
     ask: L,
     back: L,
     place: Place,
+    /// Operands that are in no slot.
+    constants: Vec<StackValue>,
 }
+
+/// With more operands on the stack, nobody goes on at a loop: they would be looked through at each.
+const OPERANDS_MAX: usize = 64;
 
 impl<M: Masm> Compiler<'_, M> {
     /// The function is called.
     pub(super) fn count_call(&mut self) {
-        self.count(CALL_UNITS, Place::START);
+        self.count(CALL_UNITS, Place::START, Vec::new());
     }
 
-    /// A loop begins once more. All operands are in their slots.
+    /// A loop begins once more. All operands are constants or in their slots.
     pub(super) fn count_iteration(&mut self) {
+        if self.stack.len() > OPERANDS_MAX {
+            self.count(ITERATION_UNITS, Place::START, Vec::new());
+            return;
+        }
         let place = Place {
             loop_offset: self.module_offset,
             slots: self.next_slot,
             slots_below: self.frame.distance(0),
         };
-        self.count(ITERATION_UNITS, place);
+        let is_constant = |operand: &&StackValue| matches!(operand.loc, Loc::Const { .. });
+        let constants = self.stack.iter().filter(is_constant).copied().collect();
+        self.count(ITERATION_UNITS, place, constants);
     }
 
-    fn count(&mut self, units: u32, place: Place) {
+    fn count(&mut self, units: u32, place: Place, constants: Vec<StackValue>) {
         if !self.env.tiers_up {
             return;
         }
@@ -49,7 +60,13 @@ impl<M: Masm> Compiler<'_, M> {
         let charge = self.masm.charge(entries, left, ask);
         self.masm.set_charge(charge, units);
         self.masm.bind(back);
-        self.tier_ups.push(TierUp { ask, back, place });
+        self.constants_to_store += constants.len();
+        self.tier_ups.push(TierUp {
+            ask,
+            back,
+            place,
+            constants,
+        });
     }
 
     /// Where the function's entry lies among those of the module, in bytes.
@@ -61,8 +78,9 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn tier_up_bytes(&self) -> u64 {
         const EACH: u64 = 64;
         const LOCAL: u64 = 12;
+        const CONSTANT: u64 = 48;
         let each = EACH + LOCAL * self.register_locals as u64;
-        self.tier_ups.len() as u64 * each
+        self.tier_ups.len() as u64 * each + self.constants_to_store as u64 * CONSTANT
     }
 
     pub(super) fn emit_tier_ups(&mut self) {
@@ -70,11 +88,18 @@ impl<M: Masm> Compiler<'_, M> {
         let slots = M::FILE.temporary[0];
         let better = self.masm.label();
         let mut has_loops = false;
-        for TierUp { ask, back, place } in core::mem::take(&mut self.tier_ups) {
+        for tier_up in core::mem::take(&mut self.tier_ups) {
+            let TierUp {
+                ask, back, place, ..
+            } = tier_up;
             self.masm.bind(ask);
             let is_loop = place != Place::START;
             if is_loop {
                 self.store_register_locals();
+                // Only here: what comes behind the loop may come from elsewhere, too.
+                for operand in tier_up.constants {
+                    self.store_constant(operand);
+                }
                 self.masm.imm(slots, place.slots_word());
             }
             let table_at = context_field::<M>(context::offset::helpers);
@@ -92,6 +117,13 @@ impl<M: Masm> Compiler<'_, M> {
         if has_loops {
             self.masm.bind(better);
             self.go_on_in_better_code();
+        }
+    }
+
+    fn store_constant(&mut self, operand: StackValue) {
+        if let Loc::Const { low, high } = operand.loc {
+            let mem = self.slot_mem(operand.slot, operand.ty);
+            self.store_const(operand.ty, low, high, mem);
         }
     }
 

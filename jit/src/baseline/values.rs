@@ -137,8 +137,6 @@ pub(super) struct Registers {
 pub(super) struct Marks {
     /// These are constants or in their slots.
     settled: usize,
-    /// These are in their slots.
-    stored: usize,
     /// None of these is in a general register.
     without_gprs: usize,
     /// None of these is in a float register.
@@ -149,7 +147,6 @@ impl Marks {
     /// The stack has no more than `height` values.
     fn lower(&mut self, height: usize) {
         self.settled = self.settled.min(height);
-        self.stored = self.stored.min(height);
         self.without_gprs = self.without_gprs.min(height);
         self.without_fprs = self.without_fprs.min(height);
     }
@@ -575,16 +572,7 @@ impl<M: Masm> Compiler<'_, M> {
             settled: height,
             without_gprs: height,
             without_fprs: height,
-            ..self.marks
         };
-    }
-
-    /// Puts everything into canonical slots, behind [`Self::settle_all`].
-    pub(super) fn store_operands(&mut self) {
-        for index in self.marks.stored..self.stack.len() {
-            self.settle(index);
-        }
-        self.marks.stored = self.stack.len();
     }
 
     /// Puts everything into canonical slots, but a comparison that the next operator consumes.

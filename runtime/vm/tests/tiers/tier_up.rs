@@ -380,7 +380,7 @@ fn a_loop_that_never_ends_gets_better_code() {
 }
 
 /// What is special about a frame that is left in a loop: handlers around it, results and arguments on the
-/// stack, tail calls out of it, operands that were constants.
+/// stack, tail calls out of it, operands that are constants, with and without a loop behind them.
 #[test]
 fn frames_of_all_kinds_are_left_at_loops() {
     let parameters = "i64 ".repeat(12);
@@ -435,12 +435,20 @@ fn frames_of_all_kinds_are_left_at_loops() {
             (loop $next (br_if $next (i32.lt_s (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 5))))
             (if (i32.eqz (local.get $left)) (then (return (local.get $n))))
             (return_call $odd (i32.const 0) (i32.sub (local.get $left) (i32.const 1))))
-        (func (export "again") (param i32) (result i32) (call $odd (i32.const 0) (local.get 0))))"#,
+        (func (export "again") (param i32) (result i32) (call $odd (i32.const 0) (local.get 0)))
+        (func (export "below") (param $n i32) (result i32) (local $i i32)
+            (i32.const 77)
+            (if (i32.and (local.get $n) (i32.const 1))
+                (then (loop $next (br_if $next (i32.lt_u
+                    (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $n))))))
+            (loop $next (br_if $next (i32.lt_u
+                (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 20))))
+            (i32.add (local.get $i))))"#,
         adds = "(i64.add)".repeat(8),
     );
     let mut interpreter = Config::new();
     interpreter.tier(Tier::Interp);
-    let names = ["handlers", "inside", "wide", "again"];
+    let names = ["handlers", "inside", "wide", "again", "below"];
     let answers = |config: &Config| -> Vec<Option<i32>> {
         let (mut store, instance) = instantiate(config, &frames);
         let mut answers = Vec::new();
