@@ -36,7 +36,7 @@ impl<M: Masm> Compiler<'_, M> {
 
     /// A loop begins once more. All operands are constants or in their slots.
     pub(super) fn count_iteration(&mut self) {
-        if self.stack.len() > OPERANDS_MAX {
+        if !self.env.tiers_up || self.stack.len() > OPERANDS_MAX {
             self.count(ITERATION_UNITS, Place::START, Vec::new());
             return;
         }
