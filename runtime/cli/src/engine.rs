@@ -32,15 +32,11 @@ enum ProfileFormat {
 const TIER_UP: &str = "ZWASM_TIER_UP";
 
 fn tier_up(text: &str, config: &mut Config) -> anyhow::Result<()> {
-    let (iterations, waits) = match text.split_once(',') {
-        None => (text, false),
-        Some((iterations, "wait")) => (iterations, true),
-        Some(_) => anyhow::bail!("expected a number of iterations, or that with `,wait`"),
-    };
-    let iterations = iterations.parse();
+    let waiting = text.strip_suffix(",wait");
+    let iterations = waiting.unwrap_or(text).parse();
     let iterations = iterations.context("expected a number of iterations, or that with `,wait`")?;
     config.tier_up_after(iterations);
-    config.tier_up_in_background(!waits);
+    config.tier_up_in_background(waiting.is_none());
     Ok(())
 }
 

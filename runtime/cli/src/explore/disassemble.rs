@@ -1,9 +1,8 @@
 //! Machine code as text.
 
+use super::arm64;
 use core::ops::Range;
-use iced_x86::{DecoderOptions, Formatter, Instruction, IntelFormatter};
-use yaxpeax_arch::{Decoder, U8Reader};
-use yaxpeax_arm::armv8::a64::{self, InstDecoder, Operand};
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
 use zwasm::Isa;
 
 /// The instructions of a range of code, as "bytes in hexadecimal, two spaces, text". Addresses in
@@ -22,7 +21,7 @@ fn line(bytes: &[u8], text: &str) -> String {
 }
 
 fn x86_64(code: &[u8], start: usize) -> Vec<String> {
-    let mut decoder = iced_x86::Decoder::with_ip(64, code, start as u64, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, code, start as u64, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
     options.set_space_after_operand_separator(true);
@@ -46,24 +45,8 @@ fn aarch64(code: &[u8], start: usize) -> Vec<String> {
             return line(bytes, "(part of a word)");
         }
         let at = (start + 4 * i) as i64;
-        let text = match InstDecoder::default().decode(&mut U8Reader::new(bytes)) {
-            Ok(instruction) => at_address(&instruction, at),
-            Err(_) => ".word".to_owned(),
-        };
-        line(bytes, &text)
+        let text = arm64::instruction(bytes, at);
+        line(bytes, text.as_deref().unwrap_or(".word"))
     };
     code.chunks(4).enumerate().map(word).collect()
-}
-
-/// The text of the instruction at `at`. The disassembler writes targets as distances.
-fn at_address(instruction: &a64::Instruction, at: i64) -> String {
-    let text = instruction.to_string();
-    let target = instruction.operands.iter().find_map(|operand| {
-        let Operand::PCOffset(distance) = operand else {
-            return None;
-        };
-        let before = text.strip_suffix(&operand.to_string())?;
-        Some(format!("{before}{:#x}", at + distance))
-    });
-    target.unwrap_or(text)
 }

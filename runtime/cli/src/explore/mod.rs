@@ -3,6 +3,7 @@
 //! One listing ([`Listing`]) is rendered as text or as a page that needs no network. Both
 //! instruction sets are shown, whatever this machine is.
 
+mod arm64;
 mod disassemble;
 mod page;
 mod text;

@@ -247,7 +247,7 @@ impl<'m> Wanted<'m> {
             Tier::Interp | Tier::Baseline => return self.baseline::<M>(cpu, false),
             Tier::Auto | Tier::Opt => {}
         }
-        if let Some(compiled) = self.optimised::<M>(cpu, times.as_deref_mut())? {
+        if let Some(compiled) = self.optimised::<M>(cpu, Place::START, times.as_deref_mut())? {
             return Ok(compiled);
         }
         if let Some(times) = times {
@@ -264,38 +264,18 @@ impl<'m> Wanted<'m> {
         compiled.map_err(|reason| self.error(reason))
     }
 
-    /// What the optimizing compiler makes of it from this place on, if it does not decline.
-    pub(crate) fn optimised_from<M: Masm>(
+    /// What the optimizing compiler makes of it from this place on, if it does not decline; adds to `times`
+    /// what its passes took.
+    pub(crate) fn optimised<M: Masm>(
         self,
         cpu: M::Features,
         place: Place,
+        times: Option<&mut PassTimes>,
     ) -> Result<Option<Compiled>> {
         let scanned = OnceCell::new();
         let (mut env, body) = self.env(false, &scanned)?;
         env.enter_at = (place != Place::START).then_some(place);
-        self.optimise::<M>(env, cpu, &body, None)
-    }
-
-    /// What the optimizing compiler makes of it, if it does not decline; adds to `times` what its
-    /// passes took.
-    pub(crate) fn optimised<M: Masm>(
-        self,
-        cpu: M::Features,
-        times: Option<&mut PassTimes>,
-    ) -> Result<Option<Compiled>> {
-        let scanned = OnceCell::new();
-        let (env, body) = self.env(false, &scanned)?;
-        self.optimise::<M>(env, cpu, &body, times)
-    }
-
-    fn optimise<M: Masm>(
-        self,
-        env: Env<'_>,
-        cpu: M::Features,
-        body: &FunctionBody<'_>,
-        times: Option<&mut PassTimes>,
-    ) -> Result<Option<Compiled>> {
-        match opt::compile::<M>(env, cpu, self.func_index(), body, times) {
+        match opt::compile::<M>(env, cpu, self.func_index(), &body, times) {
             Ok(compiled) => Ok(Some(compiled)),
             Err(CompileError::Declined) => Ok(None),
             Err(reason) => Err(self.error(reason)),

@@ -54,10 +54,9 @@ impl Better {
     /// How many functions and loops there are that have some.
     pub(super) fn count(&self) -> (usize, usize) {
         let made = |(_, piece): &(&Place, &Piece)| matches!(piece, Piece::At(_));
-        let all = self.0.values().flat_map(|of| &of.by_place).filter(made);
-        let (functions, loops): (Vec<_>, Vec<_>) =
-            all.partition(|(place, _)| **place == Place::START);
-        (functions.len(), loops.len())
+        let all = || self.0.values().flat_map(|of| &of.by_place).filter(made);
+        let functions = all().filter(|(place, _)| **place == Place::START).count();
+        (functions, all().count() - functions)
     }
 }
 

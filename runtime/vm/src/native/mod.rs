@@ -198,7 +198,7 @@ impl Supply for NativeEngine {
             return Ok(None);
         }
         let wanted = Wanted::new(module, defined, interrupt);
-        let optimised = wanted.optimised_from::<HostMasm>(self.features, place)?;
+        let optimised = wanted.optimised::<HostMasm>(self.features, place, None)?;
         Ok(optimised.map(|compiled| -> Box<dyn Draft> {
             Box::new(CompiledFunc {
                 defined,

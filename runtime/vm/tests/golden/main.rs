@@ -6,12 +6,13 @@
 //! compiler's code besides the baseline's, `fuel` for code that counts it, `checked` for a memory
 //! without guard regions.
 
-use iced_x86::{DecoderOptions, Formatter, Instruction, IntelFormatter};
+#[path = "../../../cli/src/explore/arm64.rs"]
+mod arm64;
+
+use iced_x86::{Decoder, DecoderOptions, Formatter, Instruction, IntelFormatter};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use wasmparser::{FunctionBody, Parser, Payload};
-use yaxpeax_arch::{Decoder, U8Reader};
-use yaxpeax_arm::armv8::a64::{self, InstDecoder, Operand};
 use zwasm::{Config, Engine, Isa, MachineCode, Module, Tier};
 
 fn directory() -> PathBuf {
@@ -27,7 +28,7 @@ fn disassemble(isa: Isa, code: &[u8]) -> Vec<(usize, String)> {
 }
 
 fn x86_64(code: &[u8]) -> Vec<(usize, String)> {
-    let mut decoder = iced_x86::Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
+    let mut decoder = Decoder::with_ip(64, code, 0, DecoderOptions::NONE);
     let mut formatter = IntelFormatter::new();
     let options = formatter.options_mut();
     options.set_space_after_operand_separator(true);
@@ -46,29 +47,13 @@ fn x86_64(code: &[u8]) -> Vec<(usize, String)> {
 
 fn aarch64(code: &[u8]) -> Vec<(usize, String)> {
     let instruction = |(i, bytes): (usize, &[u8])| {
-        let text = match InstDecoder::default().decode(&mut U8Reader::new(bytes)) {
-            Ok(instruction) => at_address(&instruction, 4 * i as i64),
-            Err(_) => {
-                let word = u32::from_le_bytes(bytes.try_into().expect("code is words"));
-                format!(".word {word:#010x}")
-            }
-        };
+        let text = arm64::instruction(bytes, 4 * i as i64).unwrap_or_else(|| {
+            let word = u32::from_le_bytes(bytes.try_into().expect("code is words"));
+            format!(".word {word:#010x}")
+        });
         (4 * i, text)
     };
     code.chunks(4).enumerate().map(instruction).collect()
-}
-
-/// The text of the instruction at `at`. The disassembler writes targets as distances.
-fn at_address(instruction: &a64::Instruction, at: i64) -> String {
-    let text = instruction.to_string();
-    let target = instruction.operands.iter().find_map(|operand| {
-        let Operand::PCOffset(distance) = operand else {
-            return None;
-        };
-        let before = text.strip_suffix(&operand.to_string())?;
-        Some(format!("{before}{:#x}", at + distance))
-    });
-    target.unwrap_or(text)
 }
 
 /// The operators of the first body, as (offset in the module, name).

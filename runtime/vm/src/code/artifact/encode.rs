@@ -54,7 +54,7 @@ impl Writer {
     }
 
     fn scope(&mut self, scope: Scope) {
-        self.option(scope.number().map(|number| number as u32));
+        self.number(scope_number(scope));
     }
 
     pub(super) fn function(&mut self, function: &Compiled) {
@@ -70,7 +70,7 @@ impl Writer {
             out.short(site.offset.wrapping_sub(before.0));
             out.short(site.trap.map_or(0, |code| code as u32));
             out.short(zigzag(site.module_offset.wrapping_sub(before.1)));
-            out.short(site.scope.number().map_or(0, |number| number as u32 + 1));
+            out.short(scope_number(site.scope));
             before = (site.offset, site.module_offset);
         });
         self.list(&function.catches, |out, range| {
@@ -89,6 +89,18 @@ impl Writer {
             out.flag(call.caller.is_some());
             out.scope(call.caller.unwrap_or(Scope::FUNCTION));
         });
+    }
+}
+
+/// What stands for a scope: 0 for the function's own.
+fn scope_number(scope: Scope) -> u32 {
+    scope.number().map_or(0, |number| number as u32 + 1)
+}
+
+fn scope(number: u32) -> Option<Scope> {
+    match number.checked_sub(1) {
+        Some(number) => Scope::inlined(number as usize),
+        None => Some(Scope::FUNCTION),
     }
 }
 
@@ -152,10 +164,7 @@ impl<'b> Reader<'b> {
     }
 
     fn scope(&mut self) -> Option<Scope> {
-        match self.option()? {
-            Some(number) => Scope::inlined(number as usize),
-            None => Some(Scope::FUNCTION),
-        }
+        scope(self.number()?)
     }
 
     pub(super) fn function(&mut self) -> Option<Compiled> {
@@ -205,10 +214,7 @@ impl<'b> Reader<'b> {
                 number => Some(TrapCode::from_number(u8::try_from(number).ok()?)?),
             };
             let module_offset = before.1.wrapping_add(unzigzag(input.short()?));
-            let scope = match input.short()?.checked_sub(1) {
-                Some(number) => Scope::inlined(number as usize)?,
-                None => Scope::FUNCTION,
-            };
+            let scope = scope(input.short()?)?;
             before = (offset, module_offset);
             Some(Site {
                 offset,
