@@ -41,6 +41,8 @@ pub(super) struct ControlFrame<L> {
     label: L,
     /// Whether anything leads to the label.
     used: bool,
+    /// Whether something does that nobody counts where it comes from.
+    is_counted: bool,
     /// Where `if` goes when the condition is zero, until `else` binds it.
     to_else: Option<L>,
     /// Catch clauses that lead to the end of this block.
@@ -120,6 +122,7 @@ impl<M: Masm> Compiler<'_, M> {
             base_slot,
             label,
             used: false,
+            is_counted: false,
             to_else: None,
             clauses: Vec::new(),
         });
@@ -155,6 +158,7 @@ impl<M: Masm> Compiler<'_, M> {
                     this.branch_null(held, negated, label);
                 });
                 self.push_held(value.ty, held);
+                self.count_passage();
             }
             Operator::BrOnNonNull { relative_depth } => {
                 self.settle_top(1);
@@ -168,6 +172,7 @@ impl<M: Masm> Compiler<'_, M> {
                         .branch_if(cond, Width::W64, scratch, Operand::Imm(0), label);
                 });
                 self.pop();
+                self.count_passage();
             }
             // All references are alike to the code: eight bytes, null is zero.
             Operator::RefNull { .. } => self.push_const(ValType::FUNCREF, 0),
@@ -194,6 +199,7 @@ impl<M: Masm> Compiler<'_, M> {
             Operator::CallRef { type_index } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.reference_callee();
+                self.note_callee();
                 self.emit_call(&ty, Entrance::Reference);
             }
             Operator::ReturnCall { function_index } => self.return_call(*function_index),
@@ -203,11 +209,13 @@ impl<M: Masm> Compiler<'_, M> {
             } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.indirect_callee(*type_index, *table_index);
+                self.note_callee();
                 self.emit_return_call(&ty, Entrance::Reference);
             }
             Operator::ReturnCallRef { type_index } => {
                 let ty = self.env.types[*type_index as usize].clone();
                 self.reference_callee();
+                self.note_callee();
                 self.emit_return_call(&ty, Entrance::Reference);
             }
             _ => return false,
@@ -252,6 +260,7 @@ impl<M: Masm> Compiler<'_, M> {
         let params = self.begin_block(&signature);
         let label = self.masm.label();
         self.masm.bind(label);
+        self.count_passage();
         self.count_iteration();
         self.push_frame(Kind::Loop, signature, params, label);
     }
@@ -262,6 +271,7 @@ impl<M: Masm> Compiler<'_, M> {
         let params = self.begin_block(&signature);
         let to_else = self.masm.label();
         self.branch_on(cond, true, to_else);
+        self.count_passage();
         let label = self.masm.label();
         self.push_frame(Kind::If, signature, params, label);
         self.control.last_mut().expect("pushed").to_else = Some(to_else);
@@ -317,6 +327,9 @@ impl<M: Masm> Compiler<'_, M> {
             self.masm.bind(frame.label);
             self.bind_clauses(&frame.clauses);
             self.reachable = true;
+            if frame.is_counted {
+                self.count_passage();
+            }
         }
         for &ty in frame.signature.results() {
             self.push(ty, Loc::Slot);
@@ -455,6 +468,7 @@ impl<M: Masm> Compiler<'_, M> {
         self.branch_to(depth, |this, negated, label| {
             this.branch_on(cond, negated, label);
         });
+        self.count_passage();
     }
 
     pub(super) fn br_table(&mut self, targets: &BrTable<'_>) {
@@ -471,6 +485,7 @@ impl<M: Masm> Compiler<'_, M> {
                 return label;
             }
             let target = this.target_index(depth);
+            this.control[target].is_counted = true;
             let label = if this.is_direct(target) {
                 this.control[target].used = true;
                 this.control[target].label
@@ -621,6 +636,7 @@ impl<M: Masm> Compiler<'_, M> {
     pub(super) fn call_indirect(&mut self, type_index: u32, table_index: u32) {
         let ty = self.env.types[type_index as usize].clone();
         self.indirect_callee(type_index, table_index);
+        self.note_callee();
         self.emit_call(&ty, Entrance::Reference);
     }
 
@@ -873,6 +889,7 @@ impl<M: Masm> Compiler<'_, M> {
                 Kind::Loop => Some(self.catch_pad_to_loop(target)),
                 _ => {
                     frame.used = true;
+                    frame.is_counted = true;
                     frame.clauses.push(clause);
                     None
                 }

@@ -13,6 +13,7 @@
 
 mod control;
 mod detours;
+mod feedback;
 mod fill;
 mod fuel;
 mod helpers;
@@ -117,6 +118,9 @@ struct Compiler<'m, M: Masm> {
     /// constants in all.
     register_locals: usize,
     constants_to_store: usize,
+    /// The operators that cells belong to, and indirect calls that note their callees in some.
+    counted: Vec<u32>,
+    other_callees: Vec<feedback::OtherCallee<M::Label>>,
     /// The piece that the next operator belongs to, with its units so far.
     charge: Option<(Charge, u32)>,
     clauses: Vec<control::PendingClause>,
@@ -137,6 +141,12 @@ impl<'m, M: Masm> Compiler<'m, M> {
         let volatile_locals = values::volatile_locals::<M>(&locals);
         let in_register = |local: &&LocalState| local.home != Home::Slot;
         let register_locals = locals.iter().filter(in_register).count();
+        let cells_bytes = if env.tiers_up {
+            feedback::HOME_BYTES
+        } else {
+            0
+        };
+        let padding_bytes = env.stress.frame_padding_bytes + cells_bytes;
         Compiler {
             env,
             func,
@@ -155,7 +165,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             next_slot: slots,
             max_slot: slots,
             outgoing_bytes: 0,
-            frame: Frame::new(M::FILE, saved.len(), env.stress.frame_padding_bytes),
+            frame: Frame::new(M::FILE, saved.len(), padding_bytes),
             saved,
             prologue: None,
             prologue_bytes: 0,
@@ -171,6 +181,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
             tier_ups: Vec::new(),
             register_locals,
             constants_to_store: 0,
+            counted: Vec::new(),
+            other_callees: Vec::new(),
             charge: None,
             clauses: Vec::new(),
             catches: Vec::new(),
@@ -281,6 +293,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
         self.prologue = Some(Prologue::begin(&mut self.masm, self.frame, &self.saved));
         self.receive_parameters();
         self.prologue_bytes = self.masm.offset();
+        self.begin_counting();
         self.count_call();
     }
 
@@ -437,6 +450,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             self.masm.trap(exit.code);
         }
         self.emit_raise_exits();
+        self.emit_other_callees();
         self.emit_tier_ups();
         let frame_bytes = self.frame.bytes(self.max_slot, self.outgoing_bytes);
         prologue.finish(&mut self.masm, frame_bytes);
@@ -451,6 +465,7 @@ impl<'m, M: Masm> Compiler<'m, M> {
             operators: self.operators,
             inlined: Vec::new(),
             relocations: Vec::new(),
+            counted: self.counted,
         })
     }
 
@@ -495,7 +510,8 @@ impl<'m, M: Masm> Compiler<'m, M> {
 
     /// Whether the code has as many bytes as it may have.
     fn is_too_large(&self) -> bool {
-        let behind = self.slow_truncation_bytes() + self.tier_up_bytes();
+        let behind =
+            self.slow_truncation_bytes() + self.tier_up_bytes() + self.other_callees_bytes();
         let code = u64::from(self.masm.offset()) + behind;
         code > u64::from(self.env.code_limit())
     }

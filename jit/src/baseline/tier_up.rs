@@ -70,7 +70,7 @@ impl<M: Masm> Compiler<'_, M> {
     }
 
     /// Where the function's entry lies among those of the module, in bytes.
-    fn entry_offset(&self) -> u32 {
+    pub(super) fn entry_offset(&self) -> u32 {
         (self.func - self.env.info.imported_funcs) * func_entry::SIZE
     }
 

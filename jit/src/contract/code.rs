@@ -78,4 +78,6 @@ pub struct Compiled {
     pub operators: Vec<(u32, u32)>,
     /// The calls that code of their callees replaces, by the number of its scope.
     pub inlined: Vec<InlinedCall>,
+    /// The operators that cells belong to which the code counts in; see [`feedback`](super::feedback).
+    pub counted: Vec<u32>,
 }

@@ -6,6 +6,7 @@
 //! its end, is the runtime's business.
 
 mod code;
+pub mod feedback;
 pub mod helpers;
 mod limits;
 pub mod midway;
@@ -49,6 +50,8 @@ pub struct Env<'m> {
     /// Whether the baseline compiler's code counts calls and iterations down in the function's entry,
     /// and asks for better code ([`helpers::TIER_UP`]) when nothing is left.
     pub tiers_up: bool,
+    /// What code of the baseline compiler has seen of the module's functions, if anything.
+    pub observed: Option<&'m dyn feedback::Observed>,
     /// The loop that the optimizing compiler's code is entered at, with the state that [`midway`] describes; none
     /// for code that is called.
     pub enter_at: Option<midway::Place>,

@@ -172,6 +172,8 @@ pub trait IntMasm: Labels {
     fn compare(&mut self, cond: Cond, width: Width, dst: Gpr, a: Gpr, b: Operand);
     /// Branches when `a cond b`.
     fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: Self::Label);
+    /// Adds one to 32 bits of memory. Clobbers a scratch register.
+    fn increment(&mut self, mem: Mem);
     /// Goes to a label when a comparison of memory, read by `load`, with a constant holds. `load` is
     /// one of four or eight bytes, or of one without sign, and `b` is not negative then.
     fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: Self::Label);

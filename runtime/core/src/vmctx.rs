@@ -110,6 +110,8 @@ macro_rules! vm_layout {
                 /// What the tier keeps beside the code's address: the interpreter an instruction, tiers
                 /// that replace code how many units are left until then, as a signed number.
                 own: AtomicUsize,
+                /// Where the code counts, if it does.
+                cells: AtomicPtr<u32>,
             }
         }
     };

@@ -20,6 +20,9 @@ const LOOK_BYTES: usize = 64;
 /// Exported functions have indices below this.
 const MAX_EXPORTS: u32 = 12;
 
+/// How many names and elements are looked at for a function to call back.
+const TRIES: u32 = 6;
+
 /// What a store holds for its host functions.
 pub(crate) struct Host {
     pub(crate) limits: Limits,
@@ -168,17 +171,27 @@ fn act(caller: &mut Caller<'_, Host>, rng: &mut Rng) -> Result<(), Error> {
             }
         }
         5..=7 => {
-            let name = format!("f{}", rng.u32(..MAX_EXPORTS));
-            if let Some(func) = caller.get_export(&name).and_then(Extern::into_func) {
+            // Few of the names are there: the first that is.
+            let from = rng.u32(..MAX_EXPORTS);
+            let func = (from..from + TRIES).find_map(|number| {
+                let name = format!("f{}", number % MAX_EXPORTS);
+                caller.get_export(&name).and_then(Extern::into_func)
+            });
+            if let Some(func) = func {
                 enter(caller, func, rng)?;
             }
         }
         _ => {
             let name = if rng.bool() { "table" } else { "own" };
             if let Some(table) = caller.get_export(name).and_then(Extern::into_table) {
-                let element = rng.u64(..table.size(&*caller) + 1);
-                let element = table.get(&*caller, element);
-                if let Some(Ref::Func(Some(func))) = element {
+                let from = rng.u64(..table.size(&*caller) + 1);
+                let mut elements =
+                    (from..from + u64::from(TRIES)).map(|at| table.get(&*caller, at));
+                let func = elements.find_map(|element| match element {
+                    Some(Ref::Func(func)) => func,
+                    _ => None,
+                });
+                if let Some(func) = func {
                     enter(caller, func, rng)?;
                 }
             }

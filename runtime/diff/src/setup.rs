@@ -6,8 +6,12 @@ use zwasm::{Config, Engine, Stress, Tier};
 /// An engine keeps the code of all its modules: it is replaced after this many.
 const MODULES_PER_ENGINE: u32 = 500;
 
-/// Enough native stack for deep frames; threads that run guests need more.
+/// Enough of the interpreter's stack for all that does not recurse without end: the rest takes time only.
+const WASM_STACK_BYTES: usize = 1 << 20;
+
+/// Enough native stack for the same, with the largest frames that detours make; threads that run guests need more.
 const NATIVE_STACK_BYTES: usize = 16 << 20;
+const SMALL_FRAMES_STACK_BYTES: usize = 4 << 20;
 
 /// How much stack a thread needs to run modules, in bytes.
 pub const THREAD_STACK_BYTES: usize = 64 << 20;
@@ -133,11 +137,15 @@ impl Setup {
     /// The configuration of the interpreter or of the tier under test.
     fn config(self, tier: Tier) -> Config {
         let mut config = Config::new();
+        let native_stack_bytes = match self.stress.frame_padding_bytes {
+            0 => SMALL_FRAMES_STACK_BYTES,
+            _ => NATIVE_STACK_BYTES,
+        };
         config
             .tier(tier)
             .consume_fuel(self.fuel)
-            .max_wasm_stack(8 << 20)
-            .max_native_stack(NATIVE_STACK_BYTES)
+            .max_wasm_stack(WASM_STACK_BYTES)
+            .max_native_stack(native_stack_bytes)
             .max_table_elements(20_000)
             .validation_threads(1)
             .portable_code(self.portable)

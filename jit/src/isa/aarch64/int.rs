@@ -8,10 +8,10 @@ use dynasmrt::DynamicLabel;
 
 use super::encode::{AddImm, Bitfield, Cc, LogicalImm, Test, Three, Two};
 use super::masm::{A64Masm, folds_shift};
-use super::regs::{FLOAT_PRIVATE, PRIVATE, PRIVATE_2, ZERO};
+use super::regs::{FILE, FLOAT_PRIVATE, PRIVATE, PRIVATE_2, ZERO};
 use crate::masm::{
     AluOp, Cond, DivOp, FloatWidth, Gpr, IntMasm, IntUnary, LoadOp, Masm, Mem, MulHigh, Operand,
-    Width,
+    StoreOp, Width,
 };
 
 /// A constant as an operand of this width.
@@ -312,6 +312,14 @@ impl IntMasm for A64Masm {
     fn branch_if(&mut self, cond: Cond, width: Width, a: Gpr, b: Operand, target: DynamicLabel) {
         let test = self.test(cond, width, a, b);
         self.asm.branch_when(test, target);
+    }
+
+    fn increment(&mut self, mem: Mem) {
+        let [first, second] = FILE.scratch;
+        let value = if mem.base == first { second } else { first };
+        self.load(LoadOp::U32, value, mem);
+        self.alu(AluOp::Add, Width::W32, value, value, Operand::Imm(1));
+        self.store(StoreOp::B4, value, mem);
     }
 
     fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {

@@ -703,6 +703,11 @@ impl Assembler {
         at
     }
 
+    /// Adds one to 32 bits of memory.
+    pub(super) fn increment(&mut self, mem: Mem) {
+        self.emit(Op::one(0xff), Width::W32, 0, Rm::Mem(mem));
+    }
+
     /// Compares a byte of memory.
     pub(super) fn compare_byte(&mut self, mem: Mem, value: u8) {
         self.emit(Op::one(0x80), Width::W32, Group::Cmp as u8, Rm::Mem(mem));

@@ -531,6 +531,11 @@ impl IntMasm for X64Masm {
         self.asm.jump_near_or_far(Some(cc), target);
     }
 
+    fn increment(&mut self, mem: Mem) {
+        self.accesses_here();
+        self.asm.increment(mem);
+    }
+
     fn branch_if_memory(&mut self, cond: Cond, load: LoadOp, a: Mem, b: i32, target: DynamicLabel) {
         self.accesses_here();
         let cond = match load {

@@ -52,8 +52,12 @@ impl Unlikely {
         order.sort_by_key(|&block| self.contains(block));
     }
 
-    /// How often a block runs, as far as can be seen: a loop counts ten times what is outside.
+    /// How often a block runs: as was counted, else as far as can be seen, where a loop counts ten times what is
+    /// outside.
     pub(crate) fn weight(&self, function: &Function, block: BlockId) -> f32 {
+        if let Some(often) = function[block].often {
+            return often.clamp(1e-3, 1e6);
+        }
         let often = 10_f32.powi(function[block].loop_depth.min(6) as i32);
         if self.contains(block) {
             often / 1000.0

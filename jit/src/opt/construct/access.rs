@@ -354,12 +354,16 @@ impl Builder<'_> {
         let info = self.env.info;
         let value = match info.defined_func(func) {
             None => self.context_load(info.offsets.imported_funcs + func * 8, Alias::Fixed),
-            Some(_) => {
-                let slot = info.func_ref_slots[func as usize];
-                let offset = info.offsets.func_refs + slot * func_ref::SIZE;
-                self.emit(Op::Address, Ty::I64, &[self.context], u64::from(offset))
-            }
+            Some(_) => self.own_reference(func),
         };
         self.stack.push(value);
+    }
+
+    /// The reference of a defined function of this instance, which has one.
+    pub(super) fn own_reference(&mut self, func: u32) -> Value {
+        let info = self.env.info;
+        let slot = info.func_ref_slots[func as usize];
+        let offset = info.offsets.func_refs + slot * func_ref::SIZE;
+        self.emit(Op::Address, Ty::I64, &[self.context], u64::from(offset))
     }
 }

@@ -1,56 +1,57 @@
 //! Calls: of functions, through tables and references, and of the runtime.
 
-use super::{Builder, Unsupported};
+use super::counts::Count;
+use super::scan::NO_CONSTRUCT;
+use super::{Builder, Frame, Kind, Unsupported};
 use crate::contract::helpers;
 use crate::masm::{Cond, LoadOp, Width};
-use crate::opt::form::ir::{Alias, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
+use crate::opt::form::ir::{Alias, BlockId, CallSite, Callee, Edge, Exit, Op, Ty, Value, Values};
 use std::sync::Arc;
 use wasmparser::Operator;
 use zwasm_core::vmctx::func_ref;
-use zwasm_core::{FuncType, TrapCode, ValType};
+use zwasm_core::{BlockSignature, FuncType, TrapCode, ValType};
+
+/// What a reference may be that is called.
+#[derive(Clone, Copy)]
+enum Checks {
+    /// Null, else of the type.
+    Null,
+    /// An element of a table: null, or of another type than this one.
+    Element(u32),
+}
 
 impl Builder<'_> {
     pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool, Unsupported> {
         match *op {
             Operator::Call { function_index } => {
-                if self.inline_call(function_index)? {
-                    return Ok(true);
-                }
-                let (ty, callee, reference) = self.direct(function_index);
-                self.call(callee, reference, &ty);
+                self.call_function(function_index)?;
             }
             Operator::CallIndirect {
                 type_index,
                 table_index,
             } => {
-                let ty = self.env.types[type_index as usize].clone();
-                let reference = self.indirect(type_index, table_index);
-                self.call(Callee::Reference, Some(reference), &ty);
+                let reference = self.element_reference(table_index);
+                let checks = Checks::Element(type_index);
+                self.call_reference(type_index, reference, checks)?;
             }
             Operator::CallRef { type_index } => {
-                let ty = self.env.types[type_index as usize].clone();
-                let reference = self.callee_reference();
-                self.call(Callee::Reference, Some(reference), &ty);
+                let reference = self.pop();
+                self.call_reference(type_index, reference, Checks::Null)?;
             }
             Operator::ReturnCall { function_index } => {
-                if self.inline_tail_call(function_index)? {
-                    return Ok(true);
-                }
-                let (ty, callee, reference) = self.direct(function_index);
-                self.tail_call(callee, reference, &ty);
+                self.tail_call_function(function_index)?;
             }
             Operator::ReturnCallIndirect {
                 type_index,
                 table_index,
             } => {
-                let ty = self.env.types[type_index as usize].clone();
-                let reference = self.indirect(type_index, table_index);
-                self.tail_call(Callee::Reference, Some(reference), &ty);
+                let reference = self.element_reference(table_index);
+                let checks = Checks::Element(type_index);
+                self.tail_call_reference(type_index, reference, checks)?;
             }
             Operator::ReturnCallRef { type_index } => {
-                let ty = self.env.types[type_index as usize].clone();
-                let reference = self.callee_reference();
-                self.tail_call(Callee::Reference, Some(reference), &ty);
+                let reference = self.pop();
+                self.tail_call_reference(type_index, reference, Checks::Null)?;
             }
             _ => return Ok(self.helper_operator(op)),
         }
@@ -70,12 +71,122 @@ impl Builder<'_> {
         }
     }
 
-    /// Pops the index of an indirect call; the reference is not null and has the type.
-    fn indirect(&mut self, type_index: u32, table: u32) -> Value {
+    fn call_function(&mut self, func: u32) -> Result<(), Unsupported> {
+        if !self.inline_call(func)? {
+            let (ty, callee, reference) = self.direct(func);
+            self.call(callee, reference, &ty);
+        }
+        Ok(())
+    }
+
+    fn tail_call_function(&mut self, func: u32) -> Result<(), Unsupported> {
+        if !self.inline_tail_call(func)? {
+            let (ty, callee, reference) = self.direct(func);
+            self.tail_call(callee, reference, &ty);
+        }
+        Ok(())
+    }
+
+    /// Pops the index of an indirect call; the reference is whatever is there.
+    fn element_reference(&mut self, table: u32) -> Value {
         let index = self.pop();
         let place = self.element(table, index, TrapCode::UndefinedElement);
         let load = Op::Load(LoadOp::U64, Alias::Table);
-        let reference = self.emit(load, Ty::I64, &place, 0);
+        self.emit(load, Ty::I64, &place, 0)
+    }
+
+    /// Calls what a reference leads to. Where that was one function mostly, it is compared with that function's, which
+    /// then is called as if it had been named.
+    fn call_reference(
+        &mut self,
+        type_index: u32,
+        reference: Value,
+        checks: Checks,
+    ) -> Result<(), Unsupported> {
+        let ty = self.env.types[type_index as usize].clone();
+        let Some((func, part)) = self.favourite(type_index) else {
+            self.check_reference(reference, checks);
+            self.call(Callee::Reference, Some(reference), &ty);
+            return Ok(());
+        };
+        let count = self.count;
+        let other = self.guess(func, reference);
+        let args = self.pop_many(ty.params().len());
+        let behind = self.function.add_block(self.loop_depth);
+        let signature = BlockSignature::Func(ty.clone());
+        let place = (self.stack.len(), NO_CONSTRUCT);
+        self.control
+            .push(Frame::new(Kind::Block, signature, behind, place));
+        let height = self.stack.len();
+        self.begin_way(count.part(part), None, &args);
+        self.call_function(func)?;
+        if self.reachable {
+            let exit = self.branch_exit(0);
+            self.finish_block(exit);
+        }
+        self.stack.truncate(height);
+        self.begin_way(count.part(1.0 - part), Some(other), &args);
+        self.check_reference(reference, checks);
+        self.call(Callee::Reference, Some(reference), &ty);
+        self.end();
+        self.count = count;
+        Ok(())
+    }
+
+    /// The same of a tail call.
+    fn tail_call_reference(
+        &mut self,
+        type_index: u32,
+        reference: Value,
+        checks: Checks,
+    ) -> Result<(), Unsupported> {
+        let ty = self.env.types[type_index as usize].clone();
+        if let Some((func, part)) = self.favourite(type_index) {
+            let count = self.count;
+            let other = self.guess(func, reference);
+            let args = self.pop_many(ty.params().len());
+            self.begin_way(count.part(part), None, &args);
+            self.tail_call_function(func)?;
+            self.begin_way(count.part(1.0 - part), Some(other), &args);
+        }
+        self.check_reference(reference, checks);
+        self.tail_call(Callee::Reference, Some(reference), &ty);
+        Ok(())
+    }
+
+    /// Compares a reference with that of a function of this instance, and ends the block: it goes on in the next
+    /// one where they are the same, else in the one that comes back.
+    fn guess(&mut self, func: u32, reference: Value) -> BlockId {
+        let guessed = self.own_reference(func);
+        let op = Op::Compare(Cond::Eq, Width::W64);
+        let is_guessed = self.emit(op, Ty::I32, &[reference, guessed], 0);
+        let [same, other] = [0; 2].map(|_| self.function.add_block(self.loop_depth));
+        let edges = [same, other].map(|to| Edge {
+            to,
+            args: Values::new(),
+        });
+        self.finish_block(Exit::Branch(is_guessed, edges));
+        self.block = same;
+        other
+    }
+
+    /// Goes on in a block, the current one unless another is named, with these values on the stack.
+    fn begin_way(&mut self, count: Count, block: Option<BlockId>, args: &[Value]) {
+        self.count = count;
+        self.reachable = true;
+        self.start(block.unwrap_or(self.block));
+        self.stack.extend(args);
+    }
+
+    /// Traps where a reference is null, or not of the type.
+    fn check_reference(&mut self, reference: Value, checks: Checks) {
+        let type_index = match checks {
+            Checks::Null => {
+                self.trap_if_null(reference, TrapCode::NullFunctionReference);
+                return;
+            }
+            Checks::Element(type_index) => type_index,
+        };
         self.trap_if_null(reference, TrapCode::UninitializedElement);
         let signature = self.emit(
             Op::Load(LoadOp::U32, Alias::Table),
@@ -92,13 +203,6 @@ impl Builder<'_> {
         let op = Op::Compare(Cond::Ne, Width::W32);
         let differs = self.emit(op, Ty::I32, &[signature, expected], 0);
         self.trap_if(differs, TrapCode::IndirectCallTypeMismatch);
-        reference
-    }
-
-    fn callee_reference(&mut self) -> Value {
-        let reference = self.pop();
-        self.trap_if_null(reference, TrapCode::NullFunctionReference);
-        reference
     }
 
     fn site(&mut self, callee: Callee, reference: Option<Value>, ty: &FuncType) -> u32 {

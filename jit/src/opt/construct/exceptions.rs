@@ -8,6 +8,7 @@
 //!
 //! A `throw` whose clause is known jumps to its label, unless somebody may ask for the exception.
 
+use super::counts::Count;
 use super::{Builder, Kind};
 use crate::opt::form::ir::{BlockId, Edge, Exit, Node, Op, Pad, Ty, Value, Values};
 use foldhash::{HashSet, HashSetExt};
@@ -228,7 +229,8 @@ impl Builder<'_> {
         args.extend(self.not_passing(label));
         self.edge_args += args.len();
         let target = &mut self.control[label];
-        target.branch_to(&args);
+        // Labels of clauses are counted where they are.
+        target.branch_to(&args, Count::UNKNOWN);
         let to = target.target;
         Exit::Jump(Edge { to, args })
     }

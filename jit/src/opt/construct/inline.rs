@@ -5,15 +5,17 @@
 //! different. Every node says whose operator it came from, so that backtraces show the callee as if
 //! it had been called.
 //!
-//! Whether a callee is worth its room is decided by the size of its body alone: small ones cost no
-//! more than their calls, larger ones are let in where the call is in a loop. What a function may
-//! grow by is bounded by its own size, so that the time to compile it stays in proportion.
+//! Whether a callee is worth its room is decided by the size of its body: small ones cost no more than their
+//! calls, larger ones are let in where the call is in a loop, or was counted to run often; where it was counted
+//! to run hardly ever, none is. What a function may grow by is bounded by its own size, so that the time to
+//! compile it stays in proportion.
 //!
 //! A callee, or the function itself, that ends by a tail call is gone at that point. If what it calls
 //! can be inlined, backtraces do not show it any more; if not, a callee's tail call is a call from
 //! where the callee was called. A tail call of a function that is gone already is a back edge to its
 //! start: functions that call each other like this become loops.
 
+use super::counts::Heat;
 use super::{Body, Builder, Frame, Kind, Unsupported, VALIDATED, local_types, scan};
 use crate::contract::{Env, InlinedCall, Scope};
 use crate::opt::form::ir::{BlockId, Edge, Exit, Origin, Ty};
@@ -26,12 +28,16 @@ const DEPTH_MAX: usize = 3;
 /// Bytes of the body of a callee: of any, and of one that is called in a loop.
 const BYTES_MAX: usize = 24;
 const BYTES_MAX_IN_LOOP: usize = 160;
+/// The same of one whose call was counted to run as often as anything in the function.
+const BYTES_MAX_HOT: usize = 480;
 /// Bytes of a body that may stand in itself once; one of half as many may twice.
 const BYTES_MAX_RECURSIVE: usize = 64;
 /// Bytes of callees' bodies in a function, beyond a part of as many as it has itself: long ones
 /// would take the most time, for the least effect.
 const GROWTH_BYTES: usize = 256;
 const GROWTH_DIVISOR: usize = 4;
+/// Of those whose calls were counted to run as often as anything, beyond as many as the function has itself.
+const HOT_GROWTH_BYTES: usize = 1024;
 /// Locals that a callee declares: a short body may have many.
 const LOCALS_MAX: u64 = 64;
 
@@ -49,21 +55,45 @@ pub(super) struct Start {
 /// What may still be inlined.
 pub(super) struct Inlining {
     /// Bytes of bodies that may still come in.
-    pub(super) room_bytes: usize,
+    room_bytes: usize,
+    /// The same of callees that are called as often as anything is done.
+    hot_room_bytes: usize,
     /// The functions whose bodies are open, by their index in the module, outermost first.
     open: Vec<u32>,
 }
 
 impl Inlining {
     pub(super) fn new(env: Env<'_>, func: u32, body: &FunctionBody<'_>, allowed: bool) -> Inlining {
-        let room_bytes = match (allowed, env.stress.inline) {
-            (false, _) => 0,
-            (true, false) => GROWTH_BYTES + body.as_bytes().len() / GROWTH_DIVISOR,
-            (true, true) => STRESS_GROWTH_BYTES,
+        let own_bytes = body.as_bytes().len();
+        let (room_bytes, hot_room_bytes) = match (allowed, env.stress.inline) {
+            (false, _) => (0, 0),
+            (true, false) => (
+                GROWTH_BYTES + own_bytes / GROWTH_DIVISOR,
+                HOT_GROWTH_BYTES + own_bytes,
+            ),
+            (true, true) => (STRESS_GROWTH_BYTES, STRESS_GROWTH_BYTES),
         };
         Inlining {
             room_bytes,
+            hot_room_bytes,
             open: vec![func],
+        }
+    }
+}
+
+impl Inlining {
+    /// Changes what may come in; answers what might before.
+    pub(super) fn exchange_room(&mut self, [usual, hot]: [usize; 2]) -> [usize; 2] {
+        let usual = core::mem::replace(&mut self.room_bytes, usual);
+        let hot = core::mem::replace(&mut self.hot_room_bytes, hot);
+        [usual, hot]
+    }
+
+    /// How many bytes may still come in where a call is this hot.
+    fn room(&mut self, heat: Heat) -> &mut usize {
+        match heat {
+            Heat::Hot => &mut self.hot_room_bytes,
+            Heat::Unknown | Heat::Cold | Heat::Warm => &mut self.room_bytes,
         }
     }
 }
@@ -94,7 +124,8 @@ impl<'m> Builder<'m> {
         call: Option<Origin>,
         is_tail_call: bool,
     ) -> Result<bool, Unsupported> {
-        let Some(body) = self.candidate(func) else {
+        let heat = self.heat();
+        let Some(body) = self.candidate(func, heat) else {
             return Ok(false);
         };
         let signature = self.env.types[self.env.info.funcs[func as usize] as usize].clone();
@@ -113,9 +144,11 @@ impl<'m> Builder<'m> {
             call_offset: place.offset,
             caller: call.map(|call| call.scope),
         });
-        self.inlining.room_bytes -= body.as_bytes().len();
+        *self.inlining.room(heat) -= body.as_bytes().len();
         self.inlining.open.push(func);
+        let count = self.count;
         let mut own = Body::new(func, types, assigned);
+        own.counted = self.counted(func, count);
         own.locals = self.pop_many(signature.params().len()).into_vec();
         own.frame = self.control.len();
         own.call = call;
@@ -137,6 +170,7 @@ impl<'m> Builder<'m> {
         self.inlining.open.pop();
         self.body = *self.body.outer.take().expect("kept above");
         self.origin = here;
+        self.count = count;
         Ok(true)
     }
 
@@ -200,21 +234,25 @@ impl<'m> Builder<'m> {
     }
 
     /// The body of a callee that is small enough.
-    fn candidate(&self, func: u32) -> Option<FunctionBody<'m>> {
+    fn candidate(&mut self, func: u32, heat: Heat) -> Option<FunctionBody<'m>> {
         let info = self.env.info;
         let range = info.bodies[info.defined_func(func)? as usize].clone();
-        let Inlining { room_bytes, open } = &self.inlining;
+        let room_bytes = *self.inlining.room(heat);
+        let open = &self.inlining.open;
         let repeated = open.iter().filter(|&&it| it == func).count();
         let most = if self.env.stress.inline && repeated <= 1 {
             STRESS_BYTES_MAX
         } else if repeated > 0 {
             BYTES_MAX_RECURSIVE >> (repeated - 1)
-        } else if self.loop_depth > 0 {
-            BYTES_MAX_IN_LOOP
         } else {
-            BYTES_MAX
+            match heat {
+                Heat::Cold => 0,
+                Heat::Hot => BYTES_MAX_HOT,
+                Heat::Warm | Heat::Unknown if self.loop_depth > 0 => BYTES_MAX_IN_LOOP,
+                Heat::Warm | Heat::Unknown => BYTES_MAX,
+            }
         };
-        if range.len() > most.min(*room_bytes) || open.len() > DEPTH_MAX {
+        if range.len() > most.min(room_bytes) || open.len() > DEPTH_MAX {
             return None;
         }
         let (bytes, start) = (&self.env.bytes[range.clone()], range.start as u64);

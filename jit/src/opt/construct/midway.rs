@@ -21,6 +21,7 @@
 //! count as assigning what the outer loop assigns, and have the operands below them among
 //! the values that branches bring (`Frame::low`).
 
+use super::counts::Count;
 use super::scan::Assigned;
 use super::{Builder, Frame, Kind, Unsupported, VALIDATED};
 use crate::contract::midway::{Place, copy_offset};
@@ -48,7 +49,7 @@ pub(super) struct Midway {
     /// What the head of the loop that comes next is told.
     passes: Option<Value>,
     /// What may be inlined then.
-    room_bytes: usize,
+    room_bytes: [usize; 2],
 }
 
 impl Midway {
@@ -102,7 +103,7 @@ impl Midway {
             operands: Vec::new(),
             slots: 0,
             passes: None,
-            room_bytes: 0,
+            room_bytes: [0; 2],
         })
     }
 
@@ -122,7 +123,7 @@ impl Builder<'_> {
     pub(super) fn begin_midway(&mut self, mut midway: Midway) {
         // The first block is for the state.
         self.block = self.function.add_block(0);
-        midway.room_bytes = core::mem::take(&mut self.inlining.room_bytes);
+        midway.room_bytes = self.inlining.exchange_room([0; 2]);
         for &ty in &self.body.local_types {
             midway.locals.push(midway.slots);
             midway.slots += ty.slots();
@@ -194,7 +195,8 @@ impl Builder<'_> {
             frame.to_else = None;
         }
         self.forget_pads();
-        self.inlining.room_bytes = midway.room_bytes;
+        self.inlining.exchange_room(midway.room_bytes);
+        self.count = Count::ONCE;
         let locals: Vec<u32> = (0..self.body.locals.len() as u32).collect();
         let (locals, operands) = self.read_state(midway, params, &locals, 0)?;
         self.body.locals = locals.into_vec();

@@ -8,6 +8,7 @@
 mod access;
 mod bulk;
 mod calls;
+mod counts;
 mod exceptions;
 mod inline;
 mod midway;
@@ -21,6 +22,7 @@ use crate::opt::form::ir::{
     Alias, BlockId, Edge, Exit, Function, Node, Op, Origin, Ty, Value, Values,
 };
 use crate::opt::form::params;
+use counts::{Count, Counted};
 use exceptions::Try;
 use foldhash::{HashMap, HashMapExt};
 use inline::{Inlining, Start};
@@ -69,6 +71,9 @@ struct Frame {
     target: BlockId,
     /// Of an `if` without `else` so far: the block, with the locals and parameters at its start.
     to_else: Option<(BlockId, Values, Values)>,
+    /// How often code comes to the label so far, forwards, and to the `else`.
+    comes: Count,
+    comes_to_else: Count,
     /// Whether a branch leads behind the end.
     used: bool,
     /// What all branches behind the end bring for each result and each local that the construct
@@ -92,13 +97,16 @@ impl Frame {
             construct,
             target,
             to_else: None,
+            comes: Count::NEVER,
+            comes_to_else: Count::NEVER,
             used: false,
             agreed: Values::new(),
         }
     }
 
-    /// A branch leads to the label.
-    fn branch_to(&mut self, args: &[Value]) {
+    /// A branch leads to the label so often.
+    fn branch_to(&mut self, args: &[Value], count: Count) {
+        self.comes = self.comes.plus(count);
         if self.kind == Kind::Loop {
             return;
         }
@@ -145,6 +153,12 @@ pub(super) struct Builder<'m> {
     /// piece.
     order: Vec<BlockId>,
     loop_depth: u32,
+    /// How often what is being built runs, and the largest count up to each loop around it, the function's first.
+    count: Count,
+    around: Vec<Count>,
+    /// Counted calls, one at least, and the largest count of the function.
+    calls: f32,
+    most: f32,
     reachable: bool,
     skipped_blocks: u32,
     /// The operator that is being read.
@@ -175,6 +189,7 @@ struct Body {
     /// The body that a callee is in, and whether that was left by a tail call.
     outer: Option<Box<Body>>,
     is_outer_left: bool,
+    counted: Option<Counted>,
 }
 
 impl Body {
@@ -190,6 +205,7 @@ impl Body {
             start: None,
             outer: None,
             is_outer_left: false,
+            counted: None,
         }
     }
 
@@ -223,6 +239,7 @@ pub(crate) fn construct<'m>(
     let inlining = Inlining::new(env, func, body, may_inline);
     let own = Body::new(func, local_types, assigned);
     let mut builder = Builder::new(env, own, inlining, body.as_bytes().len(), watch);
+    builder.begin_counts(func);
     let may_start_again = may_inline && midway.is_none();
     if let Some(midway) = midway {
         builder.begin_midway(midway);
@@ -280,6 +297,10 @@ impl<'m> Builder<'m> {
             nodes: Vec::new(),
             order: vec![block],
             loop_depth: 0,
+            count: Count::UNKNOWN,
+            around: Vec::new(),
+            calls: 1.0,
+            most: 0.0,
             reachable: true,
             skipped_blocks: 0,
             origin: Origin::default(),
@@ -546,13 +567,17 @@ impl<'m> Builder<'m> {
 
     /// Goes on in a block that is complete but for its nodes.
     fn start(&mut self, block: BlockId) {
+        self.note_count(block);
         self.block = block;
         self.order.push(block);
     }
 
-    /// Adds a block that only leaves again.
-    fn edge_block(&mut self, exit: Exit) -> BlockId {
+    /// Adds a block that only leaves again, and runs so often.
+    fn edge_block(&mut self, exit: Exit, count: Count) -> BlockId {
         let block = self.function.add_block(self.loop_depth);
+        let here = core::mem::replace(&mut self.count, count);
+        self.note_count(block);
+        self.count = here;
         self.function[block].exit = exit;
         self.function[block].exit_origin = self.origin;
         self.order.push(block);
@@ -699,6 +724,7 @@ impl<'m> Builder<'m> {
         args.extend(self.body.assigned_values(construct));
         args.extend(self.passing());
         self.finish_block(Exit::Jump(Edge { to: header, args }));
+        self.open_counted_loop();
         self.start(header);
         let params = params.into_iter().map(Ty::of);
         self.merge(header, params, construct, &[]);
@@ -718,12 +744,14 @@ impl<'m> Builder<'m> {
             args: Values::new(),
         };
         self.finish_block(Exit::Branch(cond, [edge(then), edge(other)]));
+        let comes_to_else = self.pass_condition();
         self.start(then);
         self.push_frame(Kind::If, signature, target);
         let params = self.stack[self.control.last().expect("pushed").low..].into();
         let locals = self.body.assigned_values(construct).collect();
         let frame = self.control.last_mut().expect("pushed");
         frame.to_else = Some((other, locals, params));
+        frame.comes_to_else = comes_to_else;
     }
 
     fn else_(&mut self) {
@@ -733,6 +761,7 @@ impl<'m> Builder<'m> {
         }
         let frame = self.control.last_mut().expect(VALIDATED);
         let (low, construct) = (frame.low, frame.construct);
+        let comes_to_else = frame.comes_to_else;
         let Some((block, locals, params)) = frame.to_else.take() else {
             // Code that is entered behind the condition.
             self.reachable = false;
@@ -740,6 +769,7 @@ impl<'m> Builder<'m> {
         };
         self.stack.truncate(low);
         self.stack.extend(params);
+        self.count = comes_to_else;
         self.restore(construct, &locals);
         self.start(block);
         self.reachable = true;
@@ -768,10 +798,11 @@ impl<'m> Builder<'m> {
         let mut frame = self.control.pop().expect(VALIDATED);
         if let Some((block, locals, params)) = frame.to_else.take() {
             // Without `else`, what came in goes out.
+            self.count = frame.comes_to_else;
             self.start(block);
             let mut args = params;
             args.extend(locals);
-            frame.branch_to(&args);
+            frame.branch_to(&args, self.count);
             self.finish_block(Exit::Jump(Edge {
                 to: frame.target,
                 args,
@@ -781,6 +812,7 @@ impl<'m> Builder<'m> {
         if frame.kind == Kind::Loop {
             // Falling out of a loop goes on in the same block.
             self.loop_depth -= 1;
+            self.around.pop();
             if self.reachable {
                 let next = self.function.add_block(self.loop_depth);
                 self.finish_block(Exit::Jump(Edge {
@@ -793,6 +825,7 @@ impl<'m> Builder<'m> {
         }
         self.stack.truncate(frame.height);
         self.reachable = frame.used;
+        self.count = self.passages().or(frame.comes);
         if frame.used {
             self.merge_behind(frame);
         }
@@ -804,10 +837,11 @@ impl<'m> Builder<'m> {
         if self.control[index].kind == Kind::Function {
             return self.return_exit();
         }
-        Exit::Jump(self.edge(index))
+        Exit::Jump(self.edge(index, self.count))
     }
 
-    fn edge(&mut self, index: usize) -> Edge {
+    /// A branch to a label that is taken so often.
+    fn edge(&mut self, index: usize, count: Count) -> Edge {
         let top = self.top(self.control[index].label_types().len());
         let mut args = self.operands_below(index);
         args.extend(top);
@@ -815,7 +849,7 @@ impl<'m> Builder<'m> {
         args.extend(self.not_passing(index));
         let frame = &mut self.control[index];
         self.edge_args += args.len();
-        frame.branch_to(&args);
+        frame.branch_to(&args, count);
         Edge {
             to: frame.target,
             args,
@@ -838,20 +872,21 @@ impl<'m> Builder<'m> {
     }
 
     /// An edge to a label; one to the function's end leads through a block that returns.
-    fn edge_to_label(&mut self, depth: u32) -> Edge {
+    fn edge_to_label(&mut self, depth: u32, count: Count) -> Edge {
         let index = self.control.len() - 1 - depth as usize;
         if self.control[index].kind != Kind::Function {
-            return self.edge(index);
+            return self.edge(index, count);
         }
         let exit = self.return_exit();
         Edge {
-            to: self.edge_block(exit),
+            to: self.edge_block(exit, count),
             args: Values::new(),
         }
     }
 
     fn branch_if(&mut self, cond: Value, depth: u32) {
-        let taken = self.edge_to_label(depth);
+        let count = self.pass_condition();
+        let taken = self.edge_to_label(depth, count);
         let next = self.function.add_block(self.loop_depth);
         let not_taken = Edge {
             to: next,
@@ -875,11 +910,12 @@ impl<'m> Builder<'m> {
             let to = match blocks.get(&depth) {
                 Some(&to) => to,
                 None => {
-                    let edge = self.edge_to_label(depth);
+                    // Labels that tables name are counted where they are.
+                    let edge = self.edge_to_label(depth, Count::UNKNOWN);
                     let to = if edge.args.is_empty() {
                         edge.to
                     } else {
-                        self.edge_block(Exit::Jump(edge))
+                        self.edge_block(Exit::Jump(edge), Count::UNKNOWN)
                     };
                     blocks.insert(depth, to);
                     to

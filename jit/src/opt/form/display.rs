@@ -152,6 +152,9 @@ impl Function {
         if block.is_rare {
             f.write_str(", rare")?;
         }
+        if let Some(often) = block.often {
+            write!(f, ", often {often}")?;
+        }
         if let Some(pad) = block.pad {
             write!(f, ", {pad}")?;
         }

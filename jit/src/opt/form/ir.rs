@@ -470,6 +470,8 @@ pub(crate) struct Block {
     pub(crate) is_loop_header: bool,
     /// Whether it runs seldom, whatever leads to it.
     pub(crate) is_rare: bool,
+    /// How often it runs for each call of the function, where that was counted.
+    pub(crate) often: Option<f32>,
     pub(crate) pad: Option<Pad>,
 }
 
@@ -535,6 +537,7 @@ impl Function {
             loop_depth,
             is_loop_header: false,
             is_rare: false,
+            often: None,
             pad: None,
         });
         block

@@ -152,6 +152,9 @@ impl Reader {
         block.loop_depth = loop_depth;
         block.is_loop_header = line.eat(", a loop");
         block.is_rare = line.eat(", rare");
+        if line.eat(", often ") {
+            block.often = Some(line.fraction()?);
+        }
         if line.eat(", a pad for ") {
             block.pad = Some(line.pad()?);
         }
@@ -397,6 +400,12 @@ impl<'t> Line<'t> {
 
     fn number<T: FromStr>(&mut self) -> Result<T, String> {
         let text = self.while_is(|c| c == '-' || c.is_ascii_digit());
+        let number = text.parse();
+        number.map_err(|_| format!("a number should come before '{text}{}'", self.rest))
+    }
+
+    fn fraction(&mut self) -> Result<f32, String> {
+        let text = self.while_is(|c| c == '.' || c.is_ascii_digit());
         let number = text.parse();
         number.map_err(|_| format!("a number should come before '{text}{}'", self.rest))
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use wasmparser::{BinaryReader, FunctionBody};
 use zwasm_core::TrapCode;
 use zwasm_jit::baseline;
+use zwasm_jit::contract::feedback::Observed;
 use zwasm_jit::contract::midway::Place;
 use zwasm_jit::contract::{CompileError, Compiled, Env, Usages};
 use zwasm_jit::isa;
@@ -247,7 +248,9 @@ impl<'m> Wanted<'m> {
             Tier::Interp | Tier::Baseline => return self.baseline::<M>(cpu, false),
             Tier::Auto | Tier::Opt => {}
         }
-        if let Some(compiled) = self.optimised::<M>(cpu, Place::START, times.as_deref_mut())? {
+        if let Some(compiled) =
+            self.optimised::<M>(cpu, Place::START, None, times.as_deref_mut())?
+        {
             return Ok(compiled);
         }
         if let Some(times) = times {
@@ -264,17 +267,19 @@ impl<'m> Wanted<'m> {
         compiled.map_err(|reason| self.error(reason))
     }
 
-    /// What the optimizing compiler makes of it from this place on, if it does not decline; adds to `times`
-    /// what its passes took.
+    /// What the optimizing compiler makes of it from this place on, with what was `observed`, if it does not
+    /// decline; adds to `times` what its passes took.
     pub(crate) fn optimised<M: Masm>(
         self,
         cpu: M::Features,
         place: Place,
+        observed: Option<&'m dyn Observed>,
         times: Option<&mut PassTimes>,
     ) -> Result<Option<Compiled>> {
         let scanned = OnceCell::new();
         let (mut env, body) = self.env(false, &scanned)?;
         env.enter_at = (place != Place::START).then_some(place);
+        env.observed = observed;
         match opt::compile::<M>(env, cpu, self.func_index(), &body, times) {
             Ok(compiled) => Ok(Some(compiled)),
             Err(CompileError::Declined) => Ok(None),
@@ -322,6 +327,7 @@ impl<'m> Wanted<'m> {
             usage,
             consume_fuel: config.consume_fuel,
             tiers_up,
+            observed: None,
             enter_at: None,
             stress: config.stress,
             record_operators: self.record_operators,

@@ -7,6 +7,7 @@
 pub(crate) mod artifact;
 pub(crate) mod cache;
 pub(crate) mod compiler;
+mod feedback;
 pub(crate) mod registry;
 pub(crate) mod retire;
 pub(crate) mod tier_up;
@@ -22,7 +23,9 @@ use core::any::Any;
 use core::fmt::Debug;
 use core::ops::Range;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use feedback::Cells;
 use retire::Retired;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tier_up::Better;
@@ -173,6 +176,8 @@ pub(crate) struct CodeStats {
 #[derive(Debug)]
 pub(crate) struct ModuleCode {
     entries: Box<[FuncEntry]>,
+    /// What functions count in whose code does.
+    cells: Mutex<HashMap<u32, Cells>>,
     better: Mutex<Better>,
     /// Pieces of code that others have replaced, and calls may still be in.
     retired: Mutex<Vec<Retired>>,
@@ -197,6 +202,7 @@ impl ModuleCode {
         let entry = |_| FuncEntry {
             code: AtomicPtr::new(core::ptr::null_mut()),
             own: AtomicUsize::new(own),
+            cells: AtomicPtr::new(core::ptr::null_mut()),
         };
         let entries: Box<[FuncEntry]> = (0..functions).map(entry).collect();
         for entry in &entries {
@@ -205,6 +211,7 @@ impl ModuleCode {
         }
         ModuleCode {
             entries,
+            cells: Mutex::default(),
             better: Mutex::default(),
             retired: Mutex::default(),
             functions: Mutex::default(),

@@ -42,6 +42,7 @@ use std::sync::{Arc, Mutex};
 use stub_cache::Stubs;
 use zwasm_core::{FuncType, Outcome, SigId, TrapCode};
 use zwasm_jit::contract::Compiled;
+use zwasm_jit::contract::feedback::Observed;
 use zwasm_jit::contract::midway::Place;
 use zwasm_jit::masm::Masm;
 use zwasm_jit::opt::PassTimes;
@@ -82,6 +83,7 @@ type EntryStub = unsafe extern "C" fn(*mut VmContext, *const FuncEntry, *mut u64
 struct HostEntry {
     code: usize,
     _own: usize,
+    _cells: usize,
     func: *const HostFunc,
 }
 
@@ -198,7 +200,8 @@ impl Supply for NativeEngine {
             return Ok(None);
         }
         let wanted = Wanted::new(module, defined, interrupt);
-        let optimised = wanted.optimised::<HostMasm>(self.features, place, None)?;
+        let observed = Some(&module.code as &dyn Observed);
+        let optimised = wanted.optimised::<HostMasm>(self.features, place, observed, None)?;
         Ok(optimised.map(|compiled| -> Box<dyn Draft> {
             Box::new(CompiledFunc {
                 defined,
@@ -255,6 +258,7 @@ impl Supply for NativeEngine {
             prologue_bytes: code.prologue_bytes,
             operators: Vec::new(),
             inlined: code.inlined.clone(),
+            counted: code.counted.clone(),
         })
     }
 
@@ -296,6 +300,7 @@ impl Runner for NativeCalls {
         let entry = Box::new(HostEntry {
             code,
             _own: 0,
+            _cells: 0,
             func: core::ptr::from_ref(func),
         });
         Ok(HostReference {

@@ -7,6 +7,8 @@ mod bulk;
 mod bytes;
 mod clears;
 mod exceptions;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod feedback;
 mod fill_loops;
 mod fuel;
 mod idioms;

@@ -181,6 +181,7 @@ impl<'f, M: Masm> Emitter<'f, M> {
             frame_bytes,
             prologue_bytes: self.prologue_bytes,
             operators: self.operators.unwrap_or_default(),
+            counted: Vec::new(),
             inlined: self.function.inlined.clone(),
             relocations: self.relocations,
         })

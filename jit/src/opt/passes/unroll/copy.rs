@@ -45,7 +45,12 @@ fn copy(
 ) -> Vec<BlockId> {
     let copies: Vec<BlockId> = template
         .iter()
-        .map(|block| function.add_block(block.loop_depth))
+        .map(|block| {
+            let copy = function.add_block(block.loop_depth);
+            function[copy].is_rare = block.is_rare;
+            function[copy].often = block.often;
+            copy
+        })
         .collect();
     let mut map: HashMap<Value, Value> = HashMap::new();
     let is_given = given.is_some();

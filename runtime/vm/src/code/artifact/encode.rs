@@ -89,6 +89,11 @@ impl Writer {
             out.flag(call.caller.is_some());
             out.scope(call.caller.unwrap_or(Scope::FUNCTION));
         });
+        let mut before = 0;
+        self.list(&function.counted, |out, &place| {
+            out.short(place.wrapping_sub(before));
+            before = place;
+        });
     }
 }
 
@@ -181,6 +186,7 @@ impl<'b> Reader<'b> {
             sites: self.sites()?,
             catches: self.list(Reader::catch_range)?,
             inlined: self.list(Reader::inlined_call)?,
+            counted: self.counted()?,
             operators: Vec::new(),
         })
     }
@@ -222,6 +228,14 @@ impl<'b> Reader<'b> {
                 module_offset,
                 scope,
             })
+        })
+    }
+
+    fn counted(&mut self) -> Option<Vec<u32>> {
+        let mut before = 0_u32;
+        self.list(|input| {
+            before = before.wrapping_add(input.short()?);
+            Some(before)
         })
     }
 
@@ -275,6 +289,7 @@ mod tests {
             code: vec![1, 2, 3],
             sites: sites.clone(),
             frame_bytes: 9,
+            counted: vec![0, 7, 7, 1 << 31],
             ..Compiled::default()
         };
         let mut out = Writer(Vec::new());
@@ -285,8 +300,8 @@ mod tests {
         };
         let again = read(&out.0).expect("whole");
         assert_eq!(
-            (again.sites, again.code, again.frame_bytes),
-            (sites, code.code, 9)
+            (again.sites, again.code, again.frame_bytes, again.counted),
+            (sites, code.code, 9, code.counted)
         );
         (0..out.0.len()).for_each(|end| assert!(read(&out.0[..end]).is_none()));
         for number in [0, 1, 0x7f, 0x80, 1 << 31, u32::MAX] {

@@ -38,7 +38,7 @@ use zwasm_jit::contract::{Compiled, Scope};
 pub(crate) const MAGIC: &[u8; 8] = b"\0zwcode\n";
 
 /// The number of the layout above.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// More than any module has: the formats' own limit.
 const HEAD_BYTES_MAX: u32 = 1 << 30;
