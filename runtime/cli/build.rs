@@ -1,8 +1,11 @@
-//! Leaves the tables for unwinding out of the command as it is shipped.
+//! Makes the command smaller as it is shipped: leaves out the tables for unwinding, and packs the list of places that
+//! hold addresses, which the dynamic linker goes through at every start.
 //!
 //! The release profile aborts at a panic, but the compiler makes the tables all the same, and only
 //! flags for the whole build would tell it not to. So the linker drops them, by a script beside the
 //! usual one; where somebody chose a linker or flags, which may not know such scripts, they stay.
+
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -15,5 +18,20 @@ fn main() {
     if var("PROFILE") == "release" && var("CARGO_CFG_TARGET_OS") == "linux" && usual_linker {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/without-unwinding.ld");
         println!("cargo::rustc-link-arg-bins=-T{script}");
+        if var("TARGET") == var("HOST") && reads_packed_relocations() {
+            println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+        }
     }
+}
+
+/// Whether this system's dynamic linker knows the form: that of glibc does since 2.36.
+fn reads_packed_relocations() -> bool {
+    let asked = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
+    let Ok(output) = asked else { return false };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.trim().strip_prefix("glibc ").and_then(|version| {
+        let (major, minor) = version.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    });
+    version.is_some_and(|version: (u32, u32)| version >= (2, 36))
 }

@@ -36,8 +36,10 @@ const BYTES_MAX_RECURSIVE: usize = 64;
 /// would take the most time, for the least effect.
 const GROWTH_BYTES: usize = 256;
 const GROWTH_DIVISOR: usize = 4;
-/// Of those whose calls were counted to run as often as anything, beyond as many as the function has itself.
+/// The same of those whose calls were counted to run as often as anything: beyond as many as the function has
+/// itself, but for what large ones have.
 const HOT_GROWTH_BYTES: usize = 1024;
+const HOT_GROWTH_OWN_MAX: usize = 4096;
 /// Locals that a callee declares: a short body may have many.
 const LOCALS_MAX: u64 = 64;
 
@@ -69,7 +71,7 @@ impl Inlining {
             (false, _) => (0, 0),
             (true, false) => (
                 GROWTH_BYTES + own_bytes / GROWTH_DIVISOR,
-                HOT_GROWTH_BYTES + own_bytes,
+                HOT_GROWTH_BYTES + own_bytes.min(HOT_GROWTH_OWN_MAX),
             ),
             (true, true) => (STRESS_GROWTH_BYTES, STRESS_GROWTH_BYTES),
         };

@@ -212,6 +212,54 @@ fn code_changes_under_threads_that_run_it() {
     }
 }
 
+/// Threads are in the middle of long calls when the code of these is replaced, and come back from others to where
+/// they were called. Code that goes too early is traps in debug builds: where nobody waits for the threads, or an
+/// entry is published before its code, this test ends in a signal.
+#[test]
+fn code_is_replaced_under_long_calls() {
+    const LONG: &str = r#"(module
+        (func $leaf (param i32) (result i32)
+            (if (result i32) (i32.and (local.get 0) (i32.const 1))
+                (then (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 1)))
+                (else (i32.shr_u (local.get 0) (i32.const 1)))))
+        (func $middle (param i32) (result i32) (local $i i32)
+            (local.set $i (i32.const 40))
+            (loop $again
+                (local.set 0 (call $leaf (local.get 0)))
+                (br_if $again (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+            (local.get 0))
+        (func (export "long") (param i32) (result i32) (local $i i32)
+            (local.set $i (i32.const 60))
+            (loop $again
+                (local.set 0 (i32.xor (call $middle (local.get 0)) (local.get $i)))
+                (br_if $again (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))
+            (local.get 0)))"#;
+    let Some(config) = auto(100, true) else {
+        return;
+    };
+    let right = {
+        let mut config = Config::new();
+        config.tier(Tier::Interp);
+        let (mut store, instance) = instantiate(&config, LONG);
+        call(&mut store, &instance, "long", 27)
+    };
+    for _ in 0..20 {
+        let engine = Engine::new(&config).expect("a valid configuration");
+        let module = Module::new(&engine, LONG).expect("a valid module");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut store = Store::new(&engine, ());
+                    let instance = Instance::new(&mut store, &module, &[]).expect("no start");
+                    for _ in 0..20 {
+                        assert_eq!(call(&mut store, &instance, "long", 27), right);
+                    }
+                });
+            }
+        });
+    }
+}
+
 /// Modules and engines go while their functions wait for better code, or have it made.
 #[test]
 fn what_waits_goes_with_its_module() {
