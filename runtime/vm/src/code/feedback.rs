@@ -15,7 +15,7 @@ pub(super) struct Cells {
 
 impl ModuleCode {
     /// Gives a function its cells, before code of it is entered that counts for these operators.
-    pub(crate) fn begin_counting(&self, defined: u32, places: Vec<u32>) {
+    pub(crate) fn begin_counting(&self, defined: u32, places: &Arc<[u32]>) {
         if places.is_empty() {
             return;
         }
@@ -23,7 +23,7 @@ impl ModuleCode {
         // Code that counts is made once; where that is so twice, one of both is never entered.
         let cells = all.entry(defined).or_insert_with(|| Cells {
             cells: places.iter().map(|_| AtomicU32::new(0)).collect(),
-            places: places.into(),
+            places: places.clone(),
         });
         let first = cells.cells.as_ptr().cast::<u32>().cast_mut();
         let entry = &self.entries[defined as usize];

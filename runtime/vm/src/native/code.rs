@@ -33,7 +33,7 @@ pub(crate) struct NativeCode {
     pub(crate) frame_bytes: u32,
     pub(crate) prologue_bytes: u32,
     /// The operators whose cells it counts in.
-    pub(crate) counted: Vec<u32>,
+    pub(crate) counted: Arc<[u32]>,
 }
 
 // SAFETY: immutable; the module pointer is followed only while frames keep the module alive.
@@ -150,9 +150,8 @@ impl Draft for CompiledFunc {
         relocate(&mut compiled, &module.info);
         let native = NativeEngine::of(&module.engine);
         let start = native.publish(&compiled.code)? as usize;
-        module
-            .code
-            .begin_counting(self.defined, compiled.counted.clone());
+        let counted: Arc<[u32]> = compiled.counted.into();
+        module.code.begin_counting(self.defined, &counted);
         let code = Arc::new(NativeCode {
             start,
             length_bytes: compiled.code.len(),
@@ -164,7 +163,7 @@ impl Draft for CompiledFunc {
             inlined: compiled.inlined,
             frame_bytes: compiled.frame_bytes,
             prologue_bytes: compiled.prologue_bytes,
-            counted: compiled.counted,
+            counted,
         });
         REGISTRY.register(code.clone());
         if let Some(profile) = &native.profile {

@@ -258,7 +258,7 @@ impl Supply for NativeEngine {
             prologue_bytes: code.prologue_bytes,
             operators: Vec::new(),
             inlined: code.inlined.clone(),
-            counted: code.counted.clone(),
+            counted: code.counted.to_vec(),
         })
     }
 
