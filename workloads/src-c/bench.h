@@ -9,6 +9,8 @@
 // `prog [small]` runs the kernel once and prints the report and the checksum.
 // `prog bench N [small]` prints `iter <i> <ns> <checksum>` per iteration; N = 0 does nothing at all,
 // not even the setup, so it measures what the engine needs to get a module running.
+// `prog bench step [small]` waits for a byte on standard input before each iteration, runs the kernel
+// as often as the byte says, and prints the same line at once; it ends where the input does.
 //
 // The same source builds for wasm32 with WASI, for wasm64 without a C library (WASI preview 1 has
 // no 64-bit ABI, so that build passes 32-bit pointers itself) and natively. Output goes through the
@@ -34,6 +36,7 @@ void workload_report(void);
 WASI(args_sizes_get) int32_t wasi_args_sizes_get(uint32_t count, uint32_t bytes);
 WASI(args_get) int32_t wasi_args_get(uint32_t argv, uint32_t buffer);
 WASI(clock_time_get) int32_t wasi_clock_time_get(uint32_t clock, uint64_t precision, uint32_t time);
+WASI(fd_read) int32_t wasi_fd_read(uint32_t fd, uint32_t iovs, uint32_t count, uint32_t read);
 WASI(fd_write) int32_t wasi_fd_write(uint32_t fd, uint32_t iovs, uint32_t count, uint32_t written);
 WASI(proc_exit) _Noreturn void wasi_proc_exit(uint32_t code);
 
@@ -48,6 +51,15 @@ static void platform_write(const char *text, uint32_t len) {
         text += written;
         len -= written;
     }
+}
+
+// The next byte of standard input; 0 at its end.
+static uint8_t platform_read(void) {
+    static uint32_t iov[2], count;
+    static uint8_t byte;
+    iov[0] = wasi_ptr(&byte);
+    iov[1] = 1;
+    return wasi_fd_read(0, wasi_ptr(iov), 1, wasi_ptr(&count)) == 0 && count == 1 ? byte : 0;
 }
 
 static uint64_t platform_now_ns(void) {
@@ -77,6 +89,12 @@ static void platform_write(const char *text, uint32_t len) {
         text += n;
         len -= (uint32_t)n;
     }
+}
+
+// The next byte of standard input; 0 at its end.
+static uint8_t platform_read(void) {
+    uint8_t byte;
+    return read(0, &byte, 1) == 1 ? byte : 0;
 }
 
 static uint64_t platform_now_ns(void) {
@@ -192,17 +210,41 @@ static bool text_equal(const char *a, const char *b) {
 }
 
 _Noreturn static void usage(void) {
-    out_str("usage: [small] | bench N [small]\n");
+    out_str("usage: [small] | bench N [small] | bench step [small]\n");
     out_flush();
     platform_exit(2);
+}
+
+// Through a volatile pointer, so that no compiler can merge or hoist iterations.
+static uint64_t (*volatile kernel)(void) = workload_kernel;
+
+static void iteration(uint64_t number, unsigned kernels) {
+    uint64_t sum;
+    uint64_t start = platform_now_ns();
+    do sum = kernel();
+    while (--kernels > 0);
+    uint64_t ns = platform_now_ns() - start;
+    out_str("iter ");
+    out_u64(number);
+    out_char(' ');
+    out_u64(ns);
+    out_char(' ');
+    out_hex(sum);
+    out_char('\n');
 }
 
 static int bench_main(int argc, char **argv) {
     int at = 1;
     uint64_t iterations = 0;
     bool bench = at < argc && text_equal(argv[at], "bench");
+    bool step = false;
     if (bench) {
         if (++at >= argc) usage();
+        step = text_equal(argv[at], "step");
+    }
+    if (step) {
+        at++;
+    } else if (bench) {
         for (const char *p = argv[at++]; *p; p++) {
             if (*p < '0' || *p > '9') usage();
             iterations = iterations * 10 + (uint64_t)(*p - '0');
@@ -211,9 +253,6 @@ static int bench_main(int argc, char **argv) {
     }
     bool small = at < argc && text_equal(argv[at], "small");
     if (at + small != argc) usage();
-
-    // Through a volatile pointer, so that no compiler can merge or hoist iterations.
-    uint64_t (*volatile kernel)(void) = workload_kernel;
 
     workload_setup(small);
     if (!bench) {
@@ -225,18 +264,12 @@ static int bench_main(int argc, char **argv) {
         out_flush();
         return 0;
     }
-    for (uint64_t i = 0; i < iterations; i++) {
-        uint64_t start = platform_now_ns();
-        uint64_t sum = kernel();
-        uint64_t ns = platform_now_ns() - start;
-        out_str("iter ");
-        out_u64(i);
-        out_char(' ');
-        out_u64(ns);
-        out_char(' ');
-        out_hex(sum);
-        out_char('\n');
+    uint8_t kernels;
+    for (uint64_t i = 0; step && (kernels = platform_read()) > 0; i++) {
+        iteration(i, kernels);
+        out_flush();
     }
+    for (uint64_t i = 0; i < iterations; i++) iteration(i, 1);
     out_flush();
     return 0;
 }

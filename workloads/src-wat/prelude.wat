@@ -7,12 +7,13 @@
   ;;   (func $kernel (result i64))             the timed work; the same checksum on every call
   ;;   (func $report)                          prints a few lines, with the $put functions below
   ;;
-  ;; Memory map: 16 iovec, 24 written, 32 clock, 40 argc, 44 bytes of arguments, 64.. digits,
+  ;; Memory map: 16 iovec, 24 written or read, 32 clock, 40 argc, 44 bytes of arguments, 48 a step, 64.. digits,
   ;; 128.. argv, 512.. argument text, 1024..3072 output buffer.
 
   (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "args_get" (func $args_get (param i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "clock_time_get" (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $fd_read (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
 
@@ -86,7 +87,10 @@
     (call $put_packed (i64.const 0x5d6c6c616d735b)) ;; "[small]"
     (call $put_packed (i64.const 0x636e6562207c20)) ;; " | benc"
     (call $put_packed (i64.const 0x6d735b204e2068)) ;; "h N [sm"
-    (call $put_packed (i64.const 0x0a5d6c6c61))     ;; "all]\n"
+    (call $put_packed (i64.const 0x207c205d6c6c61)) ;; "all] | "
+    (call $put_packed (i64.const 0x74732068636e6562)) ;; "bench st"
+    (call $put_packed (i64.const 0x6c616d735b207065)) ;; "ep [smal"
+    (call $put_packed (i64.const 0xa5d6c))           ;; "l]\n"
     (call $put_flush)
     (call $proc_exit (i32.const 2)))
 
@@ -100,8 +104,30 @@
   (func $arg_is (param $i i32) (param $text i64) (result i32)
     (i64.eq (i64.and (i64.load (call $arg (local.get $i))) (i64.const 0xffffffffffff)) (local.get $text)))
 
-  (func $main (export "_start") (local $at i32) (local $bench i32) (local $small i32)
-                                (local $p i32) (local $n i64) (local $i i64) (local $ns i64) (local $sum i64)
+  ;; The next byte of standard input; 0 at its end.
+  (func $read_step (result i32)
+    (i32.store (i32.const 16) (i32.const 48))
+    (i32.store (i32.const 20) (i32.const 1))
+    (if (call $fd_read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 24))
+      (then (return (i32.const 0))))
+    (select (i32.load8_u (i32.const 48)) (i32.const 0) (i32.load (i32.const 24))))
+
+  (func $iteration (param $number i64) (param $kernels i32) (local $ns i64) (local $sum i64)
+    (local.set $ns (call $now_ns))
+    (loop $again
+      (local.set $sum (call $kernel))
+      (br_if $again (local.tee $kernels (i32.sub (local.get $kernels) (i32.const 1)))))
+    (local.set $ns (i64.sub (call $now_ns) (local.get $ns)))
+    (call $put_packed (i64.const 0x2072657469)) ;; "iter "
+    (call $put_u64 (local.get $number))
+    (call $put_char (i32.const 32))
+    (call $put_u64 (local.get $ns))
+    (call $put_char (i32.const 32))
+    (call $put_hex (local.get $sum))
+    (call $put_char (i32.const 10)))
+
+  (func $main (export "_start") (local $at i32) (local $bench i32) (local $step i32) (local $small i32)
+                                (local $p i32) (local $n i64) (local $i i64) (local $sum i64) (local $kernels i32)
     (drop (call $args_sizes_get (i32.const 40) (i32.const 44)))
     (if (i32.or (i32.gt_u (i32.load (i32.const 40)) (i32.const 96))
                 (i32.gt_u (i32.load (i32.const 44)) (i32.const 504)))
@@ -113,7 +139,10 @@
       (then
         (local.set $p (call $arg (i32.const 2)))
         (if (i32.eqz (i32.load8_u (local.get $p))) (then (call $usage)))
+        ;; "step" with its end.
+        (local.set $step (i64.eq (i64.and (i64.load (local.get $p)) (i64.const 0xffffffffff)) (i64.const 0x70657473)))
         (block $parsed
+          (br_if $parsed (local.get $step))
           (loop $digit
             (br_if $parsed (i32.eqz (i32.load8_u (local.get $p))))
             (if (i32.gt_u (i32.sub (i32.load8_u (local.get $p)) (i32.const 48)) (i32.const 9))
@@ -122,7 +151,7 @@
               (i64.extend_i32_u (i32.sub (i32.load8_u (local.get $p)) (i32.const 48)))))
             (local.set $p (i32.add (local.get $p) (i32.const 1)))
             (br $digit)))
-        (if (i64.eqz (local.get $n)) (then (return)))
+        (if (i64.eqz (i64.or (local.get $n) (i64.extend_i32_u (local.get $step)))) (then (return)))
         (local.set $at (i32.const 3))))
     (local.set $small (call $arg_is (local.get $at) (i64.const 0x6c6c616d73)))
     (if (i32.gt_u (i32.load (i32.const 40)) (i32.add (local.get $at) (local.get $small)))
@@ -138,18 +167,18 @@
         (call $put_hex (local.get $sum))
         (call $put_char (i32.const 10)))
       (else
-        (loop $iteration
-          (local.set $ns (call $now_ns))
-          (local.set $sum (call $kernel))
-          (local.set $ns (i64.sub (call $now_ns) (local.get $ns)))
-          (call $put_packed (i64.const 0x2072657469)) ;; "iter "
-          (call $put_u64 (local.get $i))
-          (call $put_char (i32.const 32))
-          (call $put_u64 (local.get $ns))
-          (call $put_char (i32.const 32))
-          (call $put_hex (local.get $sum))
-          (call $put_char (i32.const 10))
-          (br_if $iteration
-            (i64.lt_u (local.tee $i (i64.add (local.get $i) (i64.const 1))) (local.get $n))))))
+        (block $end
+          (loop $next
+            (local.set $kernels (i32.const 1))
+            (if (local.get $step)
+              (then
+                (br_if $end (i32.eqz (local.tee $kernels (call $read_step))))))
+            (call $iteration (local.get $i) (local.get $kernels))
+            (local.set $i (i64.add (local.get $i) (i64.const 1)))
+            (if (local.get $step)
+              (then
+                (call $put_flush)
+                (br $next)))
+            (br_if $next (i64.lt_u (local.get $i) (local.get $n)))))))
     (call $put_flush))
   ;; ---- End of the prelude --------------------------------------------------------------------------

@@ -16,7 +16,16 @@ const OUTPUT_BYTES_MAX: usize = 1 << 20;
 /// The guest's native stack lies on the thread that runs it.
 const STACK_BYTES: usize = 4 << 20;
 
-fn run(corpus: &Corpus, workload: &Workload, tier: Tier) -> Result<Vec<u8>, Error> {
+/// How a workload is run.
+#[derive(Clone, Copy)]
+enum Mode {
+    /// Once, with its small inputs.
+    Small,
+    /// As `bench step small`, for two steps: of one kernel and of two.
+    Steps,
+}
+
+fn run(corpus: &Corpus, workload: &Workload, tier: Tier, mode: Mode) -> Result<Vec<u8>, Error> {
     let engine = Engine::new(Config::new().tier(tier))?;
     let bytes = workload.read_verified(corpus);
     let module = Module::new(&engine, bytes.expect("the committed module"))?;
@@ -25,6 +34,9 @@ fn run(corpus: &Corpus, workload: &Workload, tier: Tier) -> Result<Vec<u8>, Erro
     let output = MemoryOutput::new(OUTPUT_BYTES_MAX);
     let mut ctx = WasiCtx::builder();
     ctx.stdout(output.clone()).arg(&workload.id);
+    if let Mode::Steps = mode {
+        ctx.args(["bench", "step"]).stdin([1, 2]);
+    }
     for arg in &workload.small.args {
         ctx.arg(arg);
     }
@@ -38,15 +50,33 @@ fn run(corpus: &Corpus, workload: &Workload, tier: Tier) -> Result<Vec<u8>, Erro
     Ok(output.contents())
 }
 
-fn check(tier: Tier) {
+/// What two steps print, but for the times.
+fn is_two_steps(output: &[u8], checksum: &str) -> bool {
+    let text = String::from_utf8_lossy(output);
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    let is_step = |(number, line): (usize, &Vec<&str>)| match line[..] {
+        ["iter", n, ns, sum] => {
+            n == number.to_string() && ns.parse::<u64>().is_ok() && sum == checksum
+        }
+        _ => false,
+    };
+    lines.len() == 2 && lines.iter().enumerate().all(is_step)
+}
+
+fn check(tier: Tier, mode: Mode) {
     let corpus = Corpus::load().expect("the committed corpus");
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {
         while let Some(workload) = corpus.workloads.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begun = Instant::now();
-            let failure = match run(&corpus, workload, tier) {
-                Ok(output) if output == workload.small.expected.as_bytes() => None,
+            let small = &workload.small;
+            let is_right = |output: &[u8]| match mode {
+                Mode::Small => output == small.expected.as_bytes(),
+                Mode::Steps => is_two_steps(output, &small.checksum),
+            };
+            let failure = match run(&corpus, workload, tier, mode) {
+                Ok(output) if is_right(&output) => None,
                 Ok(output) => Some(String::from_utf8_lossy(&output).into_owned()),
                 Err(error) => Some(error.to_string()),
             };
@@ -77,6 +107,12 @@ fn every_tier_prints_what_the_manifest_says() {
             println!("skipped: the interpreter under an emulator");
             continue;
         }
-        check(tier);
+        check(tier, Mode::Small);
     }
+}
+
+/// The harnesses of all source languages run an iteration for each byte that comes.
+#[test]
+fn every_workload_goes_step_by_step() {
+    check(*Tier::ALL.last().expect("there is one"), Mode::Steps);
 }

@@ -3,11 +3,13 @@
 //! A workload implements [`Workload`] and calls [`main`]. `prog [small]` runs the kernel once and
 //! prints the report and the checksum; `prog bench N [small]` prints `iter <i> <ns> <checksum>` per
 //! iteration; `N = 0` does nothing at all, not even the setup, so it measures what the engine needs
-//! to get a module running. The kernel returns the same checksum on every call.
+//! to get a module running. `prog bench step [small]` waits for a byte on standard input before each
+//! iteration, runs the kernel as often as the byte says, and prints the same line at once; it ends where
+//! the input does. The kernel returns the same checksum on every call.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::Instant;
 
 /// One workload: inputs, timed work, report.
@@ -24,43 +26,67 @@ pub trait Workload {
 pub fn main<W: Workload>() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (iterations, small) = match args[..] {
-        [] => (None, false),
-        ["small"] => (None, true),
-        ["bench", n] => (Some(parse(n)), false),
-        ["bench", n, "small"] => (Some(parse(n)), true),
+    let (args, small) = match args[..] {
+        [ref args @ .., "small"] => (args, true),
+        ref args => (args, false),
+    };
+    let run = match *args {
+        [] => Run::Once,
+        ["bench", "step"] => Run::Steps,
+        ["bench", n] => Run::Iterations(n.parse().unwrap_or_else(|_| usage())),
         _ => usage(),
     };
-    if iterations == Some(0) {
+    if matches!(run, Run::Iterations(0)) {
         return;
     }
 
     let mut workload = W::setup(small);
     let mut out = String::new();
-    match iterations {
-        None => {
+    match run {
+        Run::Once => {
             let sum = workload.kernel();
             workload.report(&mut out);
             let _ = writeln!(out, "checksum {sum:016x}");
         }
-        Some(n) => {
-            for i in 0..n {
-                let start = Instant::now();
-                let sum = black_box(&mut workload).kernel();
-                let ns = start.elapsed().as_nanos() as u64;
-                let _ = writeln!(out, "iter {i} {ns} {sum:016x}");
+        Run::Iterations(n) => (0..n).for_each(|i| iteration(&mut workload, i, 1, &mut out)),
+        Run::Steps => {
+            let mut steps = std::io::stdin().lock().bytes();
+            for i in 0.. {
+                let Some(Ok(kernels @ 1..)) = steps.next() else { break };
+                iteration(&mut workload, i, kernels, &mut out);
+                write(&out);
+                out.clear();
             }
         }
     }
-    std::io::stdout().write_all(out.as_bytes()).expect("standard output can be written");
+    write(&out);
 }
 
-fn parse(n: &str) -> u64 {
-    n.parse().unwrap_or_else(|_| usage())
+/// What the command line asks for.
+enum Run {
+    Once,
+    Iterations(u64),
+    Steps,
+}
+
+fn iteration<W: Workload>(workload: &mut W, number: u64, kernels: u8, out: &mut String) {
+    let mut sum = 0;
+    let start = Instant::now();
+    for _ in 0..kernels {
+        sum = black_box(&mut *workload).kernel();
+    }
+    let ns = start.elapsed().as_nanos() as u64;
+    let _ = writeln!(out, "iter {number} {ns} {sum:016x}");
+}
+
+fn write(out: &str) {
+    let mut stdout = std::io::stdout();
+    let written = stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush());
+    written.expect("standard output can be written");
 }
 
 fn usage() -> ! {
-    println!("usage: [small] | bench N [small]");
+    println!("usage: [small] | bench N [small] | bench step [small]");
     std::process::exit(2)
 }
 
