@@ -60,6 +60,9 @@ fn generate(seed: u64) -> Vec<u8> {
         .to_bytes()
 }
 
+/// Who takes longer does not end: it would be thousands of times too long, busy machines and emulators included.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Drives one module; the seed is in the message when it goes wrong.
 fn check(what: &str, seed: u64, bytes: &[u8]) -> Reached {
     let begun = Instant::now();
@@ -72,10 +75,7 @@ fn check(what: &str, seed: u64, bytes: &[u8]) -> Reached {
         )
     });
     let took = begun.elapsed();
-    assert!(
-        took < Duration::from_secs(20),
-        "{what}, seed {seed}: {took:?}"
-    );
+    assert!(took < PATIENCE, "{what}, seed {seed}: {took:?}");
     reached
 }
 
