@@ -1,6 +1,6 @@
 //! The regression gate: instruction counts against recorded ones.
 //!
-//! Counts repeat within 0.01 % on the noisiest machine; times never gate. The recorded counts lie in one committed file per
+//! Counts repeat within 0.01 % on the noisiest machine where one thread compiles, within 2 % in tier `opt`; times never gate. The recorded counts lie in one committed file per
 //! instruction set, with what the processor has that code depends on: on another kind of processor there is nothing to
 //! compare.
 

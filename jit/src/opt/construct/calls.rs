@@ -20,6 +20,17 @@ enum Checks {
     Element(u32),
 }
 
+/// A comparison of a reference with that of the function that it leads to mostly.
+struct Guess {
+    func: u32,
+    /// How often the call runs, and its arguments.
+    count: Count,
+    args: Values,
+    /// Where code goes on with that function, and where with another, and how often.
+    same: (BlockId, Count),
+    other: (BlockId, Count),
+}
+
 impl Builder<'_> {
     pub(super) fn call_operator(&mut self, op: &Operator<'_>) -> Result<bool, Unsupported> {
         match *op {
@@ -104,32 +115,29 @@ impl Builder<'_> {
         checks: Checks,
     ) -> Result<(), Unsupported> {
         let ty = self.env.types[type_index as usize].clone();
-        let Some((func, part)) = self.favourite(type_index) else {
+        let Some(guess) = self.guess(type_index, reference) else {
             self.check_reference(reference, checks);
             self.call(Callee::Reference, Some(reference), &ty);
             return Ok(());
         };
-        let count = self.count;
-        let other = self.guess(func, reference);
-        let args = self.pop_many(ty.params().len());
         let behind = self.function.add_block(self.loop_depth);
         let signature = BlockSignature::Func(ty.clone());
         let place = (self.stack.len(), NO_CONSTRUCT);
         self.control
             .push(Frame::new(Kind::Block, signature, behind, place));
         let height = self.stack.len();
-        self.begin_way(count.part(part), None, &args);
-        self.call_function(func)?;
+        self.begin_way(&guess.same, &guess.args);
+        self.call_function(guess.func)?;
         if self.reachable {
             let exit = self.branch_exit(0);
             self.finish_block(exit);
         }
         self.stack.truncate(height);
-        self.begin_way(count.part(1.0 - part), Some(other), &args);
+        self.begin_way(&guess.other, &guess.args);
         self.check_reference(reference, checks);
         self.call(Callee::Reference, Some(reference), &ty);
         self.end();
-        self.count = count;
+        self.count = guess.count;
         Ok(())
     }
 
@@ -141,22 +149,21 @@ impl Builder<'_> {
         checks: Checks,
     ) -> Result<(), Unsupported> {
         let ty = self.env.types[type_index as usize].clone();
-        if let Some((func, part)) = self.favourite(type_index) {
-            let count = self.count;
-            let other = self.guess(func, reference);
-            let args = self.pop_many(ty.params().len());
-            self.begin_way(count.part(part), None, &args);
-            self.tail_call_function(func)?;
-            self.begin_way(count.part(1.0 - part), Some(other), &args);
+        if let Some(guess) = self.guess(type_index, reference) {
+            self.begin_way(&guess.same, &guess.args);
+            self.tail_call_function(guess.func)?;
+            self.begin_way(&guess.other, &guess.args);
         }
         self.check_reference(reference, checks);
         self.tail_call(Callee::Reference, Some(reference), &ty);
         Ok(())
     }
 
-    /// Compares a reference with that of a function of this instance, and ends the block: it goes on in the next
-    /// one where they are the same, else in the one that comes back.
-    fn guess(&mut self, func: u32, reference: Value) -> BlockId {
+    /// Compares a reference with that of the function of this instance that it leads to mostly, if there is one; the
+    /// block ends, with the arguments taken off the stack.
+    fn guess(&mut self, type_index: u32, reference: Value) -> Option<Guess> {
+        let (func, part) = self.favourite(type_index)?;
+        let count = self.count;
         let guessed = self.own_reference(func);
         let op = Op::Compare(Cond::Eq, Width::W64);
         let is_guessed = self.emit(op, Ty::I32, &[reference, guessed], 0);
@@ -166,15 +173,21 @@ impl Builder<'_> {
             args: Values::new(),
         });
         self.finish_block(Exit::Branch(is_guessed, edges));
-        self.block = same;
-        other
+        let params = self.env.types[type_index as usize].params().len();
+        Some(Guess {
+            func,
+            count,
+            args: self.pop_many(params),
+            same: (same, count.part(part)),
+            other: (other, count.part(1.0 - part)),
+        })
     }
 
-    /// Goes on in a block, the current one unless another is named, with these values on the stack.
-    fn begin_way(&mut self, count: Count, block: Option<BlockId>, args: &[Value]) {
+    /// Goes on in a block that runs so often, with these values on the stack.
+    fn begin_way(&mut self, &(block, count): &(BlockId, Count), args: &[Value]) {
         self.count = count;
         self.reachable = true;
-        self.start(block.unwrap_or(self.block));
+        self.start(block);
         self.stack.extend(args);
     }
 

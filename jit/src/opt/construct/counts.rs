@@ -55,10 +55,10 @@ pub(super) struct Counted {
 /// How often a call runs, beside the rest of the function.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Heat {
-    Unknown,
+    /// Neither of the others, or nobody knows.
+    Usual,
     /// Hardly ever.
     Cold,
-    Warm,
     /// About as often as anything.
     Hot,
 }
@@ -79,19 +79,21 @@ const FAVOURITE_PART: f32 = 0.5;
 const FAVOURITE_MIN: u32 = 16;
 
 impl Builder<'_> {
+    fn feedback(&self, func: u32) -> Option<Feedback> {
+        let defined = self.env.info.defined_func(func)?;
+        self.env.observed?.feedback(defined)
+    }
+
     /// What was counted of a function, which runs `count` times where it is read.
     pub(super) fn counted(&self, func: u32, count: Count) -> Option<Counted> {
-        let defined = self.env.info.defined_func(func)?;
-        let feedback = self.env.observed?.feedback(defined)?;
+        let feedback = self.feedback(func)?;
         let scale = count.known()? / (feedback.calls()?.max(1) as f32);
         Some(Counted { feedback, scale })
     }
 
     /// Begins the function, which nobody is counted to enter at a loop.
     pub(super) fn begin_counts(&mut self, func: u32) {
-        let observed = self.env.observed;
-        let defined = self.env.info.defined_func(func);
-        let Some(feedback) = observed.zip(defined).and_then(|(all, it)| all.feedback(it)) else {
+        let Some(feedback) = self.feedback(func) else {
             return;
         };
         let calls = feedback.calls().unwrap_or(0) as f32;
@@ -153,8 +155,7 @@ impl Builder<'_> {
         match (self.count.known(), self.most_around()) {
             (Some(count), _) if count >= HOT_MIN && count >= self.most * HOT_PART => Heat::Hot,
             (Some(count), Some(most)) if count < most * RARE_PART => Heat::Cold,
-            (Some(_), Some(_)) => Heat::Warm,
-            _ => Heat::Unknown,
+            _ => Heat::Usual,
         }
     }
 
@@ -170,7 +171,7 @@ impl Builder<'_> {
             false => (FAVOURITE_MIN, FAVOURITE_PART),
             true => (1, 0.0),
         };
-        // Not so either where there is no part of nothing.
+        // Not so either where the part is no number, since nothing was called.
         let leads = favourite.lead >= least && part >= least_part;
         if !leads {
             return None;

@@ -95,7 +95,7 @@ impl Inlining {
     fn room(&mut self, heat: Heat) -> &mut usize {
         match heat {
             Heat::Hot => &mut self.hot_room_bytes,
-            Heat::Unknown | Heat::Cold | Heat::Warm => &mut self.room_bytes,
+            Heat::Usual | Heat::Cold => &mut self.room_bytes,
         }
     }
 }
@@ -250,8 +250,8 @@ impl<'m> Builder<'m> {
             match heat {
                 Heat::Cold => 0,
                 Heat::Hot => BYTES_MAX_HOT,
-                Heat::Warm | Heat::Unknown if self.loop_depth > 0 => BYTES_MAX_IN_LOOP,
-                Heat::Warm | Heat::Unknown => BYTES_MAX,
+                Heat::Usual if self.loop_depth > 0 => BYTES_MAX_IN_LOOP,
+                Heat::Usual => BYTES_MAX,
             }
         };
         if range.len() > most.min(room_bytes) || open.len() > DEPTH_MAX {
