@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
-use zwasm_reports::schema::Profile;
+use zwasm_reports::schema::{Pace, Profile};
 
 /// Measures zwasm's tiers against other engines on one corpus of workloads.
 #[derive(Debug, Parser)]
@@ -196,7 +196,20 @@ impl ProfileName {
             ProfileName::Standard => ("standard", 6, 120, Some(1500)),
             ProfileName::Full => ("full", 20, 1000, None),
         };
+        const MS: u64 = 1_000_000;
+        let (step_ms, warm_up_ms, rounds, limit_ms) = match self {
+            ProfileName::Quick => (1, 100, 20, 250),
+            ProfileName::Standard => (2, 300, 40, 1500),
+            ProfileName::Full => (4, 1000, 60, 10_000),
+        };
+        let pace = Pace {
+            step_ns: step_ms * MS,
+            warm_up_ns: warm_up_ms * MS,
+            rounds,
+            limit_ns: limit_ms * MS,
+        };
         Profile {
+            pace: Some(pace),
             name: name.to_owned(),
             blocks,
             fresh_blocks: 20,

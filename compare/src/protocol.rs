@@ -1,6 +1,7 @@
 //! The bench protocol of workloads, as seen from outside, and what counts as right output.
 //!
-//! `bench N` prints `iter <i> <ns> <checksum>` N times. Anything else in the output, another count
+//! `bench N` prints `iter <i> <ns> <checksum>` N times; `bench step` prints such a line for each byte of
+//! its input, after as many kernels as the byte says, whose time together it is. Anything else in the output, another count
 //! or another checksum is a wrong output: a run that is not right is not a sample.
 
 use crate::exec::{Exit, Outcome};
@@ -11,6 +12,13 @@ use zwasm_workloads::Size;
 /// Guest arguments of `bench N` at a size.
 pub(crate) fn bench_args(iterations: u32, size: &Size) -> Vec<String> {
     let mut args = vec!["bench".to_owned(), iterations.to_string()];
+    args.extend(size.args.iter().cloned());
+    args
+}
+
+/// Guest arguments of `bench step` at a size.
+pub(crate) fn step_args(size: &Size) -> Vec<String> {
+    let mut args = vec!["bench".to_owned(), "step".to_owned()];
     args.extend(size.args.iter().cloned());
     args
 }
@@ -38,9 +46,24 @@ pub(crate) fn check_bench(
     size: &Size,
 ) -> Result<Vec<u64>, CellStatus> {
     check_exit(outcome)?;
+    let times = check_lines(&outcome.stdout, size)?;
+    if times.len() != iterations as usize {
+        return Err(CellStatus::WrongOutput(format!(
+            "{} iterations, expected {iterations}",
+            times.len()
+        )));
+    }
+    Ok(times)
+}
+
+/// Checks the lines of iterations or steps and gives their nanoseconds.
+///
+/// # Errors
+/// [`CellStatus::WrongOutput`].
+pub(crate) fn check_lines(stdout: &str, size: &Size) -> Result<Vec<u64>, CellStatus> {
     let wrong = |why: String| CellStatus::WrongOutput(why);
-    let mut times = Vec::with_capacity(iterations as usize);
-    for line in outcome.stdout.lines() {
+    let mut times = Vec::new();
+    for line in stdout.lines() {
         let mut words = line.split_ascii_whitespace();
         let mut next = || words.next().unwrap_or_default();
         let (tag, index, ns, checksum) = (next(), next(), next(), next());
@@ -58,12 +81,6 @@ pub(crate) fn check_bench(
             )));
         }
         times.push(ns);
-    }
-    if times.len() != iterations as usize {
-        return Err(wrong(format!(
-            "{} iterations, expected {iterations}",
-            times.len()
-        )));
     }
     Ok(times)
 }

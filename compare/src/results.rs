@@ -100,6 +100,7 @@ pub(crate) fn skeleton(
         engines,
         workloads,
         cells: Vec::new(),
+        generations: Vec::new(),
         control: Vec::new(),
         floors: Vec::new(),
         gaps: Vec::new(),

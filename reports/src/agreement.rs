@@ -128,6 +128,7 @@ mod tests {
             verdict: Verdict::Unsure,
             stage: 1,
             blocks_needed: None,
+            spread: None,
         }
     }
 

@@ -5,7 +5,10 @@
 //! must give the same rows. A row is only made where both engines ran the workload with right
 //! output; what is missing is counted and named, never imputed.
 
-use crate::schema::{CellStatus, EngineKind, Floor, Gap, Geomean, Metric, Results, Sample, Worst};
+use crate::duet::{self, Who};
+use crate::schema::{
+    CellStatus, EngineKind, Floor, Gap, Geomean, Metric, Results, Sample, Spread, Worst,
+};
 use crate::stats::{self, Verdict};
 use crate::work;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,8 +54,30 @@ pub(crate) fn metric_median(
     metric: Metric,
 ) -> Option<f64> {
     let cell = results.cell(workload, engine)?;
+    if cell.status != CellStatus::Ok {
+        return None;
+    }
+    let together = || duet::steady_ns(results, workload, engine);
+    if let (Metric::Steady, Some(ns)) = (metric, together()) {
+        return Some(ns);
+    }
     let values: Vec<f64> = cell.samples.iter().filter_map(|s| metric.of(s)).collect();
-    (cell.status == CellStatus::Ok && !values.is_empty()).then(|| stats::median(&values))
+    (!values.is_empty()).then(|| stats::median(&values))
+}
+
+/// What the A/A control of a metric gave: a log gap per row for steps taken together, else one per block.
+pub(crate) fn control_gaps(results: &Results, metric: Metric) -> Vec<f64> {
+    let together = duet::control(results);
+    if metric == Metric::Steady && !together.is_empty() {
+        return together;
+    }
+    control_blocks(results, metric)
+}
+
+fn control_blocks(results: &Results, metric: Metric) -> Vec<f64> {
+    let pairs = results.control.iter();
+    let of_pairs = pairs.flat_map(|pair| block_gaps(metric, &pair.a, &pair.b));
+    of_pairs.collect()
 }
 
 /// The geometric mean of rows of log gaps, and the smallest number of blocks behind one.
@@ -82,11 +107,7 @@ fn floors(results: &Results) -> Vec<Floor> {
     Metric::ALL
         .into_iter()
         .filter_map(|metric| {
-            let gaps: Vec<f64> = results
-                .control
-                .iter()
-                .flat_map(|pair| block_gaps(metric, &pair.a, &pair.b))
-                .collect();
+            let gaps = control_gaps(results, metric);
             // Of the corpus, wall times are those of different numbers of iterations.
             if metric == Metric::Total && !results.is_jobs() {
                 return None;
@@ -121,6 +142,18 @@ struct Row<'a> {
     category: &'a str,
     stage: u8,
     gaps: Vec<f64>,
+    /// Of steps taken together.
+    spread: Option<Spread>,
+}
+
+impl Row<'_> {
+    /// The noise floor that it is judged by: that of how it was measured.
+    fn floor(&self, results: &Results) -> f64 {
+        match (self.metric, self.spread) {
+            (Metric::Steady, None) => stats::noise_floor(&control_blocks(results, Metric::Steady)),
+            (metric, _) => results.floor(metric),
+        }
+    }
 }
 
 fn rows(results: &Results) -> Vec<Row<'_>> {
@@ -138,7 +171,13 @@ fn rows(results: &Results) -> Vec<Row<'_>> {
                     continue;
                 }
                 for metric in Metric::ALL.into_iter().filter(|&m| workload.compares(m)) {
-                    let (stage, gaps) = staged_gaps(metric, &ours.samples, &theirs.samples);
+                    let together = (metric == Metric::Steady)
+                        .then(|| steps_together(results, &workload.id, &tier.id, &peer.id))
+                        .flatten();
+                    let (stage, gaps, spread) = together.unwrap_or_else(|| {
+                        let (stage, gaps) = staged_gaps(metric, &ours.samples, &theirs.samples);
+                        (stage, gaps, None)
+                    });
                     if !gaps.is_empty() {
                         rows.push(Row {
                             tier: &tier.id,
@@ -148,6 +187,7 @@ fn rows(results: &Results) -> Vec<Row<'_>> {
                             category: &workload.category,
                             stage,
                             gaps,
+                            spread,
                         });
                     }
                 }
@@ -155,6 +195,22 @@ fn rows(results: &Results) -> Vec<Row<'_>> {
         }
     }
     rows
+}
+
+/// The gaps of generations, and the stage that they come from: fresh ones where there are enough.
+fn steps_together(
+    results: &Results,
+    workload: &str,
+    tier: &str,
+    peer: &str,
+) -> Option<(u8, Vec<f64>, Option<Spread>)> {
+    let of = |fresh| duet::gaps(results, workload, fresh, Who::first(tier), Who::first(peer));
+    let enough = |(gaps, _): &(Vec<f64>, Spread)| stats::interval_rank(gaps.len()).is_some();
+    let (stage, (gaps, spread)) = match of(true).filter(enough) {
+        Some(fresh) => (2, fresh),
+        None => (1, of(false)?),
+    };
+    Some((stage, gaps, Some(spread)))
 }
 
 /// The fresh blocks when there are enough of them for an interval, else those of the first stage:
@@ -183,7 +239,7 @@ fn gaps(results: &Results, rows: &[Row<'_>]) -> Vec<Gap> {
         .iter()
         .filter_map(|row| {
             let estimate = stats::median_interval(&row.gaps)?;
-            let floor = results.floor(row.metric);
+            let floor = row.floor(results);
             let verdict = stats::verdict(estimate, floor);
             let ratios = estimate.map(f64::exp);
             let blocks_needed = (verdict == Verdict::Unsure)
@@ -202,6 +258,7 @@ fn gaps(results: &Results, rows: &[Row<'_>]) -> Vec<Gap> {
                 verdict,
                 stage: row.stage,
                 blocks_needed,
+                spread: row.spread,
             })
         })
         .collect();
@@ -213,10 +270,9 @@ fn gaps(results: &Results, rows: &[Row<'_>]) -> Vec<Gap> {
         let members: Vec<usize> = (0..rows.len())
             .filter(|&i| (rows[i].tier, rows[i].peer, rows[i].metric) == family)
             .collect();
-        let floor = results.floor(family.2);
         let p: Vec<f64> = members
             .iter()
-            .map(|&i| stats::p_beyond(&rows[i].gaps, floor))
+            .map(|&i| stats::p_beyond(&rows[i].gaps, rows[i].floor(results)))
             .collect();
         let kept = stats::benjamini_hochberg(&p, stats::FALSE_DISCOVERY_RATE);
         for (&i, keep) in members.iter().zip(kept) {

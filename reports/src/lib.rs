@@ -9,6 +9,7 @@ pub mod agreement;
 pub mod analysis;
 pub mod arm64;
 pub mod code;
+mod duet;
 pub mod history;
 pub mod html;
 pub mod schema;

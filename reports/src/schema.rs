@@ -77,6 +77,10 @@ pub struct Results {
     pub workloads: Vec<WorkloadInfo>,
     /// One cell per workload × engine that could be started, with its raw samples.
     pub cells: Vec<Cell>,
+    /// Steps of engines that were alive together: what steady iterations are judged by, where an
+    /// engine takes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generations: Vec<Generation>,
     /// A/A pairs: the same engine measured as if it were two.
     pub control: Vec<ControlPair>,
     /// The noise floor of each metric, derived from `control`.
@@ -108,6 +112,22 @@ pub struct Profile {
     pub sample_ms: u64,
     /// The run ends within about this many seconds; `None` without a limit.
     pub budget_s: Option<u64>,
+    /// How engines take steps together; `None` for jobs, which have no iterations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Pace>,
+}
+
+/// How engines that are alive together take steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pace {
+    /// Aimed-at length of a step, nanoseconds: short kernels run several times in it.
+    pub step_ns: u64,
+    /// Steps before the first round, for engines that make better code while they run, nanoseconds.
+    pub warm_up_ns: u64,
+    /// Rounds per generation: in a random order of the engines, and back.
+    pub rounds: u32,
+    /// After this many nanoseconds a generation has no further round.
+    pub limit_ns: u64,
 }
 
 /// A commit of zwasm.
@@ -285,6 +305,9 @@ pub struct Cell {
     /// Instructions per iteration at the small size, where the profile counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instructions: Option<f64>,
+    /// Why this engine takes no steps beside the others on this workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<String>,
     /// Raw samples.
     pub samples: Vec<Sample>,
 }
@@ -302,6 +325,7 @@ impl Cell {
             phases: None,
             code_bytes: None,
             instructions: None,
+            alone: None,
             samples: Vec::new(),
         }
     }
@@ -371,6 +395,36 @@ pub struct Sample {
     /// Compilation of the whole module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_ns: Option<u64>,
+}
+
+/// One generation of processes on one workload: all alive together, a step of one after the other, so
+/// that they share whatever the machine's clock does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// Workload id.
+    pub workload: String,
+    /// Which generation.
+    pub number: u32,
+    /// Whether it belongs to the second stage.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub fresh: bool,
+    /// The processes.
+    pub players: Vec<Player>,
+}
+
+/// One process of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Player {
+    /// Engine id.
+    pub engine: String,
+    /// Whether it is the second process of its engine, for the A/A control.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub twin: bool,
+    /// Kernels per step.
+    pub kernels: u32,
+    /// Every step as timed in the guest, two per round: one on the way through all processes, one on the
+    /// way back.
+    pub steps_ns: Vec<u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -540,6 +594,19 @@ pub struct Gap {
     /// For *unsure*: about how many blocks would settle it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks_needed: Option<u64>,
+    /// For steps taken together: how far they spread, and then `n` counts generations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+}
+
+/// Where the differences between two engines' steps come from. Both are half-widths of ln(zwasm ÷ peer);
+/// 0.02 is 2 %.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// Of the rounds within a generation, half of their interquartile range; the median over generations.
+    pub within: f64,
+    /// Of the generations, half of their range: what memory layout and the placing of code do.
+    pub between: f64,
 }
 
 /// The geometric mean over the workloads that both engines ran.

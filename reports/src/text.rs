@@ -87,6 +87,15 @@ pub fn gap_sentence(gap: &Gap) -> String {
     )
 }
 
+/// What `n` of a row counts.
+#[must_use]
+pub fn sampled(gap: &Gap) -> &'static str {
+    match gap.spread {
+        Some(_) => "generations",
+        None => "blocks",
+    }
+}
+
 /// The sentence of a geometric mean, with its coverage.
 #[must_use]
 pub fn geomean_sentence(mean: &Geomean) -> String {
@@ -170,7 +179,7 @@ pub fn table(results: &Results) -> String {
                     g.verdict.shape(),
                     g.verdict.word(),
                     g.blocks_needed
-                        .map(|n| format!(" (about {n} blocks needed)"))
+                        .map(|n| format!(" (about {n} {} needed)", sampled(g)))
                         .unwrap_or_default()
                 ),
                 None => writeln!(
@@ -308,7 +317,8 @@ pub fn why_no_row(results: &Results, workload: &str, engines: &[&str]) -> String
 /// `results.csv`: one line per row of `gaps`, with a header; unbounded ends are empty.
 #[must_use]
 pub fn csv(results: &Results) -> String {
-    let mut out = "peer,tier,workload,category,metric,ratio,lo,hi,n,verdict\n".to_owned();
+    let mut out =
+        "peer,tier,workload,category,metric,ratio,lo,hi,n,verdict,within,between\n".to_owned();
     for g in &results.gaps {
         let end = |v: Option<f64>| v.map(|v| v.to_string()).unwrap_or_default();
         let fields = [
@@ -322,6 +332,8 @@ pub fn csv(results: &Results) -> String {
             end(g.hi),
             g.n.to_string(),
             g.verdict.word().to_owned(),
+            end(g.spread.map(|s| s.within)),
+            end(g.spread.map(|s| s.between)),
         ];
         let line: Vec<String> = fields.iter().map(|f| csv_field(f)).collect();
         out.push_str(&line.join(","));

@@ -180,7 +180,11 @@ fn csv_has_a_line_per_row() {
     let results = fixture::results();
     let csv = text::csv(&results);
     assert_eq!(csv.lines().count(), results.gaps.len() + 1);
-    assert!(csv.starts_with("peer,tier,workload,category,metric,ratio,lo,hi,n,verdict\n"));
+    assert!(
+        csv.starts_with(
+            "peer,tier,workload,category,metric,ratio,lo,hi,n,verdict,within,between\n"
+        )
+    );
 }
 
 #[test]
@@ -235,6 +239,7 @@ fn pages_escape_and_stay_offline() {
     // A run in which nothing worked still has a page.
     let mut empty = results.clone();
     empty.cells.clear();
+    empty.generations.clear();
     empty.control.clear();
     empty.complete = false;
     analyse(&mut empty);

@@ -6,16 +6,26 @@ use crate::engine::{Adapter, parse_phases};
 use crate::fail::{Measured, OrSkip};
 use crate::protocol::{bench_args, check_bench, check_plain};
 use anyhow::Result;
+use std::time::Instant;
 use zwasm_reports::schema::{Calibration, Cell, CellStatus, Results};
+
+/// The standard size is measured where the slowest engine takes so many steps of it in the time of a
+/// generation's rounds.
+const STEPS_AFFORDABLE: u64 = 20;
 
 impl CorpusRunner<'_> {
     /// Calibrates every workload that was not.
     pub(super) fn calibrate(&mut self, results: &mut Results) -> Result<()> {
+        self.run
+            .progress
+            .plan(self.left(results).unwrap_or_default());
         for place in 0..self.workloads.len() {
             let id = self.id(place);
             let mut infos = results.workloads.iter();
             if infos.any(|w| w.id == id && w.size.is_empty()) {
+                let begun = Instant::now();
                 self.calibrate_workload(results, place)?;
+                self.run.progress.done(begun.elapsed());
             }
         }
         (self.run.save)(results)
@@ -118,7 +128,11 @@ impl CorpusRunner<'_> {
             Err(_) => return Ok(false),
         };
         let scale = times[0] as f64 / fastest_ns as f64;
-        let fits = slowest_ns as f64 * scale * f64::from(ITERATIONS_MIN) <= 1.5 * sample_ns as f64;
+        let longest_ns = match results.profile.pace {
+            Some(pace) => pace.limit_ns / STEPS_AFFORDABLE,
+            None => sample_ns / u64::from(ITERATIONS_MIN),
+        };
+        let fits = slowest_ns as f64 * scale <= longest_ns as f64;
         let standard = always || fits;
         if standard {
             for calibration in cells.iter_mut().filter_map(|c| c.calibration.as_mut()) {

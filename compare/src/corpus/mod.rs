@@ -1,6 +1,7 @@
 //! `compare --against …` over the corpus: time, memory and first results.
 
 mod calibrate;
+mod duet;
 mod plan;
 mod runner;
 mod stages;
@@ -19,7 +20,6 @@ use crate::setting::{
 use crate::{callgrind, code};
 use anyhow::Result;
 use runner::CorpusRunner;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use zwasm_reports::analysis::analyse;
 use zwasm_reports::schema::{CorpusInfo, WorkloadInfo};
@@ -71,7 +71,6 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         workloads: &workloads,
         scratch: &scratch,
         started,
-        compile_base_ns: HashMap::new(),
     }
     .measure(&mut results);
     let wants_code = args.code || (args.profile == ProfileName::Full && callgrind::available());

@@ -3,7 +3,7 @@
 use super::runner::CorpusRunner;
 use crate::runner::Control;
 use std::time::Duration;
-use zwasm_reports::schema::{Cell, CellStatus, Results};
+use zwasm_reports::schema::{Cell, CellStatus, Pace, Results};
 
 /// Iterations per process: enough that half of them can be warm-up, not so many that they bore.
 pub(super) const ITERATIONS_MIN: u32 = 3;
@@ -46,6 +46,8 @@ impl Level {
 pub(super) struct Plan {
     /// Of each workload.
     pub(super) levels: Vec<Level>,
+    /// Of generations.
+    pub(super) pace: Option<Pace>,
     pub(super) cost: Duration,
 }
 
@@ -54,12 +56,14 @@ impl<'a> CorpusRunner<'a> {
     /// take `pace` times what calibration promises.
     pub(super) fn plan(&self, results: &mut Results, blocks: u32, pace: f64) -> Plan {
         let mut levels = vec![Level::Whole; self.workloads.len()];
-        if let Some(budget_s) = results.profile.budget_s {
+        let mut generations = results.profile.pace;
+        if let (Some(budget_s), Some(left)) = (results.profile.budget_s, self.left(results)) {
             // The margin pays for what calibration underestimates.
-            let left = Duration::from_secs(budget_s)
-                .saturating_sub(self.started.elapsed())
-                .mul_f64(0.85);
-            while self.round_cost(results, &levels).mul_f64(pace) * blocks > left {
+            let left = left.mul_f64(0.85);
+            let cost = |levels: &[Level], generations| {
+                self.round_cost(results, levels, generations).mul_f64(pace) * blocks
+            };
+            while cost(&levels, generations) > left {
                 let cost =
                     |&(place, _): &(usize, Level)| self.block_cost(results, place, levels[place]);
                 let thinner = levels.iter().enumerate();
@@ -69,20 +73,36 @@ impl<'a> CorpusRunner<'a> {
                 };
                 levels[dearest] = level;
             }
+            // Only a busy machine needs fewer rounds, too.
+            let too_long = cost(&levels, generations).as_secs_f64() / left.as_secs_f64().max(1e-9);
+            if let Some(pace) = generations.as_mut().filter(|_| too_long > 1.0) {
+                pace.limit_ns = (pace.limit_ns as f64 / too_long) as u64;
+            }
             self.note_thinned(results, budget_s, &levels);
         }
-        let cost = self.round_cost(results, &levels);
+        let cost = self.round_cost(results, &levels, generations);
         self.run.progress.plan(cost * blocks);
-        Plan { levels, cost }
+        Plan {
+            levels,
+            pace: generations,
+            cost,
+        }
     }
 
-    /// The expected cost of a block of every workload and of the A/A control, which costs about as
-    /// much as its workloads do.
-    fn round_cost(&self, results: &Results, levels: &[Level]) -> Duration {
+    /// What is left of the profile's time.
+    pub(super) fn left(&self, results: &Results) -> Option<Duration> {
+        let budget = Duration::from_secs(results.profile.budget_s?);
+        Some(budget.saturating_sub(self.started.elapsed()))
+    }
+
+    /// The expected cost of a block and a generation of every workload, and of the A/A control, whose
+    /// blocks cost about as much as those of its workloads.
+    fn round_cost(&self, results: &Results, levels: &[Level], pace: Option<Pace>) -> Duration {
         let control = self.control_set(results, levels);
         let places = (0..levels.len()).chain(control.iter().map(|pair| pair.place));
         let cost = |place: usize| self.block_cost(results, place, levels[place]);
-        places.map(cost).sum()
+        let generation = |place: usize| self.generation_cost(results, place, pace);
+        places.map(cost).sum::<Duration>() + (0..levels.len()).map(generation).sum::<Duration>()
     }
 
     /// The expected cost of one block of a workload.

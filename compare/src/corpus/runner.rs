@@ -14,7 +14,6 @@ use crate::engine::Job;
 use crate::runner::{Processes, Run};
 use crate::setting::Selected;
 use anyhow::Result;
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 use zwasm_reports::schema::Results;
@@ -27,8 +26,6 @@ pub(super) struct CorpusRunner<'a> {
     pub(super) scratch: &'a Path,
     /// When the run began, provisioning included.
     pub(super) started: Instant,
-    /// Wall time of the compile command on an empty module, per engine.
-    pub(super) compile_base_ns: HashMap<String, u64>,
 }
 
 impl<'a> CorpusRunner<'a> {

@@ -2,12 +2,14 @@
 
 use super::super::plan::ITERATIONS_MIN;
 use super::*;
-use crate::exec::{Executor, Exit, Interrupted, Invocation, Outcome, is_interrupt};
+use crate::exec::{
+    Duet, DuetOutcome, Executor, Exit, Interrupted, Invocation, Outcome, Played, is_interrupt,
+};
 use crate::runner::testing;
 use std::path::PathBuf;
 use std::time::Duration;
 use zwasm_reports::analysis::analyse;
-use zwasm_reports::schema::Metric;
+use zwasm_reports::schema::{Metric, Pace};
 use zwasm_reports::stats::{Rng, Verdict};
 use zwasm_workloads::{Size, Workload};
 
@@ -23,12 +25,24 @@ enum Fault {
     CrashLater(u32),
 }
 
+/// What is wrong with an engine's steps on the workload of its fault.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StepFault {
+    None,
+    WrongOutput,
+    /// It does not know what a step is.
+    TakesNone,
+    /// After the first.
+    Crash,
+}
+
 /// Answers invocations of the engines of [`testing`].
 struct MockMachine {
     rng: Rng,
     /// Nanoseconds per iteration of each engine.
     speeds: Vec<(&'static str, u64)>,
     fault: (&'static str, &'static str, Fault),
+    step_fault: StepFault,
     processes: u32,
     /// Processes of the faulty cell.
     faulty: u32,
@@ -43,6 +57,7 @@ impl MockMachine {
             rng: Rng::new(1),
             speeds: speeds.to_vec(),
             fault: ("", "", Fault::None),
+            step_fault: StepFault::None,
             processes: 0,
             faulty: 0,
             interrupt_at: None,
@@ -52,6 +67,74 @@ impl MockMachine {
 }
 
 impl Executor for MockMachine {
+    /// The clock changes from round to round, by the same factor for all.
+    fn perform(&mut self, duet: &Duet) -> Result<DuetOutcome> {
+        const WARM_UP: u32 = 3;
+        self.processes += 1;
+        if self.interrupt_at == Some(self.processes) {
+            return Err(Interrupted.into());
+        }
+        let rounds = duet.pace.rounds;
+        let clocks: Vec<u64> = (0..rounds).map(|_| 1 + self.rng.below(3) as u64).collect();
+        let mut outcome = DuetOutcome {
+            played: Vec::new(),
+            rounds,
+            failed: None,
+        };
+        for performer in &duet.performers {
+            let args = &performer.invocation.args;
+            let (engine, workload) = (performer.invocation.program.to_string_lossy(), &args[0]);
+            self.log
+                .push(format!("{engine} {workload} {}", args[1..].join(" ")));
+            let fault = match (self.fault.0, self.fault.1) == (&*engine, workload) {
+                true => self.step_fault,
+                false => StepFault::None,
+            };
+            let speed = self.speeds.iter().find(|s| s.0 == engine).unwrap().1;
+            let of_round = clocks.iter().flat_map(|&clock| [clock; 2]);
+            let mut stdout = String::new();
+            for (i, clock) in [1; WARM_UP as usize]
+                .into_iter()
+                .chain(of_round)
+                .enumerate()
+            {
+                let ns = clock * (speed + self.rng.below(speed as usize / 200) as u64);
+                stdout += &format!("iter {i} {ns} 0123\n");
+            }
+            let exit = match fault {
+                StepFault::None => Exit::Code(0),
+                StepFault::WrongOutput => {
+                    stdout = stdout.replace("0123", "9999");
+                    Exit::Code(0)
+                }
+                StepFault::TakesNone => {
+                    stdout = "usage: bench N\n".to_owned();
+                    Exit::Code(2)
+                }
+                StepFault::Crash => {
+                    stdout.truncate(stdout.find('\n').unwrap() + 1);
+                    Exit::Signal(11)
+                }
+            };
+            if matches!(fault, StepFault::TakesNone | StepFault::Crash) {
+                outcome.failed = Some(outcome.played.len());
+            }
+            outcome.played.push(Played {
+                outcome: Outcome {
+                    exit,
+                    stdout,
+                    ..Outcome::not_started(String::new())
+                },
+                warm_up: WARM_UP,
+                kernels: 1,
+            });
+            if outcome.failed.is_some() {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
     fn run(&mut self, invocation: &Invocation) -> Result<Outcome> {
         self.processes += 1;
         if self.interrupt_at == Some(self.processes) {
@@ -162,7 +245,6 @@ fn run(machine: &mut MockMachine, workloads: &[Workload], results: &mut Results)
         workloads: &selected,
         scratch: Path::new(""),
         started: Instant::now(),
-        compile_base_ns: HashMap::new(),
     }
     .measure(results)
 }
@@ -342,4 +424,116 @@ fn slow_engines_bring_the_small_size() {
         ITERATIONS_MIN
     );
     assert_eq!(results.cell("a", "peer").unwrap().iterations, 9);
+}
+
+/// Results whose engines take steps together.
+fn stepping(workloads: &[Workload], engines: &[&str]) -> Results {
+    let mut results = results(workloads, engines, None);
+    results.profile.pace = Some(Pace {
+        step_ns: 1_000_000,
+        warm_up_ns: 3_000_000,
+        rounds: 20,
+        limit_ns: 1_000_000_000,
+    });
+    results
+}
+
+fn steady_gaps(results: &Results) -> Vec<&zwasm_reports::schema::Gap> {
+    let gaps = results.gaps.iter();
+    gaps.filter(|g| g.metric == Metric::Steady).collect()
+}
+
+#[test]
+fn steps_share_what_the_clock_does() {
+    let workloads = [workload("a"), workload("b"), workload("c")];
+    let mut results = stepping(&workloads, &["tier", "peer", "twin"]);
+    run(&mut MockMachine::new(&SPEEDS), &workloads, &mut results).unwrap();
+    analyse(&mut results);
+    let steady = steady_gaps(&results);
+    assert_eq!(steady.len(), 6);
+    for gap in steady {
+        assert!((gap.ratio - 1.5).abs() < 0.01, "{gap:?}");
+        // Slower, so it was measured again, in generations of its own.
+        assert_eq!((gap.verdict, gap.n, gap.stage), (Verdict::Slower, 10, 2));
+        let spread = gap.spread.unwrap();
+        assert!(spread.within < 0.01 && spread.between < 0.01, "{spread:?}");
+    }
+    // A twin per workload, and the engines take turns.
+    let floor = results.floors.iter().find(|f| f.metric == Metric::Steady);
+    let floor = floor.unwrap();
+    assert!(!floor.failed && floor.n == 3, "{floor:?}");
+    let first = results.generations.iter().filter(|g| !g.fresh);
+    let twins: std::collections::BTreeSet<&str> = first
+        .flat_map(|g| g.players.iter().filter(|p| p.twin))
+        .map(|p| p.engine.as_str())
+        .collect();
+    assert_eq!(twins.len(), 3);
+}
+
+#[test]
+fn an_engine_that_takes_no_steps_is_measured_alone() {
+    let workloads = [workload("a"), workload("b")];
+    let mut results = stepping(&workloads, &["tier", "peer", "other"]);
+    let mut machine = MockMachine::new(&[
+        ("tier", 1_000_000),
+        ("peer", 1_000_000),
+        ("other", 2_000_000),
+    ]);
+    machine.fault = ("peer", "a", Fault::None);
+    machine.step_fault = StepFault::TakesNone;
+    run(&mut machine, &workloads, &mut results).unwrap();
+    analyse(&mut results);
+    let cell = results.cell("a", "peer").unwrap();
+    assert_eq!(cell.status.word(), "ok");
+    assert!(cell.alone.as_ref().unwrap().contains("no step"), "{cell:?}");
+    for gap in steady_gaps(&results) {
+        let alone = (gap.workload.as_str(), gap.peer.as_str()) == ("a", "peer");
+        assert_eq!(gap.spread.is_none(), alone, "{gap:?}");
+        let expected = if gap.peer == "peer" { 1.0 } else { 0.5 };
+        assert!((gap.ratio / expected - 1.0).abs() < 0.01, "{gap:?}");
+    }
+}
+
+#[test]
+fn an_engine_that_fails_in_a_step_has_a_status_and_the_others_go_on() {
+    for (fault, word) in [
+        (StepFault::WrongOutput, "wrong output"),
+        (StepFault::Crash, "crash"),
+    ] {
+        let workloads = [workload("a")];
+        let mut results = stepping(&workloads, &["tier", "peer", "twin"]);
+        let mut machine = MockMachine::new(&SPEEDS);
+        machine.fault = ("peer", "a", Fault::None);
+        machine.step_fault = fault;
+        run(&mut machine, &workloads, &mut results).unwrap();
+        analyse(&mut results);
+        assert_eq!(results.cell("a", "peer").unwrap().status.word(), word);
+        let [gap] = steady_gaps(&results)[..] else {
+            panic!("{:?}", results.gaps);
+        };
+        assert!(gap.peer == "twin" && gap.spread.is_some());
+    }
+}
+
+#[test]
+fn an_interrupted_run_measures_no_generation_twice() {
+    let workloads = [workload("a"), workload("b")];
+    let mut whole = stepping(&workloads, &["tier", "peer"]);
+    let mut machine = MockMachine::new(&SPEEDS);
+    run(&mut machine, &workloads, &mut whole).unwrap();
+    for interrupt_at in [20, 60, machine.processes - 1] {
+        let mut partial = stepping(&workloads, &["tier", "peer"]);
+        let mut machine = MockMachine::new(&SPEEDS);
+        machine.interrupt_at = Some(interrupt_at);
+        assert!(run(&mut machine, &workloads, &mut partial).is_err());
+        let mut partial = Results::parse(&partial.to_json(), "partial").unwrap();
+        run(&mut MockMachine::new(&SPEEDS), &workloads, &mut partial).unwrap();
+        let keys = |results: &Results| -> std::collections::BTreeSet<(String, u32, bool)> {
+            let generations = results.generations.iter();
+            let keys = generations.map(|g| (g.workload.clone(), g.number, g.fresh));
+            keys.collect()
+        };
+        assert_eq!(keys(&whole), keys(&partial));
+        assert_eq!(whole.generations.len(), partial.generations.len());
+    }
 }

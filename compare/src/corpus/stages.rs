@@ -1,21 +1,27 @@
-//! The stages of a run: blocks of all workloads with the A/A control, fresh blocks for what came out
-//! *slower*, and counts of instructions.
+//! The stages of a run: blocks and generations of all workloads with the A/A control, fresh ones for what
+//! came out *slower*, and counts of instructions.
 
+use super::duet::Which;
 use super::plan::Level;
 use super::runner::CorpusRunner;
+use super::visit::Part;
 use crate::callgrind;
 use crate::engine::Adapter;
 use crate::fail::OrSkip;
-use crate::runner::{Block, Control, is_running};
+use crate::runner::{Block, Control, Sweep, is_running};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use zwasm_reports::analysis::analyse;
-use zwasm_reports::schema::{Cell, ControlPair, Gap, Metric, Results};
+use zwasm_reports::schema::{Cell, ControlPair, Gap, Metric, Pace, Results};
 use zwasm_reports::stats::Verdict;
 
 /// Partial results of a corpus are large and its blocks short: they are not written after each.
 const SAVE_EVERY: Duration = Duration::from_secs(10);
+
+/// Generations of the second stage: the interval of their median, from the second smallest to the second
+/// largest, covers 97.9 %.
+const FRESH_GENERATIONS: u32 = 10;
 
 /// A workload on which a tier came out slower than a peer.
 struct Slower<'a> {
@@ -37,6 +43,7 @@ impl<'a> CorpusRunner<'a> {
             let round = Instant::now();
             for place in self.run.order(number, self.workloads.len()) {
                 self.first_stage_block(results, place, number, plan.levels[place])?;
+                self.first_stage_generation(results, place, number, plan.pace)?;
                 if last_save.elapsed() > SAVE_EVERY {
                     (self.run.save)(results)?;
                     last_save = Instant::now();
@@ -64,13 +71,37 @@ impl<'a> CorpusRunner<'a> {
             let of = results.profile.blocks;
             run.progress
                 .say(&format!("block {} of {of}: {workload}", number + 1));
-            let with_reverse = level <= Level::PhasesOnce;
-            block.measure(run, results, with_reverse, |results, turn| {
-                let phases = level != Level::PhasesOnce || !turn.mirrored;
-                self.visit(results, place, turn.engine, level, phases)
+            let sweep = |part| Sweep {
+                part,
+                with_reverse: match part {
+                    Part::Iterations => level <= Level::PhasesOnce,
+                    _ => level <= Level::Whole,
+                },
+            };
+            let sweeps = Part::ALL.map(sweep);
+            block.measure(run, results, &sweeps, |results, turn, part, sample| {
+                self.visit(results, place, turn.engine, level, part, sample)
             })?;
         }
         run.progress.done(cost);
+        Ok(())
+    }
+
+    fn first_stage_generation(
+        &mut self,
+        results: &mut Results,
+        place: usize,
+        number: u32,
+        pace: Option<Pace>,
+    ) -> Result<()> {
+        let cost = self.generation_cost(results, place, pace);
+        let which = Which {
+            number,
+            fresh: false,
+        };
+        let stepping = self.stepping(results, place);
+        self.generation(results, place, which, pace, &stepping)?;
+        self.run.progress.done(cost);
         Ok(())
     }
 
@@ -89,8 +120,8 @@ impl<'a> CorpusRunner<'a> {
             known.filter_map(|pair| self.control_of(pair)).collect()
         };
         for pair in pairs {
-            pair.measure(run, results, number, |results| {
-                self.visit(results, pair.place, pair.engine, Level::Whole, true)
+            pair.measure(run, results, number, &Part::ALL, |results, part, sample| {
+                self.visit(results, pair.place, pair.engine, Level::Whole, part, sample)
             })?;
             run.progress
                 .done(self.block_cost(results, pair.place, levels[pair.place]));
@@ -112,7 +143,7 @@ impl<'a> CorpusRunner<'a> {
         workloads.position(|w| w.workload.id == workload)
     }
 
-    /// Twenty fresh blocks for the rows that came out *slower*; within a time limit, those nearest
+    /// Fresh generations, or twenty fresh blocks, for the rows that came out *slower*; within a time limit, those nearest
     /// to equal first, because for them the question is open.
     pub(super) fn second_stage(&mut self, results: &mut Results) -> Result<()> {
         let blocks = results.profile.fresh_blocks;
@@ -124,7 +155,7 @@ impl<'a> CorpusRunner<'a> {
         let costs = slower.iter().map(|s| self.fresh_cost(results, s));
         let total: Duration = costs.sum();
         let budget = results.profile.budget_s.map(Duration::from_secs);
-        let left = budget.map(|budget| budget.saturating_sub(self.started.elapsed()));
+        let left = self.left(results);
         self.run
             .progress
             .plan(left.map_or(total, |left| left.min(total)));
@@ -136,7 +167,11 @@ impl<'a> CorpusRunner<'a> {
                 skipped += 1;
                 continue;
             }
-            self.fresh_blocks(results, slower, blocks)?;
+            if self.step_together(results, &slower) {
+                self.fresh_generations(results, &slower)?;
+            } else {
+                self.fresh_blocks(results, slower, blocks)?;
+            }
             self.run.progress.done(cost);
             (self.run.save)(results)?;
         }
@@ -173,8 +208,22 @@ impl<'a> CorpusRunner<'a> {
         slower
     }
 
-    /// The expected cost of all fresh blocks of a workload.
+    /// Whether all engines of slower rows take steps together.
+    fn step_together(&self, results: &Results, slower: &Slower<'_>) -> bool {
+        let stepping = self.stepping(results, slower.place);
+        let steps = |engine: &&dyn Adapter| {
+            let id = &engine.info().id;
+            stepping.iter().any(|e| e.info().id == *id)
+        };
+        slower.engines.iter().all(steps)
+    }
+
+    /// The expected cost of all fresh blocks or generations of a workload.
     fn fresh_cost(&self, results: &Results, slower: &Slower<'_>) -> Duration {
+        if self.step_together(results, slower) {
+            return self.generation_cost(results, slower.place, results.profile.pace)
+                * FRESH_GENERATIONS;
+        }
         let one = |engine: &&dyn Adapter| {
             let cell = results.cell(self.id(slower.place), &engine.info().id);
             let calibrated = cell.and_then(|cell| Some((cell, cell.calibration?)));
@@ -184,6 +233,24 @@ impl<'a> CorpusRunner<'a> {
         };
         let block_ns: u64 = slower.engines.iter().map(one).sum();
         Duration::from_nanos(block_ns * u64::from(results.profile.fresh_blocks))
+    }
+
+    /// Generations of the engines of slower rows.
+    fn fresh_generations(&mut self, results: &mut Results, slower: &Slower<'a>) -> Result<()> {
+        for number in 0..FRESH_GENERATIONS {
+            let workload = self.id(slower.place);
+            self.run.progress.say(&format!(
+                "fresh generation {} of {FRESH_GENERATIONS}: {workload}",
+                number + 1
+            ));
+            let which = Which {
+                number,
+                fresh: true,
+            };
+            let pace = results.profile.pace;
+            self.generation(results, slower.place, which, pace, &slower.engines)?;
+        }
+        Ok(())
     }
 
     /// Blocks of steady iterations only, each with its reverse, unless one of the engines has failed.
@@ -213,9 +280,18 @@ impl<'a> CorpusRunner<'a> {
                 "fresh block {} of {blocks}: {workload}",
                 number + 1
             ));
-            block.measure(run, results, true, |results, turn| {
-                self.visit(results, place, turn.engine, Level::Whole, false)
-            })?;
+            let iterations = Sweep {
+                part: Part::Iterations,
+                with_reverse: true,
+            };
+            block.measure(
+                run,
+                results,
+                &[iterations],
+                |results, turn, part, sample| {
+                    self.visit(results, place, turn.engine, Level::Whole, part, sample)
+                },
+            )?;
         }
         Ok(())
     }

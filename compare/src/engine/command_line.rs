@@ -34,6 +34,8 @@ pub(crate) struct CommandLine {
     pub(crate) feature_flags: BTreeMap<String, Vec<String>>,
     /// Features that the engine is known to lack.
     pub(crate) lacks: Vec<String>,
+    /// See [`Adapter::warms_up`].
+    pub(crate) warms_up: bool,
     pub(crate) env: Vec<(String, String)>,
     /// A module that does nothing, for the fixed part of compile time.
     pub(crate) empty_module: PathBuf,
@@ -52,6 +54,7 @@ impl CommandLine {
             eager: None,
             feature_flags: BTreeMap::new(),
             lacks: Vec::new(),
+            warms_up: true,
             env: Vec::new(),
             empty_module: PathBuf::new(),
         }
@@ -105,6 +108,10 @@ impl Adapter for CommandLine {
     fn unsupported(&self, workload: &Workload) -> Option<String> {
         let lacking = workload.features.iter().find(|f| self.lacks.contains(f))?;
         Some(format!("no support for {lacking}"))
+    }
+
+    fn warms_up(&self) -> bool {
+        self.warms_up
     }
 
     fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation {

@@ -40,6 +40,11 @@ pub(crate) trait Adapter {
     /// Why the engine cannot run this workload, when that is known beforehand.
     fn unsupported(&self, workload: &Workload) -> Option<String>;
 
+    /// Whether it may make better code while it runs, so that its first iterations tell little.
+    fn warms_up(&self) -> bool {
+        true
+    }
+
     /// Runs the workload with guest arguments.
     fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation;
 

@@ -138,6 +138,10 @@ impl Adapter for NativeTwin {
         none.then(|| "the workload has no native twin".to_owned())
     }
 
+    fn warms_up(&self) -> bool {
+        false
+    }
+
     fn run(&self, job: &Job<'_>, args: &[String]) -> Invocation {
         Invocation::new(self.binary(job.workload), args.to_vec())
     }

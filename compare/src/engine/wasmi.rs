@@ -27,6 +27,7 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
         sha256: claim.sha256,
         missing: None,
     };
-    let engine = CommandLine::new(info, program, &["run", "{module}", "{args}"]);
+    let mut engine = CommandLine::new(info, program, &["run", "{module}", "{args}"]);
+    engine.warms_up = false;
     Ok(Found::Ready(Box::new(engine)))
 }

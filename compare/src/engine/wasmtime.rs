@@ -68,6 +68,8 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     engine.job = Some(template("run", &["{job}"]));
     engine.job_compile = Some((template("compile", &["{module}", "-o", "{out}"]), false));
     engine.compile = Some(template("compile", &["{module}", "-o", "{out}"]));
+    // It compiles before it runs.
+    engine.warms_up = false;
     engine.empty_module.clone_from(&setting.empty_module);
     for feature in [
         "memory64",

@@ -67,6 +67,7 @@ pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
         "{module}",
         "{args}",
     ]));
+    engine.warms_up = tier == "auto";
     engine.job = Some(strings(&["run", "--tier", tier, "{job}"]));
     let compile = [
         "compile", "--json", "--repeat", "1", "--tier", tier, "{module}",

@@ -5,7 +5,7 @@ use crate::engine::Adapter;
 use crate::exec::{Exit, Outcome};
 use crate::fail::Measured;
 use crate::provision::{sha256_of, sha256_of_file};
-use crate::runner::{Processes, sample_of};
+use crate::runner::{Processes, note_process};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use zwasm_reports::schema::{CellStatus, Sample};
@@ -96,7 +96,8 @@ impl<'s> Ready<'s> {
         self.clear()?;
         let outcome = processes.run(invocation)?;
         self.check(&outcome)?;
-        let mut sample = sample_of(&outcome);
+        let mut sample = Sample::default();
+        note_process(&mut sample, &outcome);
         // A job that prints nothing has its result when it ends; the threads that see the first
         // byte and the end may be scheduled in the other order.
         let first_ns = outcome.first_byte_ns.unwrap_or(outcome.wall_ns);

@@ -103,7 +103,9 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         selection,
     };
     let workloads = ready.iter().map(|r| info(&suite, r)).collect();
-    let fresh = results::skeleton(args, corpus, workloads, infos);
+    let mut fresh = results::skeleton(args, corpus, workloads, infos);
+    // A job has no iterations to take together.
+    fresh.profile.pace = None;
     measure(args, &out, fresh, &ready, &engines, &mut launcher, &bar)
 }
 

@@ -6,7 +6,7 @@ use super::plan::Plan;
 use crate::engine::{Adapter, JobCompile};
 use crate::exec::Exit;
 use crate::fail::{Measured, OrSkip};
-use crate::runner::{Block, Control, Processes, Run};
+use crate::runner::{Block, Control, Processes, Run, Sweep};
 use anyhow::Result;
 use zwasm_reports::schema::{Calibration, Cell, CellStatus, EngineKind, Results};
 
@@ -46,8 +46,9 @@ impl<'a> JobRunner<'a> {
             }
             for pair in &controls {
                 let module = &self.modules[pair.place];
-                pair.measure(run, results, number, |_| {
-                    module.run(pair.engine, &mut self.processes)
+                pair.measure(run, results, number, &[()], |_, (), sample| {
+                    *sample = module.run(pair.engine, &mut self.processes)?;
+                    Ok(())
                 })?;
             }
             (run.save)(results)?;
@@ -125,14 +126,19 @@ impl<'a> JobRunner<'a> {
             return Ok(());
         }
         let module = &self.modules[place];
-        block.measure(run, results, plan.mirrored, |_, turn| {
+        let sweep = Sweep {
+            part: (),
+            with_reverse: plan.mirrored,
+        };
+        block.measure(run, results, &[sweep], |_, turn, (), sample| {
             let name = &turn.engine.info().id;
             run.progress.say(&format!(
                 "block {} of {}: {workload} under {name}",
                 number + 1,
                 plan.blocks
             ));
-            module.run(turn.engine, &mut self.processes)
+            *sample = module.run(turn.engine, &mut self.processes)?;
+            Ok(())
         })
     }
 

@@ -20,6 +20,13 @@ pub(crate) struct Block<'a> {
     pub(crate) engines: Vec<&'a dyn Adapter>,
 }
 
+/// One way through the engines, with its reverse or without, for one part of a sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Sweep<Part> {
+    pub(crate) part: Part,
+    pub(crate) with_reverse: bool,
+}
+
 /// One visit of an engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Turn<'a> {
@@ -55,36 +62,44 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// Measures it, with its reverse or without. An engine that fails has no further turn, and its cell
-    /// says why: what was done rightly once and wrongly later is a failure like any other.
+    /// Measures it, sweep by sweep, so that processes of one kind follow each other closely. An engine that
+    /// fails has no further turn, and its cell says why: what was done rightly once and wrongly later is
+    /// a failure like any other.
     ///
     /// # Errors
     /// Interrupted or a machinery failure; then nothing of the block is recorded.
-    pub(crate) fn measure(
+    pub(crate) fn measure<Part: Copy>(
         &self,
         run: Run<'a>,
         results: &mut Results,
-        with_reverse: bool,
-        mut visit: impl FnMut(&Results, Turn<'a>) -> Measured<Sample>,
+        sweeps: &[Sweep<Part>],
+        mut visit: impl FnMut(&Results, Turn<'a>, Part, &mut Sample) -> Measured<()>,
     ) -> Result<()> {
-        let mut samples: Vec<(&str, Sample)> = Vec::new();
+        let with_reverse = sweeps.iter().any(|sweep| sweep.with_reverse);
+        let turns = self.turns(run, with_reverse).into_iter();
+        let mut samples: Vec<(Turn<'a>, Sample)> = turns.map(|t| (t, Sample::default())).collect();
         let mut failed: Vec<&str> = Vec::new();
-        for turn in self.turns(run, with_reverse) {
+        for sweep in sweeps {
+            for (turn, sample) in &mut samples {
+                let engine = turn.engine.info().id.as_str();
+                if failed.contains(&engine) || (turn.mirrored && !sweep.with_reverse) {
+                    continue;
+                }
+                visit(results, *turn, sweep.part, sample).or_skip(|status| {
+                    failed.push(engine);
+                    let what = format!("{} under {engine}: {}", self.workload, status.word());
+                    run.progress.say(&what);
+                    if let Some(cell) = results.cell_mut(self.workload, engine) {
+                        cell.status = status;
+                    }
+                })?;
+            }
+        }
+        for (turn, sample) in samples {
             let engine = turn.engine.info().id.as_str();
             if failed.contains(&engine) {
                 continue;
             }
-            let sample = visit(results, turn).or_skip(|status| {
-                failed.push(engine);
-                let what = format!("{} under {engine}: {}", self.workload, status.word());
-                run.progress.say(&what);
-                if let Some(cell) = results.cell_mut(self.workload, engine) {
-                    cell.status = status;
-                }
-            })?;
-            samples.extend(sample.map(|sample| (engine, sample)));
-        }
-        for (engine, sample) in samples {
             results.machine.involuntary_switches += sample.involuntary_switches;
             if let Some(cell) = results.cell_mut(self.workload, engine) {
                 cell.samples.push(Sample {
@@ -118,6 +133,10 @@ mod tests {
     use zwasm_reports::schema::CellStatus;
 
     const ENGINES: [&str; 3] = ["tier", "peer", "twin"];
+    const WHOLE: Sweep<()> = Sweep {
+        part: (),
+        with_reverse: true,
+    };
 
     fn block<'a>(run: Run<'a>, results: &Results, number: u32) -> Block<'a> {
         Block {
@@ -138,11 +157,11 @@ mod tests {
         for number in 0..20 {
             let block = block(run, &results, number);
             let mut visited = Vec::new();
-            let visit = |_: &Results, turn: Turn<'_>| {
+            let visit = |_: &Results, turn: Turn<'_>, (), _: &mut Sample| {
                 visited.push((turn.engine.info().id.clone(), turn.mirrored));
-                Ok(Sample::default())
+                Ok(())
             };
-            block.measure(run, &mut results, true, visit).unwrap();
+            block.measure(run, &mut results, &[WHOLE], visit).unwrap();
             assert!(block.is_recorded(&results));
             let (forward, mirrored) = visited.split_at(3);
             assert!(forward.iter().all(|v| !v.1) && mirrored.iter().all(|v| v.1));
@@ -158,20 +177,50 @@ mod tests {
     }
 
     #[test]
+    fn processes_of_a_kind_follow_each_other() {
+        let mut results = tried("a", &ENGINES);
+        let engines = engines(&results);
+        let run = run(&engines);
+        let sweep = |part, with_reverse| Sweep { part, with_reverse };
+        let sweeps = [sweep("start", true), sweep("compile", false)];
+        let mut visited = Vec::new();
+        let visit = |_: &Results, turn: Turn<'_>, part: &'static str, sample: &mut Sample| {
+            visited.push((part, turn.mirrored));
+            match part {
+                "start" => sample.setup_ns = Some(1),
+                _ => sample.compile_ns = Some(2),
+            }
+            Ok(())
+        };
+        let block = block(run, &results, 0);
+        block.measure(run, &mut results, &sweeps, visit).unwrap();
+        let of = |part, mirrored| vec![(part, mirrored); 3];
+        let expected = [of("start", false), of("start", true), of("compile", false)];
+        assert_eq!(visited, expected.concat());
+        for cell in &results.cells {
+            let [forward, back] = &cell.samples[..] else {
+                panic!("{:?}", cell.samples);
+            };
+            assert_eq!((forward.setup_ns, forward.compile_ns), (Some(1), Some(2)));
+            assert_eq!((back.setup_ns, back.compile_ns), (Some(1), None));
+        }
+    }
+
+    #[test]
     fn an_engine_that_fails_has_no_further_turn() {
         let mut results = tried("a", &ENGINES);
         let engines = engines(&results);
         let run = run(&engines);
         let mut visits = 0;
-        let visit = |_: &Results, turn: Turn<'_>| {
+        let visit = |_: &Results, turn: Turn<'_>, (), _: &mut Sample| {
             visits += 1;
             match turn.engine.info().id.as_str() {
                 "peer" => Err(CellStatus::Crash("signal 11".to_owned()).into()),
-                _ => Ok(Sample::default()),
+                _ => Ok(()),
             }
         };
         let block = block(run, &results, 0);
-        block.measure(run, &mut results, true, visit).unwrap();
+        block.measure(run, &mut results, &[WHOLE], visit).unwrap();
         assert_eq!(visits, 5);
         assert_eq!(results.cell("a", "peer").unwrap().status.word(), "crash");
         let of = |engine: &str| results.cell("a", engine).unwrap().samples.len();
@@ -185,14 +234,15 @@ mod tests {
         let before = results.clone();
         let engines = engines(&results);
         let run = run(&engines);
-        let visit = |_: &Results, turn: Turn<'_>| {
+        let visit = |_: &Results, turn: Turn<'_>, (), _: &mut Sample| {
             if turn.mirrored {
                 return Err(Fail::error("stopped").into());
             }
-            Ok(Sample::default())
+            Ok(())
         };
         let block = block(run, &results, 0);
-        assert!(block.measure(run, &mut results, true, visit).is_err());
+        let measured = block.measure(run, &mut results, &[WHOLE], visit);
+        assert!(measured.is_err());
         assert!(results == before && !block.is_recorded(&results));
     }
 }

@@ -16,16 +16,18 @@ pub(crate) struct Control<'a> {
 }
 
 impl Control<'_> {
-    /// Measures a block of the pair, if it is not recorded: A B B A, and chance says which is A.
+    /// Measures a block of the pair, if it is not recorded: A B B A of each part of a sample, and chance
+    /// says which is A.
     ///
     /// # Errors
     /// Interrupted or a machinery failure; then nothing of the block is recorded.
-    pub(crate) fn measure(
+    pub(crate) fn measure<Part: Copy>(
         &self,
         run: Run<'_>,
         results: &mut Results,
         number: u32,
-        mut visit: impl FnMut(&Results) -> Measured<Sample>,
+        parts: &[Part],
+        mut visit: impl FnMut(&Results, Part, &mut Sample) -> Measured<()>,
     ) -> Result<()> {
         let at = self.pair(results);
         if results.control[at].a.iter().any(|s| s.block == number) {
@@ -34,15 +36,25 @@ impl Control<'_> {
         let what = format!("A/A control {}: {}", number + 1, self.workload);
         run.progress.say(&what);
         let a_first = run.rng(number, self.place).below(2) == 0;
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        for is_a in [a_first, !a_first, !a_first, a_first] {
-            // A failure is told where it meets a block of the comparison.
-            let Some(mut sample) = visit(results).or_skip(|_| ())? else {
-                return Ok(());
-            };
-            sample.block = number;
-            if is_a { &mut a } else { &mut b }.push(sample);
+        let mut samples = [(); 4].map(|()| Sample::default());
+        for &part in parts {
+            for sample in &mut samples {
+                // A failure is told where it meets a block of the comparison.
+                if visit(results, part, sample).or_skip(|_| ())?.is_none() {
+                    return Ok(());
+                }
+            }
         }
+        let [first, second, third, fourth] = samples.map(|sample| Sample {
+            block: number,
+            ..sample
+        });
+        let (outer, inner) = ([first, fourth], [second, third]);
+        let (a, b) = if a_first {
+            (outer, inner)
+        } else {
+            (inner, outer)
+        };
         results.control[at].a.extend(a);
         results.control[at].b.extend(b);
         Ok(())
@@ -83,16 +95,15 @@ mod tests {
         };
         for number in 0..20 {
             let mut wall_ns = 0;
-            let mut visit = |_: &Results| {
+            let mut visit = |_: &Results, (), sample: &mut Sample| {
                 wall_ns += 1;
-                Ok(Sample {
-                    wall_ns,
-                    ..Sample::default()
-                })
+                sample.wall_ns = wall_ns;
+                Ok(())
             };
-            pair.measure(run, &mut results, number, &mut visit).unwrap();
+            let mut measure = || pair.measure(run, &mut results, number, &[()], &mut visit);
+            measure().unwrap();
             // A block that is recorded is not measured again.
-            pair.measure(run, &mut results, number, &mut visit).unwrap();
+            measure().unwrap();
             assert_eq!(wall_ns, 4);
         }
         assert_eq!(results.control.len(), 1);
@@ -120,14 +131,15 @@ mod tests {
             engine: engines[0].as_ref(),
         };
         let mut visits = 0;
-        let visit = |_: &Results| {
+        let visit = |_: &Results, (), _: &mut Sample| {
             visits += 1;
             match visits {
                 3 => Err(CellStatus::Crash("signal 11".to_owned()).into()),
-                _ => Ok(Sample::default()),
+                _ => Ok(()),
             }
         };
-        pair.measure(run(&engines), &mut results, 0, visit).unwrap();
+        pair.measure(run(&engines), &mut results, 0, &[()], visit)
+            .unwrap();
         assert_eq!(visits, 3);
         let ControlPair { a, b, .. } = &results.control[0];
         assert!(a.is_empty() && b.is_empty());

@@ -14,9 +14,9 @@ mod process;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use block::Block;
+pub(crate) use block::{Block, Sweep};
 pub(crate) use control::Control;
-pub(crate) use process::{Processes, sample_of};
+pub(crate) use process::{Processes, note_process};
 
 use crate::engine::Adapter;
 use anyhow::Result;
@@ -61,6 +61,11 @@ impl<'a> Run<'a> {
         // A place that no workload has.
         self.rng(block, usize::MAX).shuffle(&mut order);
         order
+    }
+
+    /// A seed for the generation of the workload at this place, the same whenever it is asked.
+    pub(crate) fn draw(&self, generation: u32, place: usize) -> u64 {
+        self.rng(generation, place).next_u64()
     }
 
     /// Random numbers for a block of the workload at this place; the same ones whenever it is asked.

@@ -22,14 +22,11 @@ impl Processes<'_> {
     }
 }
 
-/// The sample of a process, with what is measured of every one.
-pub(crate) fn sample_of(outcome: &Outcome) -> Sample {
-    Sample {
-        wall_ns: outcome.wall_ns,
-        user_ns: outcome.user_ns,
-        system_ns: outcome.system_ns,
-        peak_rss_bytes: outcome.peak_rss_bytes,
-        involuntary_switches: outcome.involuntary_switches,
-        ..Sample::default()
-    }
+/// Takes up in a sample what is measured of every process.
+pub(crate) fn note_process(sample: &mut Sample, outcome: &Outcome) {
+    sample.wall_ns = outcome.wall_ns;
+    sample.user_ns = outcome.user_ns;
+    sample.system_ns = outcome.system_ns;
+    sample.peak_rss_bytes = outcome.peak_rss_bytes;
+    sample.involuntary_switches = outcome.involuntary_switches;
 }

@@ -3,7 +3,7 @@
 use super::canvas::Ink;
 use super::markup::{Html, put};
 use super::parts::{Column, series_of, swatch, table};
-use crate::schema::Results;
+use crate::schema::{Pace, Results};
 use crate::text::{self, date};
 
 pub(super) fn section(out: &mut Html, results: &Results) {
@@ -26,7 +26,7 @@ pub(super) fn section(out: &mut Html, results: &Results) {
     out.raw("</div>");
 }
 
-fn facts(results: &Results) -> [(&'static str, String); 15] {
+fn facts(results: &Results) -> [(&'static str, String); 16] {
     let m = &results.machine;
     let commit = &results.commit;
     let dirty = if commit.dirty {
@@ -73,7 +73,18 @@ fn facts(results: &Results) -> [(&'static str, String); 15] {
                 results.profile.sample_ms
             ),
         ),
+        ("steps", results.profile.pace.map_or_else(String::new, pace)),
     ]
+}
+
+fn pace(pace: Pace) -> String {
+    format!(
+        "generations of {} rounds, or of {}; {} per step, {} of warm-up",
+        pace.rounds,
+        text::duration(pace.limit_ns as f64),
+        text::duration(pace.step_ns as f64),
+        text::duration(pace.warm_up_ns as f64)
+    )
 }
 
 fn engines(out: &mut Html, results: &Results) {

@@ -3,27 +3,23 @@
 use super::markup::{Html, put};
 use super::parts::{Column, figure, folded_table};
 use super::plots;
-use crate::analysis::block_gaps;
+use crate::analysis::control_gaps;
 use crate::schema::{Floor, Results};
 use crate::text::interval;
 
 pub(super) fn section(out: &mut Html, results: &Results) {
-    let gaps = |floor: &Floor| -> Vec<f64> {
-        let pairs = results.control.iter();
-        pairs
-            .flat_map(|pair| block_gaps(floor.metric, &pair.a, &pair.b))
-            .collect()
-    };
     let floors = results.floors.iter();
-    let rows: Vec<(&Floor, Vec<f64>)> = floors.map(|floor| (floor, gaps(floor))).collect();
+    let rows: Vec<(&Floor, Vec<f64>)> = floors
+        .map(|floor| (floor, control_gaps(results, floor.metric)))
+        .collect();
     if rows.is_empty() {
         return;
     }
     out.raw("<h2 id=\"control\">A/A control</h2><div class=\"card\">");
     figure(
         out,
-        "The same binary against itself, one dot per block; the band is the noise floor F that a \
-         difference must exceed.",
+        "The same binary against itself: for steady iterations one dot per workload (the median over \
+         generations), else one per block; the band is the noise floor F that a difference must exceed.",
         plots::control(&rows),
     );
     let columns = [
@@ -31,7 +27,7 @@ pub(super) fn section(out: &mut Html, results: &Results) {
         Column::Number("ratio"),
         Column::Text("interval"),
         Column::Number("F"),
-        Column::Number("blocks"),
+        Column::Number("dots"),
         Column::Text("control"),
     ];
     folded_table(out, "Table", &columns, |out| {

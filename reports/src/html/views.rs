@@ -1,7 +1,7 @@
 //! Gap bars and table of every tier × peer × metric, one shown at a time.
 
 use super::markup::{Html, put};
-use super::parts::{Column, capitalised, figure, table};
+use super::parts::{Column, capitalised, figure, or_dash, table};
 use super::plots;
 use crate::code::CodeReport;
 use crate::schema::{Gap, Geomean, Metric, Results};
@@ -72,7 +72,7 @@ fn view(out: &mut Html, results: &Results, mean: &Geomean, code: Option<&CodeRep
         floor * 100.0
     );
     figure(out, &caption, plots::gaps(&gaps, mean, floor));
-    let columns = [
+    let mut columns = vec![
         Column::Text("workload"),
         Column::Text("category"),
         Column::Number("ratio"),
@@ -80,9 +80,13 @@ fn view(out: &mut Html, results: &Results, mean: &Geomean, code: Option<&CodeRep
         Column::Number("n"),
         Column::Text("verdict"),
     ];
+    let with_spread = gaps.iter().any(|gap| gap.spread.is_some());
+    if with_spread {
+        columns.extend([Column::Number("within"), Column::Number("between")]);
+    }
     table(out, "sortable gaps", &columns, |out| {
         for gap in &gaps {
-            row(out, gap, code);
+            row(out, gap, code, with_spread);
         }
     });
     out.raw("</section>");
@@ -102,18 +106,24 @@ fn what_is_measured(metric: Metric, results: &Results) -> &'static str {
         Metric::Total => "The job, from spawn to exit.",
         Metric::PeakRss if results.is_jobs() => "Peak resident set of the process.",
         Metric::PeakRss => "Peak resident set of the process that ran the iterations.",
-        Metric::Steady => "Median iteration after warm-up, timed in the guest.",
+        Metric::Steady => {
+            "Iterations after warm-up, timed in the guest: processes of all engines alive together, an \
+             iteration of each in turn; n generations of processes, each of which gives the median of its \
+             rounds. Within: half of the interquartile range of a generation's rounds; between: half of \
+             the range of generations. A row without them was measured in processes one after the other."
+        }
     }
 }
 
-fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>) {
+fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>, with_spread: bool) {
     let needed = gap.blocks_needed;
+    let sampled = text::sampled(gap);
     put!(
         out,
         "<tr title=\"{}\"><td><a href=\"#w-{}\">{}</a></td><td>{}</td>\
          <td class=\"n\" data-v=\"{}\">{}×</td><td data-v=\"{}\">{}</td>\
          <td class=\"n\" data-v=\"{}\">{}</td>\
-         <td class=\"{}\">{} {}{}{}</td></tr>",
+         <td class=\"{}\">{} {}{}{}</td>",
         text::gap_sentence(gap),
         gap.workload,
         gap.workload,
@@ -127,9 +137,20 @@ fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>) {
         gap.verdict.word(),
         gap.verdict.shape(),
         gap.verdict.word(),
-        needed.map_or_else(String::new, |n| format!(" (needs about {n} blocks)")),
+        needed.map_or_else(String::new, |n| format!(" (needs about {n} {sampled})")),
         code_link(gap, code)
     );
+    if with_spread {
+        for part in [gap.spread.map(|s| s.within), gap.spread.map(|s| s.between)] {
+            put!(
+                out,
+                "<td class=\"n\" data-v=\"{}\">{}</td>",
+                part.unwrap_or(0.0),
+                or_dash(part.map(|part| format!("±{:.1} %", part * 100.0)))
+            );
+        }
+    }
+    out.raw("</tr>");
 }
 
 /// Where the row's time goes, for the tier and metric that the page of hot functions is about.
