@@ -128,7 +128,7 @@ pub(crate) struct Arm64Args {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, wasmi, native, or
+    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, native, or
     /// a peer of --peers; `all` for every one.
     #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
     pub(crate) against: Vec<String>,

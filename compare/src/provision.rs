@@ -22,6 +22,16 @@ pub(crate) struct PipPackage {
     pub(crate) platform: Option<&'static str>,
 }
 
+/// A binary in an npm package.
+pub(crate) struct NpmPackage {
+    pub(crate) peer: &'static str,
+    /// Its names for x86-64 and for ARM64 Linux.
+    pub(crate) packages: [&'static str; 2],
+    pub(crate) version: &'static str,
+    /// Path of the binary inside the package.
+    pub(crate) binary: &'static str,
+}
+
 /// A binary built from a crate.
 pub(crate) struct CargoPackage {
     pub(crate) peer: &'static str,
@@ -81,6 +91,36 @@ impl<'a> Provisioner<'a> {
                     ("PIP_ROOT_USER_ACTION".to_owned(), "ignore".to_owned()),
                 ];
                 install
+            },
+        )
+    }
+
+    /// A binary from an npm package.
+    pub(crate) fn npm(&self, package: &NpmPackage, executor: &mut dyn Executor) -> Result<Had> {
+        let [x86_64, aarch64] = package.packages;
+        let name = match (std::env::consts::ARCH, std::env::consts::OS) {
+            ("x86_64", "linux") => x86_64,
+            ("aarch64", "linux") => aarch64,
+            (arch, os) => return Ok(Had::Missing(format!("no package for {arch} {os}"))),
+        };
+        let pinned = format!("{name}@{}", package.version);
+        self.have(
+            package.peer,
+            package.version,
+            &format!("node_modules/{name}/{}", package.binary),
+            &format!("npm package {pinned}"),
+            executor,
+            |to| {
+                let words = [
+                    "install",
+                    "--silent",
+                    "--no-save",
+                    "--ignore-scripts",
+                    "--prefix",
+                ];
+                let mut args: Vec<String> = words.iter().map(|&s| s.to_owned()).collect();
+                args.extend([to.to_string_lossy().into_owned(), pinned.clone()]);
+                Invocation::new("npm", args)
             },
         )
     }

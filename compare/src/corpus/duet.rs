@@ -14,6 +14,8 @@ use zwasm_workloads::Size;
 /// An engine has a twin in the A/A control unless it is so many times slower than the fastest: the time
 /// that it takes is that of all.
 const TWIN_SLOWNESS_MAX: u64 = 4;
+/// So many rows of control are worth having: a floor is made of their quartiles.
+const CONTROL_ROWS: usize = 12;
 /// The warm-up of an engine that makes no better code while it runs is so many times shorter.
 const WITHOUT_WARM_UP: u64 = 10;
 
@@ -72,7 +74,8 @@ impl<'a> CorpusRunner<'a> {
         if engines.len() < 2 {
             return Duration::ZERO;
         }
-        let seats = engines.iter().chain(self.twin(results, place, &engines));
+        let twins = self.twins(results, place, &engines);
+        let seats = engines.iter().chain(&twins);
         let (mut starts_ns, mut round_ns) = (0, 0);
         for &engine in seats {
             let cell = results.cell(id, &engine.info().id);
@@ -88,23 +91,32 @@ impl<'a> CorpusRunner<'a> {
         Duration::from_nanos(starts_ns + rounds_ns.min(pace.limit_ns).max(least_ns))
     }
 
-    /// Which engine has a second process for the A/A control: they take turns over the workloads.
-    fn twin<'e>(
+    /// Which engines have a second process for the A/A control: one of each workload, in turns, or more
+    /// where there are few workloads.
+    fn twins(
         &self,
         results: &Results,
         place: usize,
-        engines: &'e [&'a dyn Adapter],
-    ) -> Option<&'e &'a dyn Adapter> {
+        engines: &[&'a dyn Adapter],
+    ) -> Vec<&'a dyn Adapter> {
         let iter_ns = |engine: &dyn Adapter| {
             let cell = results.cell(self.id(place), &engine.info().id)?;
             Some(cell.calibration?.iter_ns)
         };
-        let fastest = engines.iter().filter_map(|&e| iter_ns(e)).min()?;
-        let affordable = |engine: &&&dyn Adapter| {
-            iter_ns(**engine).is_some_and(|ns| ns <= TWIN_SLOWNESS_MAX * fastest)
+        let fastest = engines.iter().filter_map(|&e| iter_ns(e)).min();
+        let affordable = |engine: &&dyn Adapter| {
+            let ratio = iter_ns(*engine).zip(fastest);
+            ratio.is_some_and(|(ns, fastest)| ns <= TWIN_SLOWNESS_MAX * fastest)
         };
-        let affordable: Vec<&&dyn Adapter> = engines.iter().filter(affordable).collect();
-        affordable.get(place % affordable.len().max(1)).copied()
+        let mut twins: Vec<&dyn Adapter> = engines.iter().copied().filter(affordable).collect();
+        let rows = self.workloads.iter().filter(|w| !w.workload.startup);
+        let of_row = CONTROL_ROWS.div_ceil(rows.count().max(1)).min(twins.len());
+        if !twins.is_empty() {
+            let first = place * of_row % twins.len();
+            twins.rotate_left(first);
+        }
+        twins.truncate(of_row);
+        twins
     }
 
     /// Measures a generation of these engines, unless it is recorded. An engine that fails is left out,
@@ -144,8 +156,10 @@ impl<'a> CorpusRunner<'a> {
             let seat = |twin| move |&engine: &&'a dyn Adapter| Seat { engine, twin };
             let mut seats: Vec<Seat<'_>> = engines.iter().map(seat(false)).collect();
             // The control is of the first stage.
-            let twin = self.twin(results, place, &engines).filter(|_| !fresh);
-            seats.extend(twin.map(seat(true)));
+            if !fresh {
+                let twins = self.twins(results, place, &engines);
+                seats.extend(twins.iter().map(seat(true)));
+            }
             let salt = if fresh { u32::MAX } else { 0 };
             let seed = run.draw(number ^ salt, place);
             match self.perform(results, place, &seats, pace, seed)? {

@@ -458,10 +458,10 @@ fn steps_share_what_the_clock_does() {
         let spread = gap.spread.unwrap();
         assert!(spread.within < 0.01 && spread.between < 0.01, "{spread:?}");
     }
-    // A twin per workload, and the engines take turns.
+    // With so few workloads every engine has a twin in each.
     let floor = results.floors.iter().find(|f| f.metric == Metric::Steady);
     let floor = floor.unwrap();
-    assert!(!floor.failed && floor.n == 3, "{floor:?}");
+    assert!(!floor.failed && floor.n == 9, "{floor:?}");
     let first = results.generations.iter().filter(|g| !g.fresh);
     let twins: std::collections::BTreeSet<&str> = first
         .flat_map(|g| g.players.iter().filter(|p| p.twin))

@@ -36,6 +36,8 @@ pub(crate) struct CommandLine {
     pub(crate) lacks: Vec<String>,
     /// See [`Adapter::warms_up`].
     pub(crate) warms_up: bool,
+    /// See [`Adapter::reads_text`].
+    pub(crate) reads_text: bool,
     pub(crate) env: Vec<(String, String)>,
     /// A module that does nothing, for the fixed part of compile time.
     pub(crate) empty_module: PathBuf,
@@ -55,6 +57,7 @@ impl CommandLine {
             feature_flags: BTreeMap::new(),
             lacks: Vec::new(),
             warms_up: true,
+            reads_text: true,
             env: Vec::new(),
             empty_module: PathBuf::new(),
         }
@@ -153,6 +156,10 @@ impl Adapter for CommandLine {
     fn job(&self, features: &[String], words: &[String]) -> Option<Invocation> {
         let none = Path::new("");
         Some(self.fill(self.job.as_ref()?, features, none, none, words))
+    }
+
+    fn reads_text(&self) -> bool {
+        self.reads_text
     }
 
     fn job_compile(&self, features: &[String], module: &Path, out: &Path) -> Option<JobCompile> {

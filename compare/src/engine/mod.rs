@@ -5,8 +5,8 @@
 //! twins — share [`CommandLine`], and each engine's file only says what is particular to it.
 
 mod command_line;
+mod javascript;
 mod native;
-mod node;
 pub(crate) mod user;
 mod wasmi;
 mod wasmtime;
@@ -66,6 +66,11 @@ pub(crate) trait Adapter {
     /// that are not started this way.
     fn job(&self, _features: &[String], _words: &[String]) -> Option<Invocation> {
         None
+    }
+
+    /// Whether it reads modules in the text format.
+    fn reads_text(&self) -> bool {
+        true
     }
 
     /// Validates and compiles a whole module, to `out` where a file is made.
@@ -148,11 +153,12 @@ impl Found {
 pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "auto", "opt"];
 
 /// The peers that are built in.
-pub(crate) const PEERS: [&str; 6] = [
+pub(crate) const PEERS: [&str; 7] = [
     "wasmtime",
     "wasmtime-winch",
     "wasmtime-pulley",
     "node",
+    "bun",
     "wasmi",
     "native",
 ];
@@ -175,7 +181,7 @@ pub(crate) fn find_peer(name: &str, setting: &mut Setting<'_>) -> Result<Found> 
     }
     match name {
         "wasmtime" | "wasmtime-winch" | "wasmtime-pulley" => wasmtime::find(name, setting),
-        "node" => node::find(setting),
+        "node" | "bun" => javascript::find(name, setting),
         "wasmi" => wasmi::find(setting),
         "native" => native::find(setting),
         _ => Err(unknown_peer(name, &setting.user_peers)),

@@ -3,12 +3,12 @@
 use super::fetch::Had;
 use crate::engine::Adapter;
 use crate::exec::{Exit, Outcome};
-use crate::fail::Measured;
+use crate::fail::{Fail, Measured};
 use crate::provision::{sha256_of, sha256_of_file};
 use crate::runner::{Processes, note_process};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use zwasm_reports::schema::{CellStatus, Sample};
+use zwasm_reports::schema::{CellStatus, Sample, write_whole};
 use zwasm_workloads::real::{RealModule, RealSuite, code_section_bytes};
 
 /// A module that is there, with its job.
@@ -59,13 +59,21 @@ impl<'s> Ready<'s> {
         }
     }
 
-    /// Options, module and guest arguments, as wasmtime and zwasm both spell them.
-    fn words(&self) -> Vec<String> {
+    /// Options, module and guest arguments, as wasmtime and zwasm both spell them; with modules in the
+    /// text format, or with what was assembled from them.
+    fn words(&self, reads_text: bool) -> Result<Vec<String>> {
+        let module = |path: &str| {
+            let path = self.host_path(path);
+            if reads_text || !path.ends_with(".wat") {
+                return Ok(path);
+            }
+            self.assembled(Path::new(&path))
+        };
         let job = &self.module.job;
         let mut words = Vec::new();
         let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
         for (name, file) in &job.preload {
-            option("--preload", format!("{name}={}", self.host_path(file)));
+            option("--preload", format!("{name}={}", module(file)?));
         }
         for (dir, guest) in &job.dirs {
             option("--dir", format!("{}::{guest}", self.host_path(dir)));
@@ -76,9 +84,20 @@ impl<'s> Ready<'s> {
         if let Some(name) = &job.invoke {
             option("--invoke", name.clone());
         }
-        words.push(self.host_path(job.main.as_deref().unwrap_or("{module}")));
+        words.push(module(job.main.as_deref().unwrap_or("{module}"))?);
         words.extend(job.args.iter().cloned());
-        words
+        Ok(words)
+    }
+
+    /// A module in the text format as a binary one, beside the package; made once.
+    fn assembled(&self, text: &Path) -> Result<String> {
+        let name = text.file_stem().unwrap_or_default().to_string_lossy();
+        let binary = self.had.package.join(format!("{name}.driver.wasm"));
+        let bytes = wat::parse_file(text).map_err(|e| Fail::error(e.to_string()))?;
+        if std::fs::read(&binary).ok().as_ref() != Some(&bytes) {
+            write_whole(&binary, &bytes)?;
+        }
+        Ok(binary.display().to_string())
     }
 
     /// Does the job in a fresh process and checks it: what the process cost, or the cell status that
@@ -88,7 +107,8 @@ impl<'s> Ready<'s> {
         engine: &dyn Adapter,
         processes: &mut Processes<'_>,
     ) -> Measured<Sample> {
-        let Some(mut invocation) = engine.job(&self.module.features, &self.words()) else {
+        let words = self.words(engine.reads_text())?;
+        let Some(mut invocation) = engine.job(&self.module.features, &words) else {
             let why = "this engine is not started on jobs".to_owned();
             return Err(CellStatus::Unsupported(why).into());
         };
