@@ -129,7 +129,8 @@ pub(crate) struct Arm64Args {
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, native, or
-    /// a peer of --peers; `all` for every one.
+    /// a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
+    /// commit that is built first, or `zwasm=PATH`; the exit code is 1 then when a row is slower.
     #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
     pub(crate) against: Vec<String>,
     /// Tiers of zwasm to measure [default: those that this build has].

@@ -11,6 +11,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod arm64;
+mod builds;
 mod callgrind;
 mod cli;
 mod code;
@@ -18,6 +19,7 @@ mod corpus;
 mod engine;
 mod exec;
 mod fail;
+mod folders;
 mod gate;
 mod machine;
 mod progress;

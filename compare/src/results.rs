@@ -3,8 +3,8 @@
 use crate::cli::RunArgs;
 use crate::exec::is_interrupt;
 use crate::fail::Fail;
+use crate::folders::checkout;
 use crate::machine::{self, CpuTicks};
-use crate::setting::checkout;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -14,8 +14,9 @@ use zwasm_reports::arm64::Arm64Report;
 use zwasm_reports::code::CodeReport;
 use zwasm_reports::html::Beside;
 use zwasm_reports::schema::{
-    CorpusInfo, EngineInfo, FORMAT, Results, VERSION, WorkloadInfo, write_whole,
+    CorpusInfo, EngineInfo, FORMAT, Gap, Results, VERSION, WorkloadInfo, write_whole,
 };
+use zwasm_reports::stats::Verdict;
 use zwasm_reports::{history, html, text};
 use zwasm_terminal::{print, say, unless_closed};
 
@@ -76,7 +77,10 @@ pub(crate) fn conclude(mut results: Results, outcome: Result<()>, out: &Path) ->
         return Ok(130);
     }
     let _ = std::fs::remove_file(partial);
-    Ok(0)
+    // Between builds a script asks whether this one is worse.
+    let is_worse = |gap: &&Gap| gap.verdict == Verdict::Slower;
+    let worse = results.is_of_builds() && results.moved().iter().any(is_worse);
+    Ok(u8::from(worse))
 }
 
 /// Everything about a run but its measurements.

@@ -1,9 +1,11 @@
 //! What a run is made with: folders, corpus, engines.
 
+use crate::builds::{self, Named};
 use crate::cli::{Places, RunArgs};
 use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, user};
 use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
+use crate::folders::{build_dir, checkout, scratch_dir};
 use crate::provision::Provisioner;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -15,20 +17,6 @@ use zwasm_workloads::{Corpus, Workload};
 /// `(module (func (export "_start")))`
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
     \x07\x0a\x01\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
-
-/// The root of the checkout that this binary was built from.
-pub(crate) fn checkout() -> &'static Path {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own)
-}
-
-/// The build folder that this binary lies in (`target`, however it is called).
-pub(crate) fn build_dir() -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .and_then(|exe| Some(exe.parent()?.parent()?.to_owned()))
-        .unwrap_or_else(|| PathBuf::from("target"))
-}
 
 /// The corpus that the command line means.
 pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
@@ -131,6 +119,22 @@ fn own_command(build: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     Ok(build.join("release").join("zwasm"))
 }
 
+/// Where things are found, for a comparison with these engines.
+pub(crate) fn places_for(
+    places: &Places,
+    against: &[String],
+    say: &dyn Fn(&str),
+) -> Result<Places> {
+    let mut places = places.clone();
+    if places.zwasm.is_none() && builds::is_with_revision(against) {
+        places.zwasm = Some(builds::own(say)?);
+    }
+    Ok(places)
+}
+
+/// The tiers of two builds that are compared unless others are asked for: a process of each takes part twice.
+const BUILD_TIERS: [&str; 2] = ["baseline", "opt"];
+
 /// The tiers asked for, or all; unknown names are usage errors.
 pub(crate) fn tier_names(asked: &[String]) -> Result<Vec<String>> {
     if let Some(unknown) = asked.iter().find(|t| !TIERS.contains(&t.as_str())) {
@@ -150,6 +154,9 @@ pub(crate) fn tier_names(asked: &[String]) -> Result<Vec<String>> {
 fn peer_names(asked: &[String], users: &[user::UserPeer]) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     for name in asked {
+        if Named::parse(name).is_some() {
+            continue;
+        }
         let known = PEERS.contains(&name.as_str()) || users.iter().any(|p| p.name == *name);
         if name == "all" {
             names.extend(PEERS.iter().map(|&p| p.to_owned()));
@@ -165,9 +172,17 @@ fn peer_names(asked: &[String], users: &[user::UserPeer]) -> Result<Vec<String>>
     Ok(names)
 }
 
-/// Finds the engines asked for: tiers first, then peers.
-fn find_engines(args: &RunArgs, setting: &mut Setting<'_>) -> Result<Vec<Found>> {
-    let tiers = tier_names(&args.tiers)?;
+/// Finds the engines asked for: tiers first, then those of other builds, then peers.
+fn find_engines(
+    args: &RunArgs,
+    setting: &mut Setting<'_>,
+    say: &dyn Fn(&str),
+) -> Result<Vec<Found>> {
+    let mut tiers = tier_names(&args.tiers)?;
+    let is_with_build = args.against.iter().any(|name| Named::parse(name).is_some());
+    if args.tiers.is_empty() && is_with_build {
+        tiers.retain(|tier| BUILD_TIERS.contains(&tier.as_str()));
+    }
     let peers = peer_names(&args.against, &setting.user_peers)?;
     let mut engines = Vec::new();
     for tier in tiers {
@@ -177,6 +192,14 @@ fn find_engines(args: &RunArgs, setting: &mut Setting<'_>) -> Result<Vec<Found>>
             continue;
         }
         engines.push(found);
+    }
+    for build in args.against.iter().filter_map(|name| Named::parse(name)) {
+        let build = build.have(say)?;
+        let ready = engines.iter().filter(|e| matches!(e, Found::Ready(_)));
+        let tiers: Vec<String> = ready.map(|e| e.info().id.clone()).collect();
+        for tier in tiers.iter().filter(|tier| TIERS.contains(&tier.as_str())) {
+            engines.push(engine::find_tier_of(&build, tier, setting)?);
+        }
     }
     for peer in peers {
         engines.push(engine::find_peer(&peer, setting)?);
@@ -192,11 +215,6 @@ pub(crate) fn out_dir(args: &RunArgs) -> Result<PathBuf> {
     Ok(out)
 }
 
-/// For files that a run needs while it lasts.
-pub(crate) fn scratch_dir() -> PathBuf {
-    build_dir().join("compare").join("scratch")
-}
-
 /// The engines that are there.
 type Engines = Vec<Box<dyn Adapter>>;
 
@@ -208,7 +226,7 @@ pub(crate) fn have_engines(
 ) -> Result<(Vec<EngineInfo>, Engines)> {
     let mut infos: Vec<EngineInfo> = Vec::new();
     let mut engines: Vec<Box<dyn Adapter>> = Vec::new();
-    for found in find_engines(args, setting)? {
+    for found in find_engines(args, setting, say)? {
         infos.push(found.info().clone());
         match found {
             Found::Ready(adapter) => engines.push(adapter),

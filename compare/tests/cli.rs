@@ -30,9 +30,15 @@ case $fault in
   hang) echo $$ > "$here/pid"; sleep 300 & wait;;
   wrong) echo 'checksum 1111111111111111'; exit 0;;
 esac
-if [ "$1" = bench ]; then
-  i=0
-  while [ $i -lt "$2" ]; do echo "iter $i 40000000 0123456789abcdef"; i=$((i + 1)); done
+ns=40000000
+[ -f "$here/ns" ] && read -r ns < "$here/ns"
+i=0
+if [ "$1 $2" = 'bench step' ]; then
+  while n=$(dd bs=1 count=1 2>/dev/null | od -An -tu1) && [ -n "$n" ]; do
+    echo "iter $i $((n * ns)) 0123456789abcdef"; i=$((i + 1))
+  done
+elif [ "$1" = bench ]; then
+  while [ $i -lt "$2" ]; do echo "iter $i $ns 0123456789abcdef"; i=$((i + 1)); done
 else
   echo 'checksum 0123456789abcdef'
 fi
@@ -166,6 +172,7 @@ fn a_run_measures_and_writes_everything() {
     assert!(results.complete);
     let gap = &results.gaps[0];
     assert_eq!((gap.n, gap.ratio), (6, 1.0));
+    assert!(gap.spread.is_some() && results.generations.len() == 6);
     assert_eq!(results.cells[0].phases.unwrap().load_ns, 1000);
     assert!(results.cells[0].samples[0].peak_rss_bytes > 100_000);
     assert!(results.engines.iter().all(|e| e.sha256.len() == 64));
@@ -200,6 +207,30 @@ fn a_run_measures_and_writes_everything() {
 }
 
 #[test]
+fn two_builds_are_compared_tier_by_tier_and_the_exit_code_says_which_is_slower() {
+    let place = Place::new("builds");
+    let other = format!("zwasm={}", place.path("peer/engine").display());
+    let compare = || place.run(&["--against", &other, "--tiers", "interp"]);
+    // The same speed; then one that takes half of the time.
+    for (ns, code, words) in [(None, 0, "1 equal"), (Some("20000000\n"), 1, "▲ slower")] {
+        if let Some(ns) = ns {
+            fs::write(place.path("peer/ns"), ns).unwrap();
+        }
+        let output = compare();
+        let table = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{table}");
+        assert!(table.contains(words), "{table}");
+        let results = place.results();
+        let peer = results.engines.iter().find(|e| e.counterpart.is_some());
+        let peer = peer.unwrap();
+        assert_eq!(peer.counterpart.as_deref(), Some("interp"));
+        assert!(peer.id.starts_with("interp@") && !results.to_json().contains("peer/engine"));
+        let page = fs::read_to_string(place.path("out/index.html")).unwrap();
+        assert!(page.contains("id=\"moved\""));
+    }
+}
+
+#[test]
 fn unknown_names_are_usage_errors() {
     let place = Place::new("names");
     for (args, wanted) in [
@@ -215,6 +246,10 @@ fn unknown_names_are_usage_errors() {
         (
             &["--against", "other", "--suite", "nope"],
             "unknown suite `nope`",
+        ),
+        (
+            &["--against", "zwasm=/no/such/program"],
+            "there is no program",
         ),
         (&[], "name an engine to compare with"),
     ] {

@@ -160,6 +160,9 @@ fn rows(results: &Results) -> Vec<Row<'_>> {
     let mut rows = Vec::new();
     for tier in results.engines_of(EngineKind::Tier) {
         for peer in results.engines_of(EngineKind::Peer) {
+            if !peer.is_peer_of(tier) {
+                continue;
+            }
             for workload in &results.workloads {
                 let (Some(ours), Some(theirs)) = (
                     results.cell(&workload.id, &tier.id),

@@ -200,6 +200,31 @@ pub struct EngineInfo {
     pub sha256: String,
     /// Why it could not be had; `None` when it ran.
     pub missing: Option<String>,
+    /// Of another build of zwasm: the tier that it is compared with, and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counterpart: Option<String>,
+}
+
+impl EngineInfo {
+    /// An engine that is there.
+    #[must_use]
+    pub fn new(id: &str, kind: EngineKind, title: &str) -> EngineInfo {
+        EngineInfo {
+            id: id.to_owned(),
+            kind,
+            title: title.to_owned(),
+            version: String::new(),
+            sha256: String::new(),
+            missing: None,
+            counterpart: None,
+        }
+    }
+
+    /// Whether a tier is compared with this peer.
+    #[must_use]
+    pub fn is_peer_of(&self, tier: &EngineInfo) -> bool {
+        self.counterpart.as_ref().is_none_or(|own| *own == tier.id)
+    }
 }
 
 /// A workload of the corpus.
@@ -722,6 +747,26 @@ impl Results {
         self.engines
             .iter()
             .filter(move |e| e.kind == kind && e.missing.is_none())
+    }
+
+    /// Whether zwasm was compared with another build of itself.
+    #[must_use]
+    pub fn is_of_builds(&self) -> bool {
+        self.engines_of(EngineKind::Peer)
+            .any(|engine| engine.counterpart.is_some())
+    }
+
+    /// The rows in which something moved: slower, faster, larger or smaller by a metric whose control
+    /// passed; in the order of metrics, and in each the largest first.
+    #[must_use]
+    pub fn moved(&self) -> Vec<&Gap> {
+        let failed = |metric| self.floors.iter().any(|f| f.metric == metric && f.failed);
+        let differs = |gap: &&Gap| matches!(gap.verdict, Verdict::Slower | Verdict::Faster);
+        let gaps = self.gaps.iter().filter(differs);
+        let mut moved: Vec<&Gap> = gaps.filter(|gap| !failed(gap.metric)).collect();
+        let size = |gap: &Gap| gap.ratio.ln().abs();
+        moved.sort_by(|a, b| (a.metric.cmp(&b.metric)).then(size(b).total_cmp(&size(a))));
+        moved
     }
 
     /// Whether these are jobs of published modules, which have no steady iterations.

@@ -159,10 +159,17 @@ pub fn table(results: &Results) -> String {
     } else {
         &[Metric::Steady]
     };
+    if results.is_of_builds() {
+        builds(&mut out, results);
+    }
+    let of_builds = |mean: &&Geomean| {
+        let mut engines = results.engines.iter();
+        engines.any(|e| e.id == mean.peer && e.counterpart.is_some())
+    };
     for mean in results
         .geomeans
         .iter()
-        .filter(|m| shown.contains(&m.metric))
+        .filter(|m| shown.contains(&m.metric) && !of_builds(m))
     {
         let metric = mean.metric;
         let _ = writeln!(out, "\n{} ÷ {} ({})", mean.tier, mean.peer, metric.title());
@@ -219,6 +226,36 @@ pub fn table(results: &Results) -> String {
         let _ = writeln!(out, "note: interrupted; these are partial results");
     }
     out
+}
+
+/// Of two builds: how many rows of each metric have each verdict, and those that moved.
+fn builds(out: &mut String, results: &Results) {
+    for mean in &results.geomeans {
+        let counts = verdict_counts(results, &mean.tier, &mean.peer, mean.metric);
+        let counts: Vec<String> = Verdict::ALL
+            .iter()
+            .zip(counts)
+            .filter(|(_, count)| *count > 0)
+            .map(|(verdict, count)| format!("{count} {}", verdict.word()))
+            .collect();
+        let what = format!("{} ÷ {}, {}", mean.tier, mean.peer, mean.metric.title());
+        let _ = writeln!(out, "{what:<44} {}", counts.join(", "));
+    }
+    for gap in results.moved() {
+        let _ = writeln!(
+            out,
+            "{} {:<6} {} ÷ {}, {}, {}: {}× {}, n = {}",
+            gap.verdict.shape(),
+            gap.verdict.word(),
+            gap.tier,
+            gap.peer,
+            gap.workload,
+            gap.metric.title(),
+            ratio(gap.ratio),
+            interval(gap.lo, gap.hi),
+            gap.n
+        );
+    }
 }
 
 /// Tiers against peers by the work that a process does.

@@ -94,6 +94,9 @@ pub(crate) fn means(results: &Results) -> Vec<WorkMean> {
     let mut means = Vec::new();
     for tier in results.engines_of(EngineKind::Tier) {
         for peer in results.engines_of(EngineKind::Peer) {
+            if !peer.is_peer_of(tier) {
+                continue;
+            }
             for stretch in Stretch::ALL {
                 let rows = rows(results, &tier.id, &peer.id, stretch);
                 let Some((ratio, n)) = pooled(&rows) else {

@@ -14,11 +14,12 @@ use crate::cli::{CODE_ROWS, CodeArgs, Places};
 use crate::engine::{self, Adapter, Compile, Job};
 use crate::exec::{Executor, Exit, Launcher};
 use crate::fail::{Fail, Measured, OrSkip, skip};
+use crate::folders::{checkout, scratch_dir};
 use crate::machine;
 use crate::protocol::{COUNTED_ITERATIONS, bench_args, check_bench};
 use crate::results::{analysed, code_files, publish};
 use crate::select::select;
-use crate::setting::{checkout, load_corpus, scratch_dir, setting, verified};
+use crate::setting::{Selected, load_corpus, setting, verified};
 use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol};
 use profile::{Counts, Region};
@@ -32,6 +33,11 @@ use zwasm_terminal::{print, say};
 
 /// The tier whose code is shown, and the peer whose `compile` output is read.
 const ENGINES: [&str; 2] = ["opt", "wasmtime"];
+
+/// Of two builds, the tiers whose code can be counted: what one thread makes.
+const MOVED_TIERS: [&str; 2] = ["opt", "baseline"];
+/// Of two builds, rows whose code is shown.
+const MOVED_ROWS: usize = 6;
 
 /// Functions named as the hottest.
 const HOTTEST: usize = 8;
@@ -82,6 +88,40 @@ pub(crate) fn add(
     write(&record(&worst, Some(results), places, executor, say)?, out)
 }
 
+/// The pages for the rows of two builds in which something moved, of the optimizing tier where that was
+/// measured, else of the baseline tier: code before and after.
+pub(crate) fn add_moved(
+    results: &Results,
+    engines: &[Box<dyn Adapter>],
+    workloads: &[Selected<'_>],
+    out: &Path,
+    executor: &mut dyn Executor,
+    say: &dyn Fn(&str),
+) -> Result<()> {
+    available()?;
+    let engine = |id: &str| engines.iter().find(|e| e.info().id == id);
+    let Some(ours) = MOVED_TIERS.iter().find_map(|tier| engine(tier)) else {
+        return Ok(());
+    };
+    let mut others = engines.iter().map(AsRef::as_ref);
+    let is_other = |e: &&dyn Adapter| e.info().counterpart.as_ref() == Some(&ours.info().id);
+    let Some(theirs) = others.find(is_other) else {
+        return Ok(());
+    };
+    let pair = [ours.as_ref(), theirs];
+    let mut moved = results.moved();
+    moved.retain(|gap| gap.metric == Metric::Steady && gap.tier == ours.info().id);
+    moved.truncate(MOVED_ROWS);
+    let is_moved = |s: &&Selected<'_>| moved.iter().any(|gap| gap.workload == s.workload.id);
+    let workloads: Vec<&Selected<'_>> = workloads.iter().filter(is_moved).collect();
+    let times: BTreeMap<String, f64> = moved
+        .iter()
+        .map(|gap| (gap.workload.clone(), gap.ratio))
+        .collect();
+    let titles = pair.map(|engine| engine.info().id.clone());
+    write(&rows(&workloads, pair, titles, &times, executor, say)?, out)
+}
+
 /// The rows of our tier beside the peer, slowest first.
 fn slowest(results: &Results) -> impl Iterator<Item = (String, f64)> + use<> {
     let [tier, peer] = ENGINES;
@@ -98,6 +138,21 @@ fn slowest(results: &Results) -> impl Iterator<Item = (String, f64)> + use<> {
     rows.into_iter()
 }
 
+/// Whether code can be shown here.
+fn available() -> Result<()> {
+    if !callgrind::available() {
+        return Err(Fail::error(
+            "the page of hot functions needs valgrind, which is not installed (package `valgrind`)",
+        ));
+    }
+    if std::env::consts::ARCH != "x86_64" {
+        return Err(Fail::error(
+            "the page of hot functions is made on x86-64 only",
+        ));
+    }
+    Ok(())
+}
+
 fn write(report: &CodeReport, out: &Path) -> Result<()> {
     let [page, table, data] = code_files(out);
     write_whole(&page, code_page(report).as_bytes())?;
@@ -112,16 +167,7 @@ fn record(
     executor: &mut dyn Executor,
     say: &dyn Fn(&str),
 ) -> Result<CodeReport> {
-    if !callgrind::available() {
-        return Err(Fail::error(
-            "the page of hot functions needs valgrind, which is not installed (package `valgrind`)",
-        ));
-    }
-    if std::env::consts::ARCH != "x86_64" {
-        return Err(Fail::error(
-            "the page of hot functions is made on x86-64 only",
-        ));
-    }
+    available()?;
     let corpus = load_corpus(places)?;
     let (workloads, _) = select(&corpus, None, patterns)?;
     let workloads = verified(&corpus, &workloads)?;
@@ -129,22 +175,37 @@ fn record(
     let ours = engine::find_tier(ENGINES[0], &mut setting)?.ready()?;
     let theirs = engine::find_peer(ENGINES[1], &mut setting)?.ready()?;
     let executor = setting.executor;
+    let times: BTreeMap<String, f64> = results.into_iter().flat_map(slowest).collect();
+    let titles = [ENGINES[0].to_owned(), theirs.info().version.clone()];
+    let pair = [ours.as_ref(), theirs.as_ref()];
+    let workloads: Vec<&Selected<'_>> = workloads.iter().collect();
+    rows(&workloads, pair, titles, &times, executor, say)
+}
+
+/// The rows of these workloads, the slowest by time first.
+fn rows(
+    workloads: &[&Selected<'_>],
+    [ours, theirs]: [&dyn Adapter; 2],
+    titles: [String; 2],
+    times: &BTreeMap<String, f64>,
+    executor: &mut dyn Executor,
+    say: &dyn Fn(&str),
+) -> Result<CodeReport> {
     let scratch = scratch_dir();
     let mut report = CodeReport {
         format: FORMAT.to_owned(),
         version: VERSION,
         commit: machine::commit(checkout()),
         isa: std::env::consts::ARCH.to_owned(),
-        engines: [ENGINES[0].to_owned(), theirs.info().version.clone()],
+        engines: titles,
         rows: Vec::new(),
         notes: Vec::new(),
     };
-    let times: BTreeMap<String, f64> = results.into_iter().flat_map(slowest).collect();
     for selected in workloads.iter().filter(|s| !s.workload.startup) {
         let job = selected.job(&scratch);
         let id = &selected.workload.id;
         say(&format!("counting instructions of {id}"));
-        let row = row(&job, ours.as_ref(), theirs.as_ref(), executor).or_skip(|why| {
+        let row = row(&job, ours, theirs, executor).or_skip(|why| {
             say(&format!("{id}: {why}"));
             report.notes.push(format!("{id} is not shown: {why}"));
         })?;
@@ -172,7 +233,11 @@ fn row(
     let Some(&(function, _)) = mine.hottest.first() else {
         return skip("no code made from wasm was executed");
     };
-    let peers = profile_peer(job, theirs, executor)?;
+    let peers = if theirs.info().counterpart.is_some() {
+        profile_ours(job, theirs, executor)?
+    } else {
+        profile_peer(job, theirs, executor)?
+    };
     let name = mine.functions.get(&function).and_then(|f| f.name.clone());
     let sides = [mine.side(function), peers.side(function)];
     let [Some(mine), Some(peers)] = sides else {

@@ -7,16 +7,16 @@ mod runner;
 mod stages;
 mod visit;
 
+use crate::builds::{HOW_BUILT, is_with_revision};
 use crate::cli::{ProfileName, RunArgs};
 use crate::exec::{Launcher, is_interrupt};
 use crate::fail::Fail;
+use crate::folders::scratch_dir;
 use crate::progress::Bar;
 use crate::results::{Sitting, begin, conclude, skeleton};
 use crate::runner::{Processes, Run};
 use crate::select::select;
-use crate::setting::{
-    Selected, have_engines, load_corpus, out_dir, scratch_dir, setting, verified,
-};
+use crate::setting::{Selected, have_engines, load_corpus, out_dir, places_for, setting, verified};
 use crate::{callgrind, code};
 use anyhow::Result;
 use runner::CorpusRunner;
@@ -26,7 +26,6 @@ use zwasm_reports::schema::{CorpusInfo, WorkloadInfo};
 
 /// `compare --against …`: measures and writes the report.
 pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
-    let started = Instant::now();
     if args.check {
         return Err(Fail::usage("--check is for --suite real"));
     }
@@ -44,14 +43,19 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
 
     let bar = Bar::new();
     let say = |line: &str| bar.line(line);
-    let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;
+    let places = places_for(&args.places, &args.against, &say)?;
+    let mut setting = setting(&places, corpus.dir(), &mut launcher, &say)?;
     let (infos, engines) = have_engines(args, &mut setting, &say)?;
+    let started = Instant::now();
     let corpus = CorpusInfo {
         checksum: corpus.checksum(),
         selection,
     };
     let infos_of_workloads = workloads.iter().map(workload_info).collect();
-    let fresh = skeleton(args, corpus, infos_of_workloads, infos);
+    let mut fresh = skeleton(args, corpus, infos_of_workloads, infos);
+    if is_with_revision(&args.against) {
+        fresh.notes.push(HOW_BUILT.to_owned());
+    }
     let mut results = begin(args, &out, fresh)?;
 
     let sitting = Sitting::begin(&results);
@@ -73,11 +77,17 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         started,
     }
     .measure(&mut results);
-    let wants_code = args.code || (args.profile == ProfileName::Full && callgrind::available());
-    if outcome.is_ok() && wants_code {
+    let of_builds = results.is_of_builds();
+    let can_count = callgrind::available() && (args.profile == ProfileName::Full || of_builds);
+    if outcome.is_ok() && (args.code || can_count) {
         let mut analysed = results.clone();
         analyse(&mut analysed);
-        if let Err(error) = code::add(&analysed, &args.places, &out, &mut launcher, &say) {
+        let added = if of_builds {
+            code::add_moved(&analysed, &engines, &workloads, &out, &mut launcher, &say)
+        } else {
+            code::add(&analysed, &places, &out, &mut launcher, &say)
+        };
+        if let Err(error) = added {
             if is_interrupt(&error) {
                 return Err(error);
             }

@@ -61,12 +61,9 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     let script = setting.provisioner.dir().join("wasi.mjs");
     write_whole(&script, SCRIPT.as_bytes())?;
     let info = EngineInfo {
-        id: name.to_owned(),
-        kind: EngineKind::Peer,
-        title: runtime.title.to_owned(),
         version: format!("{name} {}", claim.version),
         sha256: claim.sha256,
-        missing: None,
+        ..EngineInfo::new(name, EngineKind::Peer, runtime.title)
     };
     let script = script.to_string_lossy();
     let template = |last: &[&str]| {

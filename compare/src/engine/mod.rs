@@ -14,6 +14,7 @@ mod zwasm;
 
 pub(crate) use command_line::CommandLine;
 
+use crate::builds::Build;
 use crate::exec::{Executor, Invocation};
 use crate::fail::{Fail, Measured};
 use crate::provision::Provisioner;
@@ -168,7 +169,15 @@ pub(crate) const PEERS: [&str; 7] = [
 /// # Errors
 /// Interrupted, or the binary is not zwasm. A tier that this build lacks is [`Found::Missing`].
 pub(crate) fn find_tier(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
-    zwasm::find(tier, setting)
+    zwasm::find(tier, None, setting)
+}
+
+/// Finds a tier of another build of zwasm, which is compared with the same one of this build.
+///
+/// # Errors
+/// The same.
+pub(crate) fn find_tier_of(build: &Build, tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    zwasm::find(tier, Some(build), setting)
 }
 
 /// Finds, or has installed, a peer by its name on the command line.
@@ -209,12 +218,8 @@ pub(crate) fn unknown_peer(name: &str, user_peers: &[user::UserPeer]) -> anyhow:
 /// An engine that cannot be had.
 pub(crate) fn missing(id: &str, kind: EngineKind, title: &str, why: String) -> Found {
     Found::Missing(EngineInfo {
-        id: id.to_owned(),
-        kind,
-        title: title.to_owned(),
-        version: String::new(),
-        sha256: String::new(),
         missing: Some(why),
+        ..EngineInfo::new(id, kind, title)
     })
 }
 

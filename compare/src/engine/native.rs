@@ -39,12 +39,9 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
     let claim = Claim::identify(&compiler, &["version"], "0.17", setting.executor)?;
     Ok(Found::Ready(Box::new(NativeTwin {
         info: EngineInfo {
-            id: "native".to_owned(),
-            kind: EngineKind::Peer,
-            title: title.to_owned(),
             version: format!("built by zig cc {}", claim.version),
             sha256: claim.sha256,
-            missing: None,
+            ..EngineInfo::new("native", EngineKind::Peer, title)
         },
         compiler,
         dir: setting.native_dir.clone(),

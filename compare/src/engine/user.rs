@@ -94,12 +94,9 @@ pub(super) fn find(peer: &UserPeer, setting: &mut Setting<'_>) -> Result<Found> 
     let version: Vec<&str> = peer.version.iter().map(String::as_str).collect();
     let claim = Claim::identify(&program, &version, &peer.expect_version, setting.executor)?;
     let info = EngineInfo {
-        id: peer.name.clone(),
-        kind: EngineKind::Peer,
-        title,
         version: claim.version,
         sha256: claim.sha256,
-        missing: None,
+        ..EngineInfo::new(&peer.name, EngineKind::Peer, &title)
     };
     let mut engine = CommandLine::new(info, program, &[]);
     engine.run.clone_from(&peer.run);

@@ -20,12 +20,9 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
     };
     let claim = Claim::identify(&program, &["--version"], "wasmi 2.", setting.executor)?;
     let info = EngineInfo {
-        id: "wasmi".to_owned(),
-        kind: EngineKind::Peer,
-        title: title.to_owned(),
         version: claim.version,
         sha256: claim.sha256,
-        missing: None,
+        ..EngineInfo::new("wasmi", EngineKind::Peer, title)
     };
     let mut engine = CommandLine::new(info, program, &["run", "{module}", "{args}"]);
     engine.warms_up = false;

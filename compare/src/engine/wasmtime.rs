@@ -49,12 +49,9 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     // The package 49.0.4 ships the binary of 49.0.3.
     let claim = Claim::identify(&program, &["--version"], "wasmtime 49.", setting.executor)?;
     let info = EngineInfo {
-        id: name.to_owned(),
-        kind: EngineKind::Peer,
-        title: title.to_owned(),
         version: claim.version,
         sha256: claim.sha256,
-        missing: None,
+        ..EngineInfo::new(name, EngineKind::Peer, title)
     };
     let template = |verb: &str, tail: &[&str]| {
         let mut parts = strings(&[verb, "-C", "cache=n"]);

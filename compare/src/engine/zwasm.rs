@@ -1,10 +1,11 @@
-//! zwasm itself, one adapter per tier.
+//! zwasm itself and other builds of it, one adapter per tier.
 //!
 //! `zwasm run --tier T FILE ARGS…`; phases come from `--stats=json`, the metric *compile* from a run
 //! that does no work with `--eager`.
 
 use super::command_line::strings;
 use super::{CommandLine, Found, Setting, missing};
+use crate::builds::Build;
 use crate::exec::{Exit, Invocation, first_line};
 use crate::fail::Fail;
 use crate::provision::sha256_of_file;
@@ -12,9 +13,21 @@ use anyhow::Result;
 use std::time::Duration;
 use zwasm_reports::schema::{EngineInfo, EngineKind};
 
-pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
-    let title = format!("zwasm, tier {tier}");
-    let program = setting.zwasm.clone();
+/// Of this build, or as a peer of the same tier of another one.
+pub(super) fn find(tier: &str, build: Option<&Build>, setting: &mut Setting<'_>) -> Result<Found> {
+    let (id, kind, title) = match build {
+        None => (
+            tier.to_owned(),
+            EngineKind::Tier,
+            format!("zwasm, tier {tier}"),
+        ),
+        Some(build) => (
+            format!("{tier}@{}", build.label),
+            EngineKind::Peer,
+            format!("zwasm, tier {tier}, {}", build.title),
+        ),
+    };
+    let program = build.map_or(&setting.zwasm, |build| &build.program).clone();
     if !program.is_file() {
         return Err(Fail::error(format!(
             "there is no {}; build it with `cargo build --release -p zwasm-cli`, or name one with \
@@ -44,15 +57,13 @@ pub(super) fn find(tier: &str, setting: &mut Setting<'_>) -> Result<Found> {
         } else {
             why
         };
-        return Ok(missing(tier, EngineKind::Tier, &title, why));
+        return Ok(missing(&id, kind, &title, why));
     }
     let info = EngineInfo {
-        id: tier.to_owned(),
-        kind: EngineKind::Tier,
-        title,
         version: line,
         sha256: sha256_of_file(&program)?,
-        missing: None,
+        counterpart: build.map(|_| tier.to_owned()),
+        ..EngineInfo::new(&id, kind, &title)
     };
     let mut engine = CommandLine::new(
         info,

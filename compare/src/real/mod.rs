@@ -34,7 +34,7 @@ pub(crate) const SUITE: &str = "real";
 
 /// Where packages are unpacked.
 fn modules_dir(places: &Places) -> PathBuf {
-    let default = || setting::build_dir().join(SUITE);
+    let default = || crate::folders::build_dir().join(SUITE);
     places.real_dir.clone().unwrap_or_else(default)
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let (infos, engines) = setting::have_engines(args, &mut setting, &say)?;
 
     let fetcher = Fetcher::new(modules_dir(&args.places), !args.places.no_install, &say);
-    let scratch = setting::scratch_dir();
+    let scratch = crate::folders::scratch_dir();
     let mut ready = Vec::new();
     for module in modules {
         let had = fetcher.have(&suite, module, &mut launcher)?;

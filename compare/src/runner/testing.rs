@@ -77,17 +77,13 @@ pub(crate) fn results(workloads: &[&str], engines: &[&str]) -> Results {
         size: String::new(),
         job: None,
     };
-    let engine = |id: &&str| EngineInfo {
-        id: (*id).to_owned(),
-        kind: if id.starts_with("tier") {
+    let engine = |id: &&str| {
+        let kind = if id.starts_with("tier") {
             EngineKind::Tier
         } else {
             EngineKind::Peer
-        },
-        title: String::new(),
-        version: String::new(),
-        sha256: String::new(),
-        missing: None,
+        };
+        EngineInfo::new(id, kind, "")
     };
     Results {
         format: FORMAT.to_owned(),

@@ -11,6 +11,7 @@
 
 mod about;
 mod arm64;
+mod builds;
 mod canvas;
 mod code;
 mod control;
@@ -60,6 +61,7 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     put!(out, "<body><header><h1>{}</h1>", title);
     summary::section(&mut out, results);
     out.raw("</header>\n<main>");
+    builds::section(&mut out, results, beside.code.as_ref());
     views::section(&mut out, results, beside.code.as_ref());
     jobs::section(&mut out, results);
     work::section(&mut out, results);
