@@ -3,6 +3,10 @@
 use super::scope::{InlinedCall, Scope};
 use zwasm_core::TrapCode;
 
+/// At multiples of this many bytes the code of a function is put: what it aligns within itself stays so. A line of the
+/// caches of nearly all processors.
+pub const CODE_ALIGN_BYTES: usize = 64;
+
 /// An instruction that may fault, or that a call returns to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Site {

@@ -14,7 +14,7 @@ mod scope;
 mod stress;
 mod usage;
 
-pub use code::{CatchClause, CatchRange, Compiled, Relocation, Site};
+pub use code::{CODE_ALIGN_BYTES, CatchClause, CatchRange, Compiled, Relocation, Site};
 pub use limits::{CompileError, MAX_CODE_BYTES, MAX_FRAME_BYTES};
 pub use scope::{InlinedCall, Scope};
 pub use stress::Stress;

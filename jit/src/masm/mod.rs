@@ -47,6 +47,9 @@ pub trait Labels {
     fn label(&mut self) -> Self::Label;
     /// Binds a label here.
     fn bind(&mut self, label: Self::Label);
+    /// Goes on at the next offset that is a multiple of `bytes`, a power of two from 4 on, over instructions that do
+    /// nothing.
+    fn align(&mut self, bytes: usize);
 }
 
 /// Generates machine code of one instruction set.

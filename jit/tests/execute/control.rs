@@ -26,6 +26,27 @@ fn jump_tables_reach_every_target() {
     }
 }
 
+/// From wherever it begins, code goes on behind what fills up to the next line.
+#[test]
+fn aligned_code_is_reached_from_before() {
+    let counter = Host::FILE.temporary[0];
+    for host in hosts() {
+        for ahead in 0..64 {
+            let code = Code::snippet(host, |m, exits| {
+                m.imm(counter, 1);
+                for _ in 0..ahead {
+                    m.alu(AluOp::Add, Width::W32, counter, counter, Operand::Imm(1));
+                }
+                m.align(64);
+                assert_eq!(m.offset() % 64, 0);
+                m.jump(exits[1]);
+            });
+            let after = code.check(&State::new(), Changes::General(counter), Kept::Allocatable);
+            assert_eq!((after.exit, after.get(counter)), (1, 1 + ahead));
+        }
+    }
+}
+
 #[test]
 fn jumps_go_both_ways_near_and_far() {
     let counter = Host::FILE.temporary[0];

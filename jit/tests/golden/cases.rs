@@ -590,6 +590,12 @@ fn control<M: Masm>(cases: &mut Cases<M, impl Fn() -> M>) {
         m.jump(exits[0]);
         m.jump(exits[1]);
     });
+    for bytes in [16, 64] {
+        cases.add(format!("jump and align {bytes}"), |m, exits| {
+            m.jump(exits[0]);
+            m.align(bytes);
+        });
+    }
     for index in [r[0], r[1]] {
         cases.add(format!("jump_table {index:?}"), |m, exits| {
             m.jump_table(index, &[exits[0], exits[1], exits[0]]);

@@ -276,6 +276,12 @@ impl Labels for A64Masm {
     fn bind(&mut self, label: DynamicLabel) {
         self.asm.bind(label);
     }
+
+    fn align(&mut self, bytes: usize) {
+        while !(self.offset() as usize).is_multiple_of(bytes) {
+            self.asm.word(NOP);
+        }
+    }
 }
 
 impl Masm for A64Masm {

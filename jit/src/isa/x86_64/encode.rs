@@ -389,6 +389,19 @@ pub(super) struct Assembler {
     zero_flag: Option<(u32, Gpr, Width)>,
 }
 
+/// Instructions that do nothing, of each length (Intel's manual, volume 2, NOP).
+const NOPS: [&[u8]; 9] = [
+    &[0x90],
+    &[0x66, 0x90],
+    &[0x0f, 0x1f, 0x00],
+    &[0x0f, 0x1f, 0x40, 0],
+    &[0x0f, 0x1f, 0x44, 0, 0],
+    &[0x66, 0x0f, 0x1f, 0x44, 0, 0],
+    &[0x0f, 0x1f, 0x80, 0, 0, 0, 0],
+    &[0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
+    &[0x66, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0],
+];
+
 impl Assembler {
     pub(super) fn new(has_avx: bool) -> Assembler {
         Assembler {
@@ -433,6 +446,17 @@ impl Assembler {
     /// The next address that is a multiple of `bytes`, over bytes that fault when executed.
     pub(super) fn align(&mut self, bytes: usize) {
         self.buffer.align(bytes, 0xcc);
+    }
+
+    /// The same over instructions that do nothing, as few as possible.
+    pub(super) fn align_with_nops(&mut self, bytes: usize) {
+        let here = self.buffer.offset().0;
+        let mut missing = here.next_multiple_of(bytes) - here;
+        while missing > 0 {
+            let nop = NOPS[missing.min(NOPS.len()) - 1];
+            self.buffer.extend(nop);
+            missing -= nop.len();
+        }
     }
 
     /// Data.

@@ -214,6 +214,10 @@ impl Labels for X64Masm {
     fn bind(&mut self, label: DynamicLabel) {
         self.asm.bind(label);
     }
+
+    fn align(&mut self, bytes: usize) {
+        self.asm.align_with_nops(bytes);
+    }
 }
 
 impl Masm for X64Masm {

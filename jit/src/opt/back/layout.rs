@@ -4,6 +4,11 @@
 //! on, and jump back from their end: with the part up to the question moved behind the rest, an iteration
 //! takes one jump less, as the end falls through to the start and the question jumps back. Who
 //! enters the loop jumps once instead; and so would any other back edge, of which there must be none.
+//!
+//! Loops that go through a jump table begin at a line of the cache. Processors predict where their dispatch goes by
+//! where branches are: moving such a loop by some bytes changes its time by a factor of up to 1.5 (Zen 4), whatever its
+//! instructions are, and this place is among the best. Other loops win as often as they lose by it, and pay
+//! with room.
 
 use crate::opt::form::ir::{BlockId, Edge, Exit, Function};
 use crate::opt::form::loops::Loops;
@@ -71,4 +76,52 @@ fn question(function: &Function, loops: &Loops, which: u32, blocks: &[BlockId]) 
             && !leaves(staying)
             && staying.to == blocks[at + 1]
     })
+}
+
+/// The heads of loops that jump by a table, by block.
+pub(crate) fn dispatch_heads(function: &Function) -> Vec<bool> {
+    let mut is_head = vec![false; function.blocks.len()];
+    let is_table = |&block: &BlockId| matches!(function[block].exit, Exit::Table(..));
+    let mut tables = function.block_ids().filter(is_table).peekable();
+    if tables.peek().is_none() {
+        return is_head;
+    }
+    let loops = Loops::of(function);
+    for which in tables.filter_map(|block| loops.around(block)) {
+        let (head, _) = loops.ranges()[which as usize];
+        is_head[head.0 as usize] = true;
+    }
+    is_head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opt::form::parse;
+
+    #[test]
+    fn the_innermost_loop_around_a_table_dispatches() {
+        let text = "\
+block0(v0: I32): depth 0
+  jump block1()
+block1: depth 1, a loop
+  if v0 block1() else block2()
+block2: depth 1, a loop
+  jump block3()
+block3: depth 2, a loop
+  jump block4()
+block4: depth 2
+  table v0 [block3(), block5()]
+block5: depth 1
+  if v0 block2() else block6()
+block6: depth 0
+  table v0 [block7(), block7()]
+block7: depth 0
+  return (v0)
+";
+        let function = parse::parse(text).expect("a form");
+        let heads = dispatch_heads(&function);
+        let heads = (0..).zip(heads).filter_map(|(at, is)| is.then_some(at));
+        assert_eq!(heads.collect::<Vec<u32>>(), [3]);
+    }
 }

@@ -5,12 +5,12 @@ use super::pages::{Pages, forget_fetched};
 use crate::sys::fork;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use zwasm_jit::contract::CODE_ALIGN_BYTES;
 
 /// Size of the first mapping, in bytes.
 const FIRST_CHUNK_BYTES: usize = 1 << 20;
 /// Each following one is twice as large, up to this.
 const MAX_CHUNK_BYTES: usize = 16 << 20;
-const ALIGN: usize = 16;
 /// Whether new code may lie where other code has run. On ARM64 it does not: the emulator that tests run
 /// under keeps what it has translated, by the address where it was executed, and is not told that a
 /// write through the other address has changed it. There a mapping goes when all its code has gone.
@@ -94,11 +94,11 @@ pub(crate) struct CodeMemory {
 
 /// What code takes in memory.
 fn rounded(code_bytes: usize) -> usize {
-    code_bytes.max(1).next_multiple_of(ALIGN)
+    code_bytes.max(1).next_multiple_of(CODE_ALIGN_BYTES)
 }
 
 impl CodeMemory {
-    /// Copies code in and returns its executable address, 16-byte aligned.
+    /// Copies code in and returns its executable address, a multiple of [`CODE_ALIGN_BYTES`].
     ///
     /// # Errors
     /// The system's, when it has no memory.
@@ -201,7 +201,7 @@ mod tests {
             }
         }
         for (address, code) in &published {
-            assert!(address.is_multiple_of(ALIGN));
+            assert!(address.is_multiple_of(CODE_ALIGN_BYTES));
             // SAFETY: the code is where it was published, and readable.
             let there = unsafe { core::slice::from_raw_parts(*address as *const u8, code.len()) };
             assert_eq!(there, &code[..]);

@@ -15,7 +15,7 @@ use super::layout;
 use super::moves::{self, Move, Moves, Source, Target};
 use super::unlikely::Unlikely;
 use crate::abi::{Abi, Place};
-use crate::contract::{Compiled, Relocation, Site};
+use crate::contract::{CODE_ALIGN_BYTES, Compiled, Relocation, Site};
 use crate::frame::{self, Frame, Prologue};
 use crate::masm::{AluOp, Cond, FloatSource, Fpr, Gpr, LoadOp, Masm, Mem, Operand, StoreOp, Width};
 use crate::opt::back::select::Selected;
@@ -165,7 +165,11 @@ impl<'f, M: Masm> Emitter<'f, M> {
         }
         let coded = order.into_iter();
         let coded: Vec<BlockId> = coded.filter(|&it| self.landing(it) == it).collect();
+        let is_dispatch_head = layout::dispatch_heads(self.function);
         for (i, &block) in coded.iter().enumerate() {
+            if is_dispatch_head[block.0 as usize] {
+                self.masm.align(CODE_ALIGN_BYTES);
+            }
             self.block(block, coded.get(i + 1).copied());
         }
         self.finish_cold(prologue.overflow());
