@@ -1,5 +1,6 @@
-//! The four system calls that the standard library lacks: `wait4` with resource usage, killing a
-//! process group, catching SIGINT and SIGTERM, and nothing else. All of the crate's `unsafe`.
+//! The system calls that the standard library lacks: `wait4` with resource usage, killing a process group,
+//! catching SIGINT and SIGTERM, keeping a thread on a processor, and nothing else. All of the crate's
+//! `unsafe`.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,5 +79,72 @@ pub(crate) fn kill_group(leader: u32) {
     // SAFETY: a system call without pointers. The group was made for a child of ours.
     unsafe {
         libc::kill(-(leader as libc::pid_t), libc::SIGKILL);
+    }
+}
+
+/// The processors that this process may run on.
+#[cfg(target_os = "linux")]
+pub(crate) fn processors() -> Vec<usize> {
+    // SAFETY: all-zero bytes are a valid `cpu_set_t`, a bit mask; the call writes at most its size to it.
+    let set = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) != 0 {
+            return Vec::new();
+        }
+        set
+    };
+    let last = 8 * size_of::<libc::cpu_set_t>();
+    // SAFETY: the index is within the mask.
+    let has = |&at: &usize| unsafe { libc::CPU_ISSET(at, &set) };
+    (0..last).filter(has).collect()
+}
+
+/// Keeps the first thread of a process on one processor; its other threads stay where they are. Says
+/// nothing where that cannot be: the thread then goes on wherever it likes.
+#[cfg(target_os = "linux")]
+pub(crate) fn keep_on(pid: u32, processor: usize) {
+    if processor >= 8 * size_of::<libc::cpu_set_t>() {
+        return;
+    }
+    // SAFETY: all-zero bytes are a valid `cpu_set_t`; the index is within the mask; the call reads it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(processor, &mut set);
+        libc::sched_setaffinity(
+            pid as libc::pid_t,
+            size_of::<libc::cpu_set_t>(),
+            &raw const set,
+        );
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn processors() -> Vec<usize> {
+    Vec::new()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn keep_on(_pid: u32, _processor: usize) {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_stays_where_it_is_put() {
+        let last = *processors().last().unwrap();
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        keep_on(child.id(), last);
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+        let mut lines = status.lines();
+        let allowed = lines
+            .find_map(|l| l.strip_prefix("Cpus_allowed_list:"))
+            .unwrap();
+        assert_eq!(allowed.trim(), last.to_string());
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Each process waits for a byte on its stdin, does as much as the byte says, and writes a line; that is
 //! all that is known of it here. So nobody runs beside the one that works, and what the machine's clock
-//! does in a round, it does to all of them. A round goes through them in a random order and back.
+//! does in a round, it does to all of them. A round goes through them in a random order and back, on one
+//! processor, which chance chooses.
 
 use super::helper::{Captured, Event, capture, command};
 use super::{Exit, Invocation, Outcome};
@@ -176,6 +177,15 @@ fn conduct(duet: &Duet, alive: &Alive) -> DuetOutcome {
 /// The rounds: how many there were, and who failed.
 fn go_round(duet: &Duet, players: &mut [Player]) -> (u32, Option<usize>) {
     let mut rng = Rng::new(duet.seed);
+    // Processors differ (caches, neighbours), and a process that moves has to warm up again. Only now: what
+    // the warm-up has other threads do may use all of them.
+    let processors = sys::processors();
+    if !processors.is_empty() {
+        let processor = processors[rng.below(processors.len())];
+        for player in &*players {
+            sys::keep_on(player.child.id(), processor);
+        }
+    }
     let mut order: Vec<usize> = (0..players.len()).collect();
     let limit = Duration::from_nanos(duet.pace.limit_ns);
     let begun = Instant::now();
