@@ -28,13 +28,13 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-packages=(rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 qemu-user)
-for package in "${packages[@]}"; do
+debian=(rustc-web libstd-rust-web-dev:arm64 gcc-aarch64-linux-gnu libc6-dev-arm64-cross libc6:arm64 qemu-user)
+for package in "${debian[@]}"; do
     if ! dpkg-query --show --showformat='${Status}\n' "$package" 2> /dev/null | grep -q '^install ok'; then
         as_root dpkg --add-architecture arm64
         as_root apt-get update -q
         as_root env DEBIAN_FRONTEND=noninteractive \
-            apt-get install -qy --no-install-recommends "${packages[@]}"
+            apt-get install -qy --no-install-recommends "${debian[@]}"
         break
     fi
 done
@@ -53,15 +53,14 @@ export ZWASM_SPEC_RESERVATION_BYTES=${ZWASM_SPEC_RESERVATION_BYTES-67108864}
 if [ $# -gt 0 ]; then
     exec cargo "${command[@]}" --target aarch64-unknown-linux-gnu "$@"
 fi
-# Optimised, with the checks of a test: an emulator is slow enough. The other tests of WASI are about
-# the system, whose paths the emulator does not treat like Linux.
-lane=(cargo test --profile fuzz --target aarch64-unknown-linux-gnu)
-"${lane[@]}" --tests -p zwasm-core -p zwasm-jit
+# Optimised, with the checks of a test: an emulator is slow enough. One selection of packages: of each other one,
+# cargo would build what they share anew, with other features.
+packages=(zwasm-core zwasm-jit zwasm-wast zwasm-diff zwasm zwasm-wasi)
+# Without `output` of the differential test: the system, which runs the children of emulated programs, cannot run the
+# command. Without `process`: the emulator starts no threads in a child. Of WASI these only: the others are about the
+# system, whose paths the emulator does not treat like Linux. Not yet: `operators` and `soak`.
+tests=(execute golden spec bounded growth api robust tiers corpus linked)
 # The scripts once more with detours of the compilers take longer than all else: by name,
 # `scripts/arm64-lane.sh -p zwasm-wast`.
-"${lane[@]}" --tests -p zwasm-wast -- --skip with_detours
-# Without `output`: the system, which runs the children of emulated programs, cannot run the command.
-"${lane[@]}" -p zwasm-diff --test bounded --test growth
-# Without `process`: the emulator starts no threads in a child. Not yet: `operators` and `soak`.
-"${lane[@]}" -p zwasm --lib --test api --test golden --test robust --test tiers
-"${lane[@]}" -p zwasm-wasi --test corpus --test linked
+exec cargo test --profile fuzz --target aarch64-unknown-linux-gnu "${packages[@]/#/--package=}" \
+    --lib "${tests[@]/#/--test=}" -- --skip with_detours

@@ -14,13 +14,15 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn tiers_agree() {
     let count = number("ZWASM_DIFF_MODULES", 2_500);
     let first = number("ZWASM_DIFF_SEED", 0);
-    let run = move || {
+    // Each thread has engines of its own, and the same seeds every time on a machine.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let run = |thread: usize| {
         let mut engines = Engines::new();
         if number("ZWASM_DIFF_NO_GUARDS", 0) == 1 {
             engines.without_guards();
         }
         let mut total = Summary::default();
-        for seed in first..first + count {
+        for seed in (first..first + count).skip(thread).step_by(threads) {
             match check_seed(&mut engines, seed) {
                 Ok(summary) => total.add(summary),
                 Err(mismatch) => panic!(
@@ -32,9 +34,18 @@ fn tiers_agree() {
         }
         total
     };
-    let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
-    let total = thread.spawn(run).expect("a thread").join();
-    let total = total.expect("the message is above");
+    let mut total = Summary::default();
+    std::thread::scope(|scope| {
+        let start = |index| {
+            let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES);
+            let thread = thread.spawn_scoped(scope, move || run(index));
+            thread.expect("a thread")
+        };
+        let threads: Vec<_> = (0..threads).map(start).collect();
+        for thread in threads {
+            total.add(thread.join().expect("the message is above"));
+        }
+    });
     println!("{total:?}");
     assert!(total.instantiated + total.skipped > count * 9 / 10);
     assert!(total.returned > count && total.trapped > count);

