@@ -108,10 +108,6 @@ fn floors(results: &Results) -> Vec<Floor> {
         .into_iter()
         .filter_map(|metric| {
             let gaps = control_gaps(results, metric);
-            // Of the corpus, wall times are those of different numbers of iterations.
-            if metric == Metric::Total && !results.is_jobs() {
-                return None;
-            }
             let middle = stats::median_interval(&gaps)?;
             let floor = stats::noise_floor(&gaps);
             let biased = middle.lo > stats::FLOOR_MIN || middle.hi < -stats::FLOOR_MIN;

@@ -363,6 +363,9 @@ pub struct Calibration {
     pub small_iter_ns: u64,
     /// One iteration at the measured size (estimated where that is not the small one).
     pub iter_ns: u64,
+    /// One iteration at the standard size, estimated; 0 where nobody looked.
+    #[serde(default)]
+    pub standard_iter_ns: u64,
     /// Wall time of a plain run at the small size.
     pub first_result_ns: u64,
     /// Wall time of compilation; 0 where it is not measured by a process of its own. For jobs,
@@ -420,6 +423,9 @@ pub struct Sample {
     /// Compilation of the whole module.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compile_ns: Option<u64>,
+    /// A cold process from spawn to exit: a plain run at the standard size; a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_ns: Option<u64>,
 }
 
 /// One generation of processes on one workload: all alive together, a step of one after the other, so
@@ -482,7 +488,7 @@ pub enum Metric {
     Setup,
     /// Compilation of the whole module.
     Compile,
-    /// A job, from spawn to exit.
+    /// A whole cold process, from spawn to exit: a plain run at the standard size, or a job.
     Total,
     /// Peak resident set of the process that ran the iterations.
     PeakRss,
@@ -546,7 +552,7 @@ impl Metric {
             Metric::FirstResult => sample.first_result_ns,
             Metric::Setup => sample.setup_ns,
             Metric::Compile => sample.compile_ns,
-            Metric::Total => Some(sample.wall_ns),
+            Metric::Total => sample.total_ns,
             Metric::PeakRss => Some(sample.peak_rss_bytes),
         };
         value.filter(|&v| v > 0).map(|v| v as f64)
@@ -560,8 +566,7 @@ impl WorkloadInfo {
         match metric {
             Metric::Steady => !self.startup && self.job.is_none(),
             Metric::Setup | Metric::Compile => self.job.is_none(),
-            Metric::Total => self.job.is_some(),
-            Metric::FirstResult | Metric::PeakRss => true,
+            Metric::FirstResult | Metric::PeakRss | Metric::Total => true,
         }
     }
 }

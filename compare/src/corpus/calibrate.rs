@@ -89,13 +89,14 @@ impl CorpusRunner<'_> {
         cell.calibration = Some(Calibration {
             small_iter_ns: iter_ns,
             iter_ns,
+            standard_iter_ns: 0,
             first_result_ns: plain.wall_ns,
             compile_ns: compile_ns.unwrap_or(0),
         });
         Ok(())
     }
 
-    /// Decides on the size and fills in the iteration estimates for it.
+    /// Decides on the size and fills in the iteration estimates for it and for the standard one.
     fn affords_standard(
         &mut self,
         results: &Results,
@@ -104,6 +105,7 @@ impl CorpusRunner<'_> {
     ) -> Result<bool> {
         let size = &self.workloads[place].workload.standard;
         let sample_ns = results.profile.sample_ms * 1_000_000;
+        let is_quick = results.profile.name == "quick";
         let always = results.profile.name == "full";
         let calibrated = cells.iter().enumerate().filter_map(|(i, cell)| {
             let calibration = cell.calibration?;
@@ -114,7 +116,7 @@ impl CorpusRunner<'_> {
         let (Some((fastest, fastest_ns)), Some(slowest_ns)) = (fastest, slowest) else {
             return Ok(false);
         };
-        if !always && slowest_ns > sample_ns {
+        if is_quick && slowest_ns > sample_ns {
             return Ok(false);
         }
         let engine = self.run.engines[fastest].as_ref();
@@ -132,11 +134,14 @@ impl CorpusRunner<'_> {
             Some(pace) => pace.limit_ns / STEPS_AFFORDABLE,
             None => sample_ns / u64::from(ITERATIONS_MIN),
         };
-        let fits = slowest_ns as f64 * scale <= longest_ns as f64;
-        let standard = always || fits;
-        if standard {
-            for calibration in cells.iter_mut().filter_map(|c| c.calibration.as_mut()) {
-                calibration.iter_ns = (calibration.small_iter_ns as f64 * scale) as u64;
+        let standard = always || slowest_ns as f64 * scale <= longest_ns as f64;
+        for c in cells.iter_mut().filter_map(|c| c.calibration.as_mut()) {
+            let standard_ns = (c.small_iter_ns as f64 * scale) as u64;
+            if standard {
+                c.iter_ns = standard_ns;
+            }
+            if !is_quick {
+                c.standard_iter_ns = standard_ns.max(1);
             }
         }
         Ok(standard)

@@ -1,6 +1,7 @@
 //! How thoroughly each workload is sampled, so that a run ends within its time limit.
 
 use super::runner::CorpusRunner;
+use super::visit::total_ns;
 use crate::runner::Control;
 use std::time::Duration;
 use zwasm_reports::schema::{Cell, CellStatus, Pace, Results};
@@ -113,7 +114,7 @@ impl<'a> CorpusRunner<'a> {
         for cell in results.cells.iter().filter(is_measured) {
             let Some(c) = cell.calibration else { continue };
             let steady = c.first_result_ns + u64::from(level.iterations(cell)) * c.iter_ns;
-            let phases = 2 * c.first_result_ns + c.compile_ns;
+            let phases = 2 * c.first_result_ns + c.compile_ns + total_ns(cell).unwrap_or(0);
             ns += match level {
                 Level::Whole => 2 * (steady + phases),
                 Level::PhasesOnce => 2 * steady + phases,

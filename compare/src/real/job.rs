@@ -122,6 +122,7 @@ impl<'s> Ready<'s> {
         // byte and the end may be scheduled in the other order.
         let first_ns = outcome.first_byte_ns.unwrap_or(outcome.wall_ns);
         sample.first_result_ns = Some(first_ns.min(outcome.wall_ns));
+        sample.total_ns = Some(outcome.wall_ns);
         Ok(sample)
     }
 

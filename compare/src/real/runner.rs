@@ -85,6 +85,7 @@ impl<'a> JobRunner<'a> {
         let sample = self.modules[place].run(engine, &mut self.processes)?;
         Ok(Calibration {
             small_iter_ns: 0,
+            standard_iter_ns: 0,
             iter_ns: sample.wall_ns,
             first_result_ns: sample.first_result_ns.unwrap_or(0),
             compile_ns: self.compile_ns(place, engine)?,

@@ -103,7 +103,8 @@ fn what_is_measured(metric: Metric, results: &Results) -> &'static str {
             "From spawn to the first byte on stdout; to the end, where a job only writes files."
         }
         Metric::FirstResult => "From spawn to the first byte of output, small size.",
-        Metric::Total => "The job, from spawn to exit.",
+        Metric::Total if results.is_jobs() => "The job, from spawn to exit.",
+        Metric::Total => "A plain run at the standard size in a cold process, from spawn to exit.",
         Metric::PeakRss if results.is_jobs() => "Peak resident set of the process.",
         Metric::PeakRss => "Peak resident set of the process that ran the iterations.",
         Metric::Steady => {
