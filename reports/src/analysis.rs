@@ -65,7 +65,8 @@ pub(crate) fn metric_median(
     (!values.is_empty()).then(|| stats::median(&values))
 }
 
-/// What the A/A control of a metric gave: a log gap per row for steps taken together, else one per block.
+/// What the A/A control of a metric gave: a log gap per row, which is the median over its generations or
+/// blocks, as that of any row is; one per block where there are few rows.
 pub(crate) fn control_gaps(results: &Results, metric: Metric) -> Vec<f64> {
     let together = duet::control(results);
     if metric == Metric::Steady && !together.is_empty() {
@@ -75,9 +76,14 @@ pub(crate) fn control_gaps(results: &Results, metric: Metric) -> Vec<f64> {
 }
 
 fn control_blocks(results: &Results, metric: Metric) -> Vec<f64> {
+    const ROWS_MIN: usize = 6;
     let pairs = results.control.iter();
-    let of_pairs = pairs.flat_map(|pair| block_gaps(metric, &pair.a, &pair.b));
-    of_pairs.collect()
+    let of_pairs = pairs.map(|pair| block_gaps(metric, &pair.a, &pair.b));
+    let rows: Vec<Vec<f64>> = of_pairs.filter(|gaps| !gaps.is_empty()).collect();
+    if rows.len() < ROWS_MIN {
+        return rows.concat();
+    }
+    rows.iter().map(|gaps| stats::median(gaps)).collect()
 }
 
 /// The geometric mean of rows of log gaps, and the smallest number of blocks behind one.

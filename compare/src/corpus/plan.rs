@@ -1,7 +1,7 @@
 //! How thoroughly each workload is sampled, so that a run ends within its time limit.
 
 use super::runner::CorpusRunner;
-use super::visit::total_ns;
+use super::visit::{repeated_ns, total_ns};
 use crate::runner::Control;
 use std::time::Duration;
 use zwasm_reports::schema::{Cell, CellStatus, Pace, Results};
@@ -9,8 +9,8 @@ use zwasm_reports::schema::{Cell, CellStatus, Pace, Results};
 /// Iterations per process: enough that half of them can be warm-up, not so many that they bore.
 pub(super) const ITERATIONS_MIN: u32 = 3;
 pub(super) const ITERATIONS_MAX: u32 = 100;
-/// How many workloads serve as A/A control.
-const CONTROL_WORKLOADS: usize = 4;
+/// How many workloads serve as A/A control of whole processes: a floor is made of their quartiles.
+const CONTROL_WORKLOADS: usize = 12;
 
 /// How thoroughly one workload is sampled, from the most on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +114,8 @@ impl<'a> CorpusRunner<'a> {
         for cell in results.cells.iter().filter(is_measured) {
             let Some(c) = cell.calibration else { continue };
             let steady = c.first_result_ns + u64::from(level.iterations(cell)) * c.iter_ns;
-            let phases = 2 * c.first_result_ns + c.compile_ns + total_ns(cell).unwrap_or(0);
+            let phases =
+                2 * repeated_ns(c.first_result_ns) + c.compile_ns + total_ns(cell).unwrap_or(0);
             ns += match level {
                 Level::Whole => 2 * (steady + phases),
                 Level::PhasesOnce => 2 * steady + phases,

@@ -18,8 +18,9 @@ pub(super) fn section(out: &mut Html, results: &Results) {
     out.raw("<h2 id=\"control\">A/A control</h2><div class=\"card\">");
     figure(
         out,
-        "The same binary against itself: for steady iterations one dot per workload (the median over \
-         generations), else one per block; the band is the noise floor F that a difference must exceed.",
+        "The same binary against itself, one dot per workload (the median over its generations or blocks), or \
+         one per block where few workloads have a control; the band is the noise floor F that a difference \
+         must exceed.",
         plots::control(&rows),
     );
     let columns = [
