@@ -32,12 +32,15 @@ pub fn analyse(results: &mut Results) {
 /// The log gaps, one per block that both sides have: mean ln y(a) − mean ln y(b).
 #[must_use]
 pub fn block_gaps(metric: Metric, a: &[Sample], b: &[Sample]) -> Vec<f64> {
-    gaps_of(a, b, |sample| metric.of(sample))
+    let of = |sample: &Sample| metric.of(sample);
+    gaps_of(&by_block(a, of), &by_block(b, of))
 }
 
-/// The same of any figure of a sample.
-pub(crate) fn gaps_of(a: &[Sample], b: &[Sample], of: impl Fn(&Sample) -> Option<f64>) -> Vec<f64> {
-    let (a, b) = (by_block(a, &of), by_block(b, &of));
+/// The logarithms of a figure of samples, by block.
+pub(crate) type Logs = BTreeMap<(bool, u32), Vec<f64>>;
+
+/// The same of any figure.
+pub(crate) fn gaps_of(a: &Logs, b: &Logs) -> Vec<f64> {
     a.iter()
         .filter_map(|(block, ours)| {
             let theirs = b.get(block)?;
@@ -93,11 +96,9 @@ pub(crate) fn pooled(rows: &[Vec<f64>]) -> Option<(stats::Estimate, usize)> {
     Some((ratio, gaps.iter().map(|row| row.len()).min()?))
 }
 
-fn by_block(
-    samples: &[Sample],
-    of: impl Fn(&Sample) -> Option<f64>,
-) -> BTreeMap<(bool, u32), Vec<f64>> {
-    let mut blocks: BTreeMap<(bool, u32), Vec<f64>> = BTreeMap::new();
+/// A figure of samples by block.
+pub(crate) fn by_block(samples: &[Sample], of: impl Fn(&Sample) -> Option<f64>) -> Logs {
+    let mut blocks = Logs::new();
     for sample in samples {
         if let Some(value) = of(sample) {
             blocks
