@@ -128,6 +128,12 @@ pub(crate) struct Arm64Args {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
+    /// A module of your own, in place of the corpus: a WASI command, run as a whole by each engine. What the
+    /// first peer gives is what all must give.
+    #[arg(value_name = "FILE", conflicts_with_all = ["suite", "workloads", "gate", "check", "code"])]
+    pub(crate) module: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) guest: GuestArgs,
     /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, native, or
     /// a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
     /// commit that is built first, or `zwasm=PATH`; the exit code is 1 then when a row is slower.
@@ -136,7 +142,7 @@ pub(crate) struct RunArgs {
     /// Tiers of zwasm to measure [default: those that this build has].
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
-    /// Workloads of a suite: `all`, `smoke` (one per category), `startup`, or a category; or `real`,
+    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category), `startup`, or a category; or `real`,
     /// jobs of published modules, which are fetched.
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
@@ -176,6 +182,23 @@ pub(crate) struct RunArgs {
     pub(crate) timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) places: Places,
+}
+
+/// What a module of the user's own is given.
+#[derive(Debug, Args)]
+pub(crate) struct GuestArgs {
+    /// With FILE: a directory for the guest.
+    #[arg(long = "dir", value_name = "HOST[::GUEST]", requires = "module")]
+    pub(crate) dirs: Vec<String>,
+    /// With FILE: a variable of the guest.
+    #[arg(long = "env", value_name = "NAME=VALUE", requires = "module")]
+    pub(crate) env: Vec<String>,
+    /// With FILE: what the guest has on its standard input.
+    #[arg(long, value_name = "PATH", requires = "module")]
+    pub(crate) stdin: Option<PathBuf>,
+    /// With FILE: the guest's arguments, behind `--`.
+    #[arg(last = true, value_name = "ARGS", requires = "module")]
+    pub(crate) args: Vec<String>,
 }
 
 /// How much a run measures.

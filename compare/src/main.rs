@@ -54,6 +54,7 @@ fn main() -> ExitCode {
         None if cli.run.suite.as_deref() == Some(real::SUITE) && !cli.run.gate => {
             real::compare(&cli.run)
         }
+        None if cli.run.module.is_some() => real::compare_own(&cli.run),
         None if cli.run.gate => gate::run(&cli.run),
         None => corpus::compare(&cli.run),
         Some(Verb::Report { results, out }) => results::report(results, out),

@@ -233,6 +233,9 @@ pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
     let mut runs = [Results::load(first)?, Results::load(second)?];
     runs.iter_mut().for_each(analyse);
     let agreement = Agreement::of(&runs[0], &runs[1]);
+    if agreement.totals()[0] == 0 {
+        return Err(Fail::error("the two runs have no row in common"));
+    }
     unless_closed(print(&agreement.text()))?;
     Ok(u8::from(!agreement.passes()))
 }

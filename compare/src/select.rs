@@ -5,6 +5,24 @@ use anyhow::Result;
 use std::collections::BTreeSet;
 use zwasm_workloads::{Corpus, Workload};
 
+/// Twelve workloads that stand for all of them in an answer of two minutes: those whose means and spreads of
+/// ratios (steady iteration, first result, total time, memory; tiers against peers) are nearest to the whole
+/// corpus', by a search over measured runs, most categories among equals.
+const CORE: [&str; 12] = [
+    "binary-trees",
+    "chacha20-poly1305",
+    "fib",
+    "lz-huffman",
+    "memory64-stride",
+    "path-tracer",
+    "pointer-chase",
+    "red-black",
+    "relaxed-dot",
+    "rigid-bodies",
+    "riscv",
+    "simd-float",
+];
+
 /// The workloads of a suite or of patterns, in manifest order, and the selection in words.
 ///
 /// # Errors
@@ -37,6 +55,7 @@ pub(crate) fn select<'c>(
         .filter(|w| match suite {
             "all" => true,
             "smoke" => seen.insert(w.category.clone()),
+            "core" => CORE.contains(&w.id.as_str()),
             "startup" => w.startup,
             category => w.category == category,
         })
@@ -49,7 +68,7 @@ pub(crate) fn select<'c>(
             .collect();
         let categories: Vec<&str> = categories.into_iter().collect();
         return Err(Fail::usage(format!(
-            "unknown suite `{suite}`; known: all, smoke, startup, real, {}",
+            "unknown suite `{suite}`; known: all, core, smoke, startup, real, {}",
             categories.join(", ")
         )));
     }
@@ -93,7 +112,15 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{CORE, matches, select};
+    use zwasm_workloads::Corpus;
+
+    #[test]
+    fn the_core_is_of_the_corpus() {
+        let corpus = Corpus::load().unwrap();
+        let (chosen, _) = select(&corpus, Some("core"), &[]).unwrap();
+        assert_eq!(chosen.len(), CORE.len());
+    }
 
     #[test]
     fn patterns() {

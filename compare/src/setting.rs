@@ -245,6 +245,15 @@ pub(crate) fn have_engines(
             "no tier to measure: this zwasm has none of those",
         ));
     }
+    let mut peers = infos
+        .iter()
+        .filter(|e| e.kind == EngineKind::Peer)
+        .peekable();
+    if peers.peek().is_some() && peers.all(|e| e.missing.is_some()) {
+        return Err(Fail::error(
+            "there is nothing to compare with: every engine asked for is missing",
+        ));
+    }
     Ok((infos, engines))
 }
 

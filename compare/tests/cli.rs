@@ -335,6 +335,11 @@ fn impostors_are_refused_and_missing_peers_are_not_fatal() {
     );
     assert!(results.gaps.iter().all(|g| g.peer == "other"));
 
+    // With none of them there is no comparison.
+    let (code, line) = failure(&place.run(&["--against", "wasmtime", "--no-install"]));
+    assert_eq!(code, 1);
+    assert!(line.contains("nothing to compare with"), "{line}");
+
     // An installed peer whose binary changed since is not that peer.
     let folder = place.path("peers/wasmtime-49.0.4/wasmtime_cli");
     fs::create_dir_all(&folder).unwrap();

@@ -109,7 +109,8 @@ fn a_job_is_checked_and_measured() {
     let cell = results.cell("tiny", "interp").unwrap();
     assert_eq!(cell.status, CellStatus::Ok);
     assert_eq!(cell.calibration.unwrap().compile_ns, 7000);
-    assert_eq!(cell.samples.len(), 6);
+    // One module alone has the time for ten blocks, each with its reverse.
+    assert_eq!(cell.samples.len(), 20);
     assert!(
         cell.samples
             .iter()
@@ -130,6 +131,83 @@ fn a_job_is_checked_and_measured() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.contains("to fetch it again"), "{errors}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_module_of_the_users_own_is_a_job() {
+    let dir = place("real-own");
+    let path = |name: &str| dir.join(name).display().to_string();
+    let (module, zwasm, out) = (
+        path("modules/tiny-1.0/tiny.wasm"),
+        path("zwasm"),
+        path("out"),
+    );
+    let (work, stdin) = (path("corpus"), path("corpus/real/in.txt"));
+    let other = format!("zwasm={zwasm}");
+    let run = |more: &[&str]| {
+        let mut args = vec![module.as_str(), "--against", &other, "--tiers", "interp"];
+        args.extend(["--zwasm", &zwasm, "--out", &out]);
+        args.extend(more);
+        compare(&args)
+    };
+    // The engine leaves a file in its folder, and refuses where there is one.
+    let output = run(&[
+        "--dir",
+        &format!("{work}::/work"),
+        "--stdin",
+        &stdin,
+        "--",
+        "a",
+    ]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let results = Results::load(&dir.join("out/results.json")).unwrap();
+    let peer = results
+        .engines
+        .iter()
+        .find(|e| e.counterpart.is_some())
+        .unwrap();
+    // The first run of the peer ended with 3, the second with 9: nothing can be said of outputs.
+    assert!(
+        results
+            .notes
+            .iter()
+            .any(|note| note.contains("not compared"))
+    );
+    assert_eq!(
+        results.cell("tiny", &peer.id).unwrap().status.word(),
+        "crash"
+    );
+
+    // Without a folder it does the same each time.
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(0));
+    let results = Results::load(&dir.join("out/results.json")).unwrap();
+    assert!(results.cells.iter().all(|c| c.status == CellStatus::Ok));
+    assert_eq!(results.cells[0].samples.len(), 20);
+    assert!(
+        results
+            .gap("tiny", "interp", &peer.id, Metric::Total)
+            .is_some()
+    );
+
+    for (more, wanted) in [
+        (&["--dir", "/no/such/folder"][..], "no directory"),
+        (&["--env", "x"], "not NAME=VALUE"),
+        (&["--stdin", "/no/such/file"], "no file"),
+    ] {
+        let output = run(more);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(wanted), "{errors}");
+    }
+    fs::write(dir.join("bad.wasm"), "not a module").unwrap();
+    let bad = path("bad.wasm");
+    let output = compare(&[&bad, "--against", &other, "--zwasm", &zwasm]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("neither a module nor its text"), "{errors}");
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -351,18 +351,26 @@ fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
     means
 }
 
-/// Whether time verdicts are advisory only, because the control failed or is absent.
+/// Whether verdicts on the headline metric are advisory only, because the control failed or is absent.
 #[must_use]
 pub fn advisory(results: &Results) -> Option<String> {
     let headline = results.headline();
-    match results.floors.iter().find(|f| f.metric == headline) {
-        None => Some("there was no A/A control: verdicts are advisory".to_owned()),
-        Some(f) if f.failed => Some(format!(
-            "the A/A control failed (the same binary against itself gave {:.3}×, noise floor \
-             {:.1} %): verdicts on times are advisory",
-            f.ratio,
-            f.floor * 100.0
-        )),
-        Some(_) => None,
+    if results.floors.iter().any(|f| f.metric == headline) {
+        return control_failed(results, headline);
     }
+    Some("there was no A/A control: verdicts are advisory".to_owned())
+}
+
+/// What must be said of a metric whose A/A control failed.
+#[must_use]
+pub fn control_failed(results: &Results, metric: Metric) -> Option<String> {
+    let failed = |f: &&Floor| f.metric == metric && f.failed;
+    let floor = results.floors.iter().find(failed)?;
+    Some(format!(
+        "the A/A control of {} failed (the same binary against itself gave {:.3}×, noise floor {:.1} %): \
+         verdicts on it are advisory",
+        metric.title(),
+        floor.ratio,
+        floor.floor * 100.0
+    ))
 }

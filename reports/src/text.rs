@@ -1,6 +1,6 @@
 //! Results as text: the one wording for ratios, the table for a terminal, and CSV.
 
-use crate::analysis::advisory;
+use crate::analysis::{advisory, control_failed};
 use crate::schema::{CellStatus, EngineKind, Gap, Geomean, Metric, Results};
 use crate::stats::Verdict;
 use crate::work::Stretch;
@@ -212,20 +212,61 @@ pub fn table(results: &Results) -> String {
         }
     }
     whole_processes(&mut out, results);
+    notes(&mut out, results);
     out.push('\n');
-    for mean in &results.geomeans {
+    // The answer comes last, where a reader of a terminal is: first all others, then the headline.
+    let is_answer = |mean: &&Geomean| {
+        let of_tier = results.headline_tier() == Some(mean.tier.as_str());
+        of_tier && ANSWER.contains(&mean.metric)
+    };
+    let (answer, others): (Vec<&Geomean>, Vec<&Geomean>) =
+        results.geomeans.iter().partition(is_answer);
+    for mean in others {
         let _ = writeln!(out, "{}", geomean_sentence(mean));
     }
-    if let Some(why) = advisory(results) {
-        let _ = writeln!(out, "note: {why}");
+    out.push('\n');
+    for mean in answer {
+        let _ = writeln!(out, "{}", geomean_sentence(mean));
     }
-    for note in &results.notes {
-        let _ = writeln!(out, "note: {note}");
+    out
+}
+
+/// The metrics of the headline.
+const ANSWER: [Metric; 4] = [
+    Metric::Steady,
+    Metric::FirstResult,
+    Metric::Total,
+    Metric::PeakRss,
+];
+
+/// What a reader must know, each in a line that fits.
+fn notes(out: &mut String, results: &Results) {
+    let advice = advisory(results);
+    for metric in Metric::ALL.into_iter().filter(|&m| m != results.headline()) {
+        if let Some(why) = control_failed(results, metric) {
+            let _ = writeln!(out, "note: {why}");
+        }
+    }
+    for note in advice.iter().chain(&results.notes) {
+        let _ = writeln!(out, "note: {}", shortened(note));
     }
     if !results.complete {
         let _ = writeln!(out, "note: interrupted; these are partial results");
     }
-    out
+}
+
+/// A note whose list of names is cut where it is long; the page has all of them.
+fn shortened(note: &str) -> String {
+    const NAMES: usize = 8;
+    let Some((what, names)) = note.rsplit_once(": ") else {
+        return note.to_owned();
+    };
+    let names: Vec<&str> = names.split(", ").collect();
+    if names.len() <= NAMES {
+        return note.to_owned();
+    }
+    let more = names.len() - NAMES;
+    format!("{what}: {} and {more} more", names[..NAMES].join(", "))
 }
 
 /// Of two builds: how many rows of each metric have each verdict, and those that moved.
@@ -391,6 +432,19 @@ fn csv_field(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_of_names_are_cut() {
+        let names: Vec<String> = (0..10).map(|i| format!("w{i}")).collect();
+        let note = format!("thinned: {}", names.join(", "));
+        assert_eq!(
+            shortened(&note),
+            "thinned: w0, w1, w2, w3, w4, w5, w6, w7 and 2 more"
+        );
+        for short in ["thinned: a, b", "no names"] {
+            assert_eq!(shortened(short), short);
+        }
+    }
 
     #[test]
     fn dates() {

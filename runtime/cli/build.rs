@@ -1,4 +1,4 @@
-//! Makes the command smaller as it is shipped: leaves out the tables for unwinding, and packs the list of places that
+//! Names the commit, and makes the command smaller as it is shipped: leaves out the tables for unwinding, and packs the list of places that
 //! hold addresses, which the dynamic linker goes through at every start.
 //!
 //! The release profile aborts at a panic, but the compiler makes the tables all the same, and only
@@ -8,6 +8,7 @@
 use std::process::Command;
 
 fn main() {
+    name_commit();
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=without-unwinding.ld");
     println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
@@ -22,6 +23,37 @@ fn main() {
             println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
         }
     }
+}
+
+/// Says in `ZWASM_VERSION` which commit the command is made of, where there is a checkout. Looked up again when
+/// sources of the engine change, not at every commit, at which the command would be linked anew.
+fn name_commit() {
+    for sources in [
+        "src",
+        "../core/src",
+        "../vm/src",
+        "../wasi/src",
+        "../../jit/src",
+    ] {
+        println!("cargo::rerun-if-changed={sources}");
+    }
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    };
+    let mut version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let commit = git(&["log", "-1", "--format=%h %cs", "--abbrev=9"]);
+    if let Some((hash, date)) = commit.as_deref().and_then(|it| it.split_once(' ')) {
+        let is_changed = git(&["status", "--porcelain", "--untracked-files=no"]);
+        let changed = if is_changed.is_some_and(|it| !it.is_empty()) {
+            "+"
+        } else {
+            ""
+        };
+        version = format!("{version} ({hash}{changed} {date})");
+    }
+    println!("cargo::rustc-env=ZWASM_VERSION={version}");
 }
 
 /// Whether this system's dynamic linker knows the form: that of glibc does since 2.36.

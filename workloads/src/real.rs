@@ -119,7 +119,7 @@ pub struct RealJob {
     /// The exit code.
     #[serde(default)]
     pub exit: i32,
-    /// SHA-256 of all of stdout.
+    /// SHA-256 of all of stdout; empty where nobody knows it.
     pub stdout_sha256: String,
     /// Files that the job leaves in its work folder, with their SHA-256.
     #[serde(default)]

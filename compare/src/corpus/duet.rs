@@ -9,6 +9,7 @@ use crate::runner::{Run, is_running};
 use anyhow::Result;
 use std::time::Duration;
 use zwasm_reports::schema::{Cell, CellStatus, Generation, Pace, Player, Results};
+use zwasm_reports::stats::Rng;
 use zwasm_workloads::Size;
 
 /// An engine has a twin in the A/A control unless it is so many times slower than the fastest: the time
@@ -162,6 +163,8 @@ impl<'a> CorpusRunner<'a> {
             }
             let salt = if fresh { u32::MAX } else { 0 };
             let seed = run.draw(number ^ salt, place);
+            // Who starts first has the memory that lies best, or worst.
+            Rng::new(seed).shuffle(&mut seats);
             match self.perform(results, place, &seats, pace, seed)? {
                 Came::Whole(players) => {
                     results.generations.push(Generation {

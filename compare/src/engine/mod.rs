@@ -150,6 +150,21 @@ impl Found {
     }
 }
 
+/// Features that modules may need, by the names that workloads give them.
+pub(crate) const FEATURES: [&str; 11] = [
+    "memory64",
+    "multi-memory",
+    "tail-call",
+    "relaxed-simd",
+    "exceptions",
+    "threads",
+    "gc",
+    "function-references",
+    "wide-arithmetic",
+    "custom-page-sizes",
+    "extended-const",
+];
+
 /// The tiers that zwasm has or will have; which of them a binary offers is probed.
 pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "auto", "opt"];
 

@@ -5,7 +5,7 @@
 //! section of what it writes.
 
 use super::command_line::strings;
-use super::{CommandLine, Found, Setting, missing};
+use super::{CommandLine, FEATURES, Found, Setting, missing};
 use crate::fail::Fail;
 use crate::provision::{Claim, Had, PipPackage};
 use anyhow::Result;
@@ -68,19 +68,7 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     // It compiles before it runs.
     engine.warms_up = false;
     engine.empty_module.clone_from(&setting.empty_module);
-    for feature in [
-        "memory64",
-        "multi-memory",
-        "tail-call",
-        "relaxed-simd",
-        "exceptions",
-        "threads",
-        "gc",
-        "function-references",
-        "wide-arithmetic",
-        "custom-page-sizes",
-        "extended-const",
-    ] {
+    for feature in FEATURES {
         let flags = strings(&["-W", &format!("{feature}=y")]);
         engine.feature_flags.insert(feature.to_owned(), flags);
     }

@@ -138,15 +138,33 @@ enum Request {
     Perform(Duet),
 }
 
-/// Runs processes through the helper.
+/// Runs processes through helpers.
 pub(crate) struct Launcher {
-    child: Child,
-    replies: Receiver<String>,
+    /// Of single processes.
+    single: Helper,
+    /// Of duets, from the first one on: what it reads and keeps makes it larger, and the memory of single
+    /// processes is measured.
+    duets: Option<Helper>,
 }
 
 impl Launcher {
     /// Starts the helper.
     pub(crate) fn start() -> Result<Launcher> {
+        Ok(Launcher {
+            single: Helper::start()?,
+            duets: None,
+        })
+    }
+}
+
+/// A helper process, as seen from here.
+struct Helper {
+    child: Child,
+    replies: Receiver<String>,
+}
+
+impl Helper {
+    fn start() -> Result<Helper> {
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
             .arg(LAUNCH)
@@ -165,11 +183,9 @@ impl Launcher {
                 }
             }
         });
-        Ok(Launcher { child, replies })
+        Ok(Helper { child, replies })
     }
-}
 
-impl Launcher {
     /// Sends a request and waits for its reply.
     fn ask<Reply: DeserializeOwned>(&mut self, request: &Request) -> Result<Reply> {
         if sys::interrupted() {
@@ -198,15 +214,19 @@ impl Launcher {
 
 impl Executor for Launcher {
     fn run(&mut self, invocation: &Invocation) -> Result<Outcome> {
-        self.ask(&Request::Run(invocation.clone()))
+        self.single.ask(&Request::Run(invocation.clone()))
     }
 
     fn perform(&mut self, duet: &Duet) -> Result<DuetOutcome> {
-        self.ask(&Request::Perform(duet.clone()))
+        let helper = match &mut self.duets {
+            Some(helper) => helper,
+            none => none.insert(Helper::start()?),
+        };
+        helper.ask(&Request::Perform(duet.clone()))
     }
 }
 
-impl Drop for Launcher {
+impl Drop for Helper {
     fn drop(&mut self) {
         // The end of its input makes the helper kill what runs and leave.
         drop(self.child.stdin.take());

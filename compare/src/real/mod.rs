@@ -1,6 +1,6 @@
 //! Suite `real`: published programs, each with one job, from a cold process to its last byte.
 //!
-//! [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
+//! [`own`] makes a job of a user's module. [`fetch`] has the modules, [`job`] turns a module's job into command lines and checks what came
 //! out, [`runner`] measures by a [`plan`], [`check`] only asks whether all are done rightly. Every
 //! sample is a process that did the whole job rightly: time to the first byte on stdout (to the end,
 //! where a job only writes files), total time and peak memory.
@@ -8,6 +8,7 @@
 mod check;
 pub(crate) mod fetch;
 mod job;
+mod own;
 mod plan;
 mod runner;
 
@@ -22,6 +23,7 @@ use crate::setting;
 use anyhow::Result;
 use fetch::Fetcher;
 use job::Ready;
+pub(crate) use own::compare_own;
 use runner::JobRunner;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,7 +80,8 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let modules = select(&suite, &args.workloads)?;
     let bar = Bar::new();
     let say = |line: &str| bar.line(line);
-    let mut setting = setting::setting(&args.places, suite.dir(), &mut launcher, &say)?;
+    let places = setting::places_for(&args.places, &args.against, &say)?;
+    let mut setting = setting::setting(&places, suite.dir(), &mut launcher, &say)?;
     let (infos, engines) = setting::have_engines(args, &mut setting, &say)?;
 
     let fetcher = Fetcher::new(modules_dir(&args.places), !args.places.no_install, &say);
@@ -102,7 +105,11 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
         checksum: suite.checksum(),
         selection,
     };
-    let workloads = ready.iter().map(|r| info(&suite, r)).collect();
+    let workloads = ready.iter().map(|r| {
+        let package = suite.package_of(r.module);
+        info(r, &format!("{} {}", package.name, package.version))
+    });
+    let workloads = workloads.collect();
     let mut fresh = results::skeleton(args, corpus, workloads, infos);
     // A job has no iterations to take together.
     fresh.profile.pace = None;
@@ -145,9 +152,8 @@ fn measure(
     results::conclude(results, outcome, out)
 }
 
-fn info(suite: &RealSuite, ready: &Ready<'_>) -> WorkloadInfo {
+fn info(ready: &Ready<'_>, package: &str) -> WorkloadInfo {
     let module = ready.module;
-    let package = suite.package_of(module);
     WorkloadInfo {
         id: module.id.clone(),
         category: SUITE.to_owned(),
@@ -157,7 +163,7 @@ fn info(suite: &RealSuite, ready: &Ready<'_>) -> WorkloadInfo {
         wasm_bytes: module.bytes,
         size: String::new(),
         job: Some(JobInfo {
-            package: format!("{} {}", package.name, package.version),
+            package: package.to_owned(),
             licence: module.licence.clone(),
             sha256: module.sha256.clone(),
             code_section_bytes: ready.code_section_bytes,

@@ -13,10 +13,13 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// For a block that costs this much without its reverse.
-    fn of(profile: &str, cost: Duration) -> Plan {
+    /// For a block that costs this much without its reverse, of one of so many modules: one alone has the
+    /// time for an interval.
+    fn of(profile: &str, modules: usize, cost: Duration) -> Plan {
         let s = cost.as_secs();
         let (blocks, mirrored) = match profile {
+            "quick" if modules == 1 && s < 3 => (10, true),
+            "quick" if modules == 1 && s < 10 => (6, true),
             "quick" if s >= 20 => (1, false),
             "quick" => (3, s < 5),
             "standard" => (6, s < 20),
@@ -29,7 +32,9 @@ impl Plan {
 impl JobRunner<'_> {
     /// The plan of each module.
     pub(super) fn plans(&self, results: &mut Results) -> Vec<Plan> {
-        let plan = |place| Plan::of(&results.profile.name, self.forward_cost(results, place));
+        let profile = &results.profile.name;
+        let modules = self.modules.len();
+        let plan = |place| Plan::of(profile, modules, self.forward_cost(results, place));
         let plans: Vec<Plan> = (0..self.modules.len()).map(plan).collect();
         self.note_fewer(results, &plans);
         let costs = plans.iter().enumerate();
@@ -81,7 +86,7 @@ mod tests {
     #[test]
     fn dear_modules_get_fewer_processes() {
         let of = |profile, s| {
-            let plan = Plan::of(profile, Duration::from_secs(s));
+            let plan = Plan::of(profile, 2, Duration::from_secs(s));
             (plan.blocks, plan.mirrored)
         };
         assert_eq!(of("quick", 1), (3, true));
@@ -89,5 +94,7 @@ mod tests {
         assert_eq!(of("quick", 40), (1, false));
         assert_eq!(of("standard", 40), (6, false));
         assert_eq!(of("full", 40), (10, true));
+        let alone = Plan::of("quick", 1, Duration::from_secs(1));
+        assert_eq!((alone.blocks, alone.mirrored), (10, true));
     }
 }

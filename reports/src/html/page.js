@@ -15,8 +15,7 @@
   };
 
   for (const select of selects) {
-    // The fastest tier, listed last, is what the page opens with.
-    if (select.name === 'tier') select.selectedIndex = select.options.length - 1;
+    // Else what the page was made with: the tier of the headline.
     const wanted = state.get(select.name);
     if ([...select.options].some((o) => o.value === wanted)) select.value = wanted;
     select.addEventListener('change', () => {

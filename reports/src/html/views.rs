@@ -3,6 +3,7 @@
 use super::markup::{Html, put};
 use super::parts::{Column, capitalised, figure, or_dash, table};
 use super::plots;
+use crate::analysis::control_failed;
 use crate::code::CodeReport;
 use crate::schema::{Gap, Geomean, Metric, Results};
 use crate::text::{self, ratio};
@@ -40,7 +41,11 @@ fn choice<'r>(
     }
     put!(out, "<label>{} <select name=\"{}\">", name, name);
     for (value, label) in options {
-        put!(out, "<option value=\"{}\">{}</option>", value, label);
+        put!(out, "<option value=\"{}\"", value);
+        if results.headline_tier() == Some(value) {
+            out.raw(" selected");
+        }
+        put!(out, ">{}</option>", label);
     }
     out.raw("</select></label>");
 }
@@ -65,6 +70,9 @@ fn view(out: &mut Html, results: &Results, mean: &Geomean, code: Option<&CodeRep
         ratio(mean.balanced),
         what_is_measured(mean.metric, results)
     );
+    if let Some(why) = control_failed(results, mean.metric) {
+        put!(out, "<p class=\"banner\">⚠ {}.</p>", why);
+    }
     let floor = results.floor(mean.metric);
     let caption = format!(
         "Ratio on a log axis, with intervals; the band is the noise floor (±{:.1} %). Left of 1 \

@@ -181,6 +181,15 @@ fn elapsed_ns(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A number of bytes in the unit that fits, powers of ten.
+fn size(bytes: usize) -> String {
+    match bytes {
+        1_000_000.. => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000.. => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{bytes} B"),
+    }
+}
+
 fn median(mut times: Vec<u64>) -> u64 {
     times.sort_unstable();
     times[times.len() / 2]
@@ -188,15 +197,14 @@ fn median(mut times: Vec<u64>) -> u64 {
 
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let megabytes = |bytes: usize| bytes as f64 / 1e6;
         writeln!(
             f,
-            "{}: {:.1} MB, {} functions of {:.1} MB, {:.1} MB of {} code",
+            "{}: {}, {} functions of {}, {} of {} code",
             path(Path::new(&self.file)),
-            megabytes(self.wasm_bytes),
+            size(self.wasm_bytes),
             self.functions,
-            megabytes(self.code_section_bytes),
-            megabytes(self.code_bytes),
+            size(self.code_section_bytes),
+            size(self.code_bytes),
             self.tier
         )?;
         let mut row = |name: &str, ns: u64| {

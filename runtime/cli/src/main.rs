@@ -27,7 +27,7 @@ use std::process::ExitCode;
 /// `zwasm [OPTIONS] FILE [ARGS]...` is short for `zwasm run [OPTIONS] FILE [ARGS]...`. Where FILE is
 /// `-`, it is read from standard input.
 #[derive(Debug, Parser)]
-#[command(name = "zwasm", version, propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(name = "zwasm", version = env!("ZWASM_VERSION"), propagate_version = true, max_term_width = 100, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
