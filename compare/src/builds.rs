@@ -6,8 +6,8 @@
 
 use crate::fail::Fail;
 use crate::folders::{build_dir, checkout};
+use crate::machine::git;
 use crate::provision::sha256_of_file;
-
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -80,13 +80,16 @@ fn of_program(path: &Path) -> Result<Build> {
 
 fn of_revision(revision: &str, say: &dyn Fn(&str)) -> Result<Build> {
     let commit = format!("{revision}^{{commit}}");
-    let hash = git(&[
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "--end-of-options",
-        &commit,
-    ])
+    let hash = git(
+        checkout(),
+        &[
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &commit,
+        ],
+    )
     .map_err(|_| {
         Fail::usage(format!(
             "there is no revision `{revision}` in this checkout"
@@ -106,10 +109,13 @@ fn of_revision(revision: &str, say: &dyn Fn(&str)) -> Result<Build> {
     let tree = folder().join(format!("{hash}.tree"));
     let shown = tree.to_string_lossy();
     // One that an interrupted run left.
-    let _ = git(&["worktree", "remove", "--force", &shown]);
-    git(&["worktree", "add", "--force", "--detach", &shown, &hash])?;
+    let _ = git(checkout(), &["worktree", "remove", "--force", &shown]);
+    git(
+        checkout(),
+        &["worktree", "add", "--force", "--detach", &shown, &hash],
+    )?;
     let built = cargo_build(&tree).and_then(|program| keep(&program, &build.program));
-    let _ = git(&["worktree", "remove", "--force", &shown]);
+    let _ = git(checkout(), &["worktree", "remove", "--force", &shown]);
     built.map(|()| build)
 }
 
@@ -125,29 +131,30 @@ fn folder() -> PathBuf {
     build_dir().join("compare").join("builds")
 }
 
-/// Builds the command of a checkout; all share what they depend on.
+/// Builds the command of a checkout for a comparison of builds; all share what they depend on.
 fn cargo_build(root: &Path) -> Result<PathBuf> {
-    let target = folder().join("target");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "-p",
-            "zwasm-cli",
-            "--manifest-path",
-        ])
+    build(root, &folder().join("target"), |cargo| {
+        cargo
+            .arg("--locked")
+            .env("CARGO_PROFILE_RELEASE_LTO", "off")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            .env("CARGO_INCREMENTAL", "0");
+    })
+}
+
+/// Builds the command of a checkout into a build folder, as it is shipped but for what `set` changes, and says
+/// where it is.
+pub(crate) fn build(root: &Path, target: &Path, set: impl FnOnce(&mut Command)) -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .args(["build", "--release", "-p", "zwasm-cli", "--manifest-path"])
         .arg(root.join("Cargo.toml"))
         .arg("--target-dir")
-        .arg(&target)
-        .env("CARGO_PROFILE_RELEASE_LTO", "off")
-        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_INCREMENTAL", "0")
-        .status()
-        .context("cannot start cargo")?;
+        .arg(target);
+    set(&mut cargo);
+    let status = cargo.status().context("cannot start cargo")?;
     if !status.success() {
-        return Err(Fail::error("zwasm does not build"));
+        return Err(Fail::error("the zwasm command does not build"));
     }
     Ok(target.join("release").join("zwasm"))
 }
@@ -160,22 +167,6 @@ fn keep(program: &Path, to: &Path) -> Result<()> {
     std::fs::copy(program, &temporary)
         .and_then(|_| std::fs::rename(&temporary, to))
         .with_context(|| format!("cannot write {}", to.display()))
-}
-
-/// What a git command in the checkout prints.
-fn git(args: &[&str]) -> Result<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(checkout())
-        .args(args)
-        .output()
-        .context("cannot start git")?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr);
-        let line = why.trim().lines().last().unwrap_or_default().to_owned();
-        return Err(Fail::error(format!("git {}: {line}", args[0])));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

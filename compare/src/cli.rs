@@ -142,8 +142,8 @@ pub(crate) struct RunArgs {
     /// Tiers of zwasm to measure [default: those that this build has].
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
-    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category), `startup`, or a category; or `real`,
-    /// jobs of published modules, which are fetched.
+    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category),
+    /// `startup`, or a category; or `real`, jobs of published modules, which are fetched.
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
     /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real`, if that is named.

@@ -2,6 +2,8 @@
 //!
 //! Linux says them in `/proc` and `/sys`; elsewhere a fact that cannot be had stays empty or 0.
 
+use crate::fail::Fail;
+use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
 use zwasm_reports::schema::{Commit, Machine};
@@ -85,23 +87,30 @@ fn field(text: &str, name: &str) -> Option<String> {
 
 /// The commit checked out at `root`, and whether tracked files differ from it.
 pub(crate) fn commit(root: &Path) -> Commit {
-    let git = |args: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(root)
-            .args(args)
-            .output()
-            .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
     Commit {
-        hash: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
-        dirty: git(&["status", "--porcelain", "--untracked-files=no"])
-            .is_some_and(|status| !status.is_empty()),
+        hash: git(root, &["rev-parse", "HEAD"]).unwrap_or_default(),
+        dirty: git(root, &["status", "--porcelain", "--untracked-files=no"])
+            .is_ok_and(|status| !status.is_empty()),
     }
+}
+
+/// What a git command in a checkout prints.
+///
+/// # Errors
+/// There is no git, or what it says last of what went wrong.
+pub(crate) fn git(root: &Path, args: &[&str]) -> Result<String> {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(root)
+        .args(args)
+        .output()
+        .context("cannot start git")?;
+    if !output.status.success() {
+        let why = String::from_utf8_lossy(&output.stderr);
+        let line = why.trim().lines().last().unwrap_or_default().to_owned();
+        return Err(Fail::error(format!("git {}: {line}", args[0])));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use crate::folders::{build_dir, checkout, scratch_dir};
 use crate::provision::Provisioner;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use zwasm_reports::schema::{EngineInfo, EngineKind, write_whole};
 use zwasm_terminal::{print, say, unless_closed};
 use zwasm_workloads::{Corpus, Workload};
@@ -102,21 +101,11 @@ pub(crate) fn setting<'a>(
 fn own_command(build: &Path, say: &dyn Fn(&str)) -> Result<PathBuf> {
     let under_cargo = std::env::var_os("CARGO_MANIFEST_DIR")
         .is_some_and(|dir| Path::new(&dir) == Path::new(env!("CARGO_MANIFEST_DIR")));
-    let Some(cargo) = std::env::var_os("CARGO").filter(|_| under_cargo) else {
+    if !under_cargo {
         return Ok(std::env::current_exe()?.with_file_name("zwasm"));
-    };
-    say("building the zwasm command");
-    let status = Command::new(cargo)
-        .args(["build", "--release", "-p", "zwasm-cli", "--manifest-path"])
-        .arg(checkout().join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(build)
-        .status()
-        .context("cannot start cargo")?;
-    if !status.success() {
-        return Err(Fail::error("the zwasm command does not build"));
     }
-    Ok(build.join("release").join("zwasm"))
+    say("building the zwasm command");
+    builds::build(checkout(), build, |_| ())
 }
 
 /// Where things are found, for a comparison with these engines.

@@ -71,9 +71,11 @@ pub(crate) fn metric_median(
 /// What the A/A control of a metric gave: a log gap per row, which is the median over its generations or
 /// blocks, as that of any row is; one per block where there are few rows.
 pub(crate) fn control_gaps(results: &Results, metric: Metric) -> Vec<f64> {
-    let together = duet::control(results);
-    if metric == Metric::Steady && !together.is_empty() {
-        return together;
+    if metric == Metric::Steady {
+        let together = duet::control(results);
+        if !together.is_empty() {
+            return together;
+        }
     }
     control_blocks(results, metric)
 }

@@ -145,12 +145,8 @@ impl<'a> CorpusRunner<'a> {
             return Ok(());
         }
         loop {
-            let is_asked = |engine: &&dyn Adapter| {
-                let id = &engine.info().id;
-                among.iter().any(|asked| asked.info().id == *id)
-            };
             let mut engines = self.stepping(results, place);
-            engines.retain(is_asked);
+            engines.retain(|&engine| is_among(engine, among));
             if engines.len() < 2 {
                 return Ok(());
             }
@@ -208,6 +204,12 @@ impl<'a> CorpusRunner<'a> {
         }
         Ok(came(outcome, seats, size))
     }
+}
+
+/// Whether an engine is one of these.
+pub(super) fn is_among(engine: &dyn Adapter, engines: &[&dyn Adapter]) -> bool {
+    let id = &engine.info().id;
+    engines.iter().any(|other| other.info().id == *id)
 }
 
 /// Whether an engine takes steps beside others, as far as is known by now.

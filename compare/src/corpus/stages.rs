@@ -1,7 +1,7 @@
 //! The stages of a run: blocks and generations of all workloads with the A/A control, fresh ones for what
 //! came out *slower*, and counts of instructions.
 
-use super::duet::Which;
+use super::duet::{Which, is_among};
 use super::plan::Level;
 use super::runner::CorpusRunner;
 use super::visit::Part;
@@ -211,11 +211,8 @@ impl<'a> CorpusRunner<'a> {
     /// Whether all engines of slower rows take steps together.
     fn step_together(&self, results: &Results, slower: &Slower<'_>) -> bool {
         let stepping = self.stepping(results, slower.place);
-        let steps = |engine: &&dyn Adapter| {
-            let id = &engine.info().id;
-            stepping.iter().any(|e| e.info().id == *id)
-        };
-        slower.engines.iter().all(steps)
+        let mut engines = slower.engines.iter();
+        engines.all(|&engine| is_among(engine, &stepping))
     }
 
     /// The expected cost of all fresh blocks or generations of a workload.

@@ -15,7 +15,8 @@
   };
 
   for (const select of selects) {
-    // Else what the page was made with: the tier of the headline.
+    // The page opens with the tier of the headline.
+    if (select.dataset.first) select.value = select.dataset.first;
     const wanted = state.get(select.name);
     if ([...select.options].some((o) => o.value === wanted)) select.value = wanted;
     select.addEventListener('change', () => {

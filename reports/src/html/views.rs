@@ -39,13 +39,17 @@ fn choice<'r>(
             options.push(option);
         }
     }
-    put!(out, "<label>{} <select name=\"{}\">", name, name);
+    let headline = results.headline_tier();
+    let first = options.iter().find(|(value, _)| headline == Some(*value));
+    put!(
+        out,
+        "<label>{} <select name=\"{}\" data-first=\"{}\">",
+        name,
+        name,
+        first.map_or("", |(value, _)| *value)
+    );
     for (value, label) in options {
-        put!(out, "<option value=\"{}\"", value);
-        if results.headline_tier() == Some(value) {
-            out.raw(" selected");
-        }
-        put!(out, ">{}</option>", label);
+        put!(out, "<option value=\"{}\">{}</option>", value, label);
     }
     out.raw("</select></label>");
 }
