@@ -274,10 +274,9 @@ impl Entry {
         cache.write(&self.name, |out| {
             artifact::write(out, plan, most_bytes, |defined, out| {
                 let code = newest[defined as usize].as_deref();
-                if let Some(compiled) = code.and_then(|code| supply.as_compiled(code)) {
-                    artifact::encode(&compiled, out);
-                } else if let Some(kept) = kept {
-                    kept.copy(defined, out);
+                match code.and_then(|code| supply.as_compiled(code)) {
+                    Some(compiled) => artifact::encode(&compiled, out),
+                    None => kept.map_or(0, |kept| kept.copy(defined, out)),
                 }
             })
         })

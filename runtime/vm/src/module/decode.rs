@@ -47,13 +47,13 @@ pub(super) fn decode(engine: &Engine, bytes: Vec<u8>) -> Result<ModuleInner> {
     let known = entry.as_ref().zip(cache);
     let known = known.and_then(|(entry, cache)| entry.find(cache, &bytes));
     let known = known.and_then(|(facts, kept)| {
-        let decoded = known_bodies(engine, &bytes, &facts, &kept)?;
+        let decoded = known_bodies(engine, &bytes, Known::Bodies(&facts), &kept)?;
         Some((decoded, kept))
     });
     let (decoded, kept) = if let Some(((info, types, _, held), kept)) = known {
         ((info, types, Some(Found::default()), held), Some(kept))
     } else {
-        match Decoder::new(engine).run(&bytes, None) {
+        match Decoder::new(engine).run(&bytes, Known::Nothing) {
             Ok(decoded) => (decoded, None),
             Err(error) => return Err(explain(engine, error, &bytes)),
         }
@@ -74,14 +74,15 @@ pub(super) fn decode_compiled(
 ) -> Result<ModuleInner> {
     let another =
         || Error::usage("this precompiled module cannot run: its parts do not fit together");
-    let decoded = known_bodies(engine, &bytes, facts, &kept).ok_or_else(another)?;
+    let known = Known::Module(facts);
+    let decoded = known_bodies(engine, &bytes, known, &kept).ok_or_else(another)?;
     let images = images(&decoded.0, &kept)?;
     Ok(module(engine, bytes, decoded, Some(kept), images))
 }
 
 /// Decodes a module whose bodies are known to be valid, if code and facts may be its.
-fn known_bodies(engine: &Engine, bytes: &[u8], facts: &Facts, kept: &Kept) -> Option<Decoded> {
-    let decoded = Decoder::new(engine).run(bytes, Some(facts)).ok()?;
+fn known_bodies(engine: &Engine, bytes: &[u8], known: Known<'_>, kept: &Kept) -> Option<Decoded> {
+    let decoded = Decoder::new(engine).run(bytes, known).ok()?;
     (decoded.0.bodies.len() == kept.count()).then_some(decoded)
 }
 
@@ -226,6 +227,16 @@ impl From<BinaryReaderError> for DecodeError {
     }
 }
 
+/// What is known to be valid in a module.
+#[derive(Clone, Copy)]
+enum Known<'f> {
+    Nothing,
+    /// Its bodies, in which this was found.
+    Bodies(&'f Facts),
+    /// All of it; its bodies are somewhere else.
+    Module(&'f Facts),
+}
+
 /// A module's description and types, what validation found unless bodies were not validated, and what
 /// keeps the types.
 type Decoded = (ModuleInfo, Vec<Arc<FuncType>>, Option<Found>, HeldTypes);
@@ -250,8 +261,8 @@ impl<'e> Decoder<'e> {
         }
     }
 
-    /// Bodies of which the facts are known are not validated.
-    fn run(mut self, bytes: &[u8], known: Option<&Facts>) -> Result<Decoded, DecodeError> {
+    /// Validates what is not known to be valid.
+    fn run(mut self, bytes: &[u8], known: Known<'_>) -> Result<Decoded, DecodeError> {
         let features = self.engine.features();
         let mut validator = Validator::new_with_features(features);
         let mut parser = Parser::new(0);
@@ -266,11 +277,13 @@ impl<'e> Decoder<'e> {
             {
                 return Err(DecodeError::Other(Error::unsupported(super::COMPONENT)));
             }
-            let range = match &payload {
+            let range = match (&payload, known) {
                 // The validator need not hear of them, nor of an end without them.
-                Payload::CodeSectionEntry(body) if known.is_some() => Some(body.range()),
-                Payload::End(_) if known.is_some() => None,
-                payload => match validator.payload(payload)? {
+                (Payload::CodeSectionEntry(body), Known::Bodies(_) | Known::Module(_)) => {
+                    Some(body.range())
+                }
+                (Payload::End(_), Known::Bodies(_)) | (_, Known::Module(_)) => None,
+                (payload, _) => match validator.payload(payload)? {
                     ValidPayload::Func(func, body) => {
                         let range = body.range();
                         bodies.push((func, body));
@@ -294,27 +307,20 @@ impl<'e> Decoder<'e> {
             self.section(payload)?;
         }
         let info = &mut self.info;
-        let found = if let Some(facts) = known {
-            info.leaves_by_tail_call = facts.leaves_by_tail_call;
-            info.has_tail_calls = facts.has_tail_calls;
-            info.called_types.clone_from(&facts.called_types);
-            let types = info.types.len();
-            let functions = info.imported_funcs as usize + info.bodies.len();
-            if info.called_types.iter().any(|&ty| ty as usize >= types)
-                || functions != info.funcs.len()
-            {
-                let error = Error::usage("the machine code is another module's");
-                return Err(DecodeError::Other(error));
+        let found = match known {
+            Known::Nothing => {
+                let threads = self.engine.config().validation_threads;
+                let mut found = validate_bodies(bodies, threads, features, info.imported_funcs)?;
+                info.leaves_by_tail_call = found.leaves_by_tail_call;
+                info.has_tail_calls = found.has_tail_calls;
+                let called_types = core::mem::take(&mut found.called_types);
+                info.called_types = called_types.iter().collect();
+                Some(found)
             }
-            None
-        } else {
-            let threads = self.engine.config().validation_threads;
-            let mut found = validate_bodies(bodies, threads, features, info.imported_funcs)?;
-            info.leaves_by_tail_call = found.leaves_by_tail_call;
-            info.has_tail_calls = found.has_tail_calls;
-            let called_types = core::mem::take(&mut found.called_types);
-            info.called_types = called_types.iter().collect();
-            Some(found)
+            Known::Bodies(facts) | Known::Module(facts) => {
+                take_facts(info, facts)?;
+                None
+            }
         };
         self.finish();
         Ok((self.info, self.types, found, self.held))
@@ -595,6 +601,20 @@ impl<'e> Decoder<'e> {
             },
         }
     }
+}
+
+/// What is known of bodies that nobody validates.
+fn take_facts(info: &mut ModuleInfo, facts: &Facts) -> Result<(), DecodeError> {
+    info.leaves_by_tail_call = facts.leaves_by_tail_call;
+    info.has_tail_calls = facts.has_tail_calls;
+    info.called_types.clone_from(&facts.called_types);
+    let types = info.types.len();
+    let functions = info.imported_funcs as usize + info.bodies.len();
+    if info.called_types.iter().any(|&ty| ty as usize >= types) || functions != info.funcs.len() {
+        let error = Error::usage("the machine code is another module's");
+        return Err(DecodeError::Other(error));
+    }
+    Ok(())
 }
 
 /// An offset in the module, which is in memory.

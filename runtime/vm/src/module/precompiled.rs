@@ -172,11 +172,7 @@ fn all_code(module: &ModuleInner) -> Result<Vec<Compiled>> {
         there.fill(None);
         kept = None;
     }
-    let kept = |defined| {
-        kept.filter(|kept| kept.has(defined))?
-            .function(defined)
-            .ok()
-    };
+    let kept = |defined| kept.filter(|kept| kept.has(defined))?.compiled(defined);
     let count = there.len();
     let next = AtomicUsize::new(0);
     let all: Mutex<Vec<(usize, Result<Compiled>)>> = Mutex::default();

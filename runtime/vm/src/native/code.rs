@@ -5,15 +5,16 @@
 //! another thread only.
 
 use super::NativeEngine;
+use crate::code::artifact::{Kept, KeptFunction, Tables};
 use crate::code::registry::Registry;
 use crate::code::{Code, Draft};
 use crate::error::Result;
 use crate::module::ModuleInner;
 use core::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use zwasm_core::TrapCode;
 use zwasm_core::module::ModuleInfo;
-use zwasm_jit::contract::{CatchRange, Compiled, InlinedCall, Relocation, Scope, Site};
+use zwasm_jit::contract::{CatchRange, Compiled, Relocation, Scope, Site};
 use zwasm_jit::opt::PassTimes;
 
 /// The code of one function.
@@ -24,16 +25,29 @@ pub(crate) struct NativeCode {
     pub(crate) func_index: u32,
     /// The module; frames of its code keep it alive.
     pub(crate) module: *const ModuleInner,
-    /// What was written into it when it was put in place.
-    pub(crate) relocations: Vec<Relocation>,
-    pub(crate) sites: Vec<Site>,
-    pub(crate) catches: Vec<CatchRange>,
-    /// Calls that code of their callees replaces.
-    pub(crate) inlined: Vec<InlinedCall>,
     pub(crate) frame_bytes: u32,
     pub(crate) prologue_bytes: u32,
     /// The operators whose cells it counts in.
     pub(crate) counted: Arc<[u32]>,
+    pub(super) origin: Origin,
+}
+
+/// Where the code of a function comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// A compiler.
+    Made {
+        /// What was written into it when it was put in place.
+        relocations: Vec<Relocation>,
+        tables: Tables,
+    },
+    /// What was kept.
+    Kept {
+        kept: Arc<Kept>,
+        defined: u32,
+        /// Read when they are needed first, which they are seldom.
+        tables: OnceLock<Tables>,
+    },
 }
 
 // SAFETY: immutable; the module pointer is followed only while frames keep the module alive.
@@ -47,11 +61,57 @@ impl NativeCode {
         (pc - self.start) as u32
     }
 
+    /// Its side tables. In a signal handler this may take memory, which is safe where guest code was interrupted.
+    fn tables(&self) -> &Tables {
+        match &self.origin {
+            Origin::Made { tables, .. } => tables,
+            Origin::Kept {
+                kept,
+                defined,
+                tables,
+                ..
+            } => tables.get_or_init(|| kept.tables(*defined).unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn catches(&self) -> &[CatchRange] {
+        &self.tables().catches
+    }
+
+    /// As it was before it was put in place; `read` gives bytes of the engine's memory.
+    pub(super) fn compiled(&self, read: impl FnOnce(usize, usize) -> Vec<u8>) -> Option<Compiled> {
+        match &self.origin {
+            Origin::Kept { kept, defined, .. } => kept.compiled(*defined),
+            Origin::Made {
+                relocations,
+                tables,
+            } => {
+                let mut code = read(self.start, self.length_bytes);
+                // As compilers leave them.
+                for relocation in relocations {
+                    code[relocation.offset as usize..][..4].fill(0);
+                }
+                Some(Compiled {
+                    code,
+                    relocations: relocations.clone(),
+                    sites: tables.sites.clone(),
+                    catches: tables.catches.clone(),
+                    inlined: tables.inlined.clone(),
+                    frame_bytes: self.frame_bytes,
+                    prologue_bytes: self.prologue_bytes,
+                    operators: Vec::new(),
+                    counted: self.counted.to_vec(),
+                })
+            }
+        }
+    }
+
     /// Why the instruction at `pc` faults, if it may.
     pub(crate) fn trap_at(&self, pc: usize) -> Option<TrapCode> {
         let offset = self.offset(pc);
-        let at = self.sites.partition_point(|site| site.offset < offset);
-        self.sites[at..]
+        let sites = &self.tables().sites;
+        let at = sites.partition_point(|site| site.offset < offset);
+        sites[at..]
             .iter()
             .take_while(|site| site.offset == offset)
             .find_map(|site| site.trap)
@@ -66,7 +126,7 @@ impl NativeCode {
         core::iter::from_fn(move || {
             let (scope, offset) = next.take()?;
             let number = scope.and_then(Scope::number);
-            let func = match number.map(|number| &self.inlined[number]) {
+            let func = match number.map(|number| &self.tables().inlined[number]) {
                 Some(call) => {
                     let outer = call.caller;
                     next = outer.map(|scope| (Some(scope), Some(call.call_offset)));
@@ -83,14 +143,13 @@ impl NativeCode {
         // A fault, or a place that code recorded, is at its site; a call is just before the return
         // address that is its site. Both may be at one offset, the call's first.
         let offset = self.offset(pc);
-        let at = self.sites.partition_point(|site| site.offset < offset);
-        let found = self.sites.get(at)?.offset;
+        let sites = &self.tables().sites;
+        let at = sites.partition_point(|site| site.offset < offset);
+        let found = sites.get(at)?.offset;
         if found - offset > 1 {
             return None;
         }
-        let same = self.sites[at..]
-            .iter()
-            .take_while(|site| site.offset == found);
+        let same = sites[at..].iter().take_while(|site| site.offset == found);
         let faults = |site: &&Site| site.trap.is_some();
         if found == offset {
             same.max_by_key(faults)
@@ -111,16 +170,16 @@ impl Code for NativeCode {
 }
 
 /// Writes the numbers that types have in this engine.
-fn relocate(compiled: &mut Compiled, info: &ModuleInfo) {
+fn relocate(code: &mut [u8], relocations: &[Relocation], info: &ModuleInfo) {
     for &Relocation {
         offset,
         called_type,
-    } in &compiled.relocations
+    } in relocations
     {
         let ty = info.called_types[called_type as usize];
         let number = info.types[ty as usize].number();
         let at = offset as usize;
-        compiled.code[at..at + 4].copy_from_slice(&number.to_le_bytes());
+        code[at..at + 4].copy_from_slice(&number.to_le_bytes());
     }
 }
 
@@ -132,8 +191,13 @@ pub(super) struct CompiledFunc {
     pub(super) defined: u32,
     pub(super) compiled: Compiled,
     pub(super) passes: Option<PassTimes>,
-    /// Whether it was made now, and not kept before.
-    pub(super) is_fresh: bool,
+}
+
+/// A function that was kept.
+pub(super) struct KeptFunc {
+    pub(super) defined: u32,
+    pub(super) kept: Arc<Kept>,
+    pub(super) function: KeptFunction,
 }
 
 impl Draft for CompiledFunc {
@@ -141,38 +205,72 @@ impl Draft for CompiledFunc {
         self.passes.take()
     }
 
+    fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>> {
+        let mut compiled = self.compiled;
+        relocate(&mut compiled.code, &compiled.relocations, &module.info);
+        let origin = Origin::Made {
+            relocations: core::mem::take(&mut compiled.relocations),
+            tables: Tables {
+                sites: core::mem::take(&mut compiled.sites),
+                catches: core::mem::take(&mut compiled.catches),
+                inlined: core::mem::take(&mut compiled.inlined),
+            },
+        };
+        let code = core::mem::take(&mut compiled.code);
+        publish(module, self.defined, &code, compiled, origin)
+    }
+}
+
+impl Draft for KeptFunc {
     fn is_fresh(&self) -> bool {
-        self.is_fresh
+        false
     }
 
     fn publish(self: Box<Self>, module: &ModuleInner) -> Result<Arc<dyn Code>> {
-        let mut compiled = self.compiled;
-        relocate(&mut compiled, &module.info);
-        let native = NativeEngine::of(&module.engine);
-        let start = native.publish(&compiled.code)? as usize;
-        let counted: Arc<[u32]> = compiled.counted.into();
-        module.code.begin_counting(self.defined, &counted);
-        let code = Arc::new(NativeCode {
-            start,
-            length_bytes: compiled.code.len(),
-            func_index: module.info.imported_funcs + self.defined,
-            module: core::ptr::from_ref(module),
-            relocations: compiled.relocations,
-            sites: compiled.sites,
-            catches: compiled.catches,
-            inlined: compiled.inlined,
-            frame_bytes: compiled.frame_bytes,
-            prologue_bytes: compiled.prologue_bytes,
-            counted,
-        });
-        REGISTRY.register(code.clone());
-        if let Some(profile) = &native.profile {
-            // Names may be missing or the same; the index tells functions apart.
-            let index = format!("wasm function {}", code.func_index);
-            let name = module.func_name(code.func_index);
-            let name = name.map_or(index.clone(), |name| format!("{name} ({index})"));
-            profile.add(start, &compiled.code, &name);
-        }
-        Ok(code)
+        let mut function = self.function;
+        let facts = core::mem::take(&mut function.facts);
+        relocate(function.code_mut(), &facts.relocations, &module.info);
+        let origin = Origin::Kept {
+            kept: self.kept.clone(),
+            defined: self.defined,
+            tables: OnceLock::new(),
+        };
+        let code = publish(module, self.defined, function.code(), facts, origin);
+        self.kept.give_back(function);
+        code
     }
+}
+
+/// Puts code in place and makes it known; `facts` has what is needed to run it.
+fn publish(
+    module: &ModuleInner,
+    defined: u32,
+    code: &[u8],
+    facts: Compiled,
+    origin: Origin,
+) -> Result<Arc<dyn Code>> {
+    let native = NativeEngine::of(&module.engine);
+    let start = native.publish(code)? as usize;
+    let func_index = module.info.imported_funcs + defined;
+    if let Some(profile) = &native.profile {
+        // Names may be missing or the same; the index tells functions apart.
+        let index = format!("wasm function {func_index}");
+        let name = module.func_name(func_index);
+        let name = name.map_or(index.clone(), |name| format!("{name} ({index})"));
+        profile.add(start, code, &name);
+    }
+    let counted: Arc<[u32]> = facts.counted.into();
+    module.code.begin_counting(defined, &counted);
+    let code = Arc::new(NativeCode {
+        start,
+        length_bytes: code.len(),
+        func_index,
+        module: core::ptr::from_ref(module),
+        frame_bytes: facts.frame_bytes,
+        prologue_bytes: facts.prologue_bytes,
+        counted,
+        origin,
+    });
+    REGISTRY.register(code.clone());
+    Ok(code)
 }

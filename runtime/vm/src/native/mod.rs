@@ -31,7 +31,7 @@ use crate::store::StoreOpaque;
 use crate::sys::mmap::page_size;
 use crate::sys::{fork, stack};
 use crate::vmctx::{FuncRef, VmContext};
-use code::{CompiledFunc, NativeCode};
+use code::{CompiledFunc, KeptFunc, NativeCode};
 use core::any::Any;
 use core::sync::atomic::AtomicU64;
 use frame::Frame;
@@ -160,12 +160,11 @@ impl Supply for NativeEngine {
     ) -> Result<Box<dyn Draft>> {
         if let Some(kept) = module.kept.as_ref().filter(|kept| kept.has(defined)) {
             match kept.function(defined) {
-                Ok(compiled) => {
-                    return Ok(Box::new(CompiledFunc {
+                Ok(function) => {
+                    return Ok(Box::new(KeptFunc {
                         defined,
-                        compiled,
-                        passes: None,
-                        is_fresh: false,
+                        kept: kept.clone(),
+                        function,
                     }));
                 }
                 Err(error) if !module.has_bodies() => return Err(error),
@@ -185,7 +184,6 @@ impl Supply for NativeEngine {
             defined,
             compiled,
             passes,
-            is_fresh: true,
         }))
     }
 
@@ -207,7 +205,6 @@ impl Supply for NativeEngine {
                 defined,
                 compiled,
                 passes: None,
-                is_fresh: true,
             })
         }))
     }
@@ -242,23 +239,9 @@ impl Supply for NativeEngine {
     fn as_compiled(&self, code: &dyn Code) -> Option<Compiled> {
         let code: &dyn Any = code;
         let code: &NativeCode = code.downcast_ref()?;
-        let memory = self.memory.lock().expect("no panic while locked");
-        let mut bytes = memory.read(code.start, code.length_bytes);
-        drop(memory);
-        // As compilers leave them.
-        for relocation in &code.relocations {
-            bytes[relocation.offset as usize..][..4].fill(0);
-        }
-        Some(Compiled {
-            code: bytes,
-            relocations: code.relocations.clone(),
-            sites: code.sites.clone(),
-            catches: code.catches.clone(),
-            frame_bytes: code.frame_bytes,
-            prologue_bytes: code.prologue_bytes,
-            operators: Vec::new(),
-            inlined: code.inlined.clone(),
-            counted: code.counted.to_vec(),
+        code.compiled(|start, length_bytes| {
+            let memory = self.memory.lock().expect("no panic while locked");
+            memory.read(start, length_bytes)
         })
     }
 

@@ -81,7 +81,7 @@ pub(super) unsafe fn raise_exception(store: &mut StoreOpaque, exn: u64) -> Outco
         // SAFETY: the frame is in place, and its instance is live.
         let instance = unsafe { &*(*frame.context()).instance };
         let clause = code
-            .catches
+            .catches()
             .iter()
             .filter(|range| range.start <= offset && offset < range.end)
             .flat_map(|range| &range.clauses)

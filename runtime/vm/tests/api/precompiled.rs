@@ -292,3 +292,26 @@ fn a_module_that_runs_is_written_whole() {
         }
     });
 }
+
+/// Code and side tables are read when they are needed, wherever the file is by then.
+#[test]
+fn a_file_that_is_gone_is_read_all_the_same() {
+    every_tier(|config| {
+        let config = affordable(config);
+        if !is_native(&config) {
+            return;
+        }
+        let engine = Engine::new(&config).expect("a valid configuration");
+        let expected = all_outcomes(&Module::new(&engine, TEXT).expect("valid"));
+        let folder = tempfile::tempdir().expect("a directory");
+        let file = folder.path().join("it");
+        let bytes = precompiled(&config, TEXT).expect("compiles");
+        std::fs::write(&file, &bytes).expect("written");
+        // SAFETY: the file has what `precompile_module` returned, and is not written to.
+        let module = unsafe { Module::deserialize_file(&engine, &file) };
+        let module = module.expect("the same setting");
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(all_outcomes(&module), expected);
+        assert!(module.serialize().expect("kept") == bytes);
+    });
+}

@@ -1,9 +1,10 @@
-//! How machine code with its side tables becomes bytes, and those become code again.
+//! How the side tables of machine code become bytes, and those become tables again.
 //!
 //! Numbers are little-endian, of 4 bytes each but for long and short ones; lists begin with how many there
 //! are. Sites are most of the tables: each is written as what it differs by from the one before, in numbers
 //! of as few bytes as they need (LEB128). Reading ends in nothing where bytes end too early or mean nothing.
 
+use super::Tables;
 use zwasm_core::TrapCode;
 use zwasm_jit::contract::{
     CatchClause, CatchRange, Compiled, InlinedCall, Relocation, Scope, Site,
@@ -57,13 +58,18 @@ impl Writer {
         self.number(scope_number(scope));
     }
 
-    pub(super) fn function(&mut self, function: &Compiled) {
-        self.bytes(&function.code);
+    /// All but its code: first what is needed to run it.
+    pub(super) fn tables(&mut self, function: &Compiled) {
         self.number(function.frame_bytes);
         self.number(function.prologue_bytes);
         self.list(&function.relocations, |out, relocation| {
             out.number(relocation.offset);
             out.number(relocation.called_type);
+        });
+        let mut before = 0;
+        self.list(&function.counted, |out, &place| {
+            out.short(place.wrapping_sub(before));
+            before = place;
         });
         let mut before = (0, 0);
         self.list(&function.sites, |out, site| {
@@ -88,11 +94,6 @@ impl Writer {
             out.number(call.call_offset);
             out.flag(call.caller.is_some());
             out.scope(call.caller.unwrap_or(Scope::FUNCTION));
-        });
-        let mut before = 0;
-        self.list(&function.counted, |out, &place| {
-            out.short(place.wrapping_sub(before));
-            before = place;
         });
     }
 }
@@ -172,9 +173,9 @@ impl<'b> Reader<'b> {
         scope(self.number()?)
     }
 
+    /// Of a function what is needed to run it, but for its code. [`Reader::tables`] follows.
     pub(super) fn function(&mut self) -> Option<Compiled> {
         Some(Compiled {
-            code: self.bytes()?.to_vec(),
             frame_bytes: self.number()?,
             prologue_bytes: self.number()?,
             relocations: self.list(|input| {
@@ -183,11 +184,17 @@ impl<'b> Reader<'b> {
                     called_type: input.number()?,
                 })
             })?,
+            counted: self.counted()?,
+            ..Compiled::default()
+        })
+    }
+
+    /// What is needed where a call of the function is interrupted.
+    pub(super) fn tables(&mut self) -> Option<Tables> {
+        Some(Tables {
             sites: self.sites()?,
             catches: self.list(Reader::catch_range)?,
             inlined: self.list(Reader::inlined_call)?,
-            counted: self.counted()?,
-            operators: Vec::new(),
         })
     }
 
@@ -270,7 +277,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_what_it_was() {
+    fn tables_are_what_they_were() {
         let site = |offset, trap, module_offset, scope: Option<usize>| Site {
             offset,
             trap,
@@ -286,23 +293,20 @@ mod tests {
             site(u32::MAX, trap, (1 << 31) - 1, Some(1)),
         ];
         let code = Compiled {
-            code: vec![1, 2, 3],
             sites: sites.clone(),
             frame_bytes: 9,
             counted: vec![0, 7, 7, 1 << 31],
             ..Compiled::default()
         };
         let mut out = Writer(Vec::new());
-        out.function(&code);
+        out.tables(&code);
         let read = |bytes: &[u8]| {
             let mut input = Reader(bytes);
-            input.function().filter(|_| input.0.is_empty())
+            let function = input.function()?;
+            let tables = input.tables().filter(|_| input.0.is_empty())?;
+            Some((tables.sites, function.frame_bytes, function.counted))
         };
-        let again = read(&out.0).expect("whole");
-        assert_eq!(
-            (again.sites, again.code, again.frame_bytes, again.counted),
-            (sites, code.code, 9, code.counted)
-        );
+        assert_eq!(read(&out.0), Some((sites, 9, code.counted)));
         (0..out.0.len()).for_each(|end| assert!(read(&out.0[..end]).is_none()));
         for number in [0, 1, 0x7f, 0x80, 1 << 31, u32::MAX] {
             assert_eq!(unzigzag(zigzag(number)), number);

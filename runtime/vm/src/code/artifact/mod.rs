@@ -4,19 +4,21 @@
 //! |---|---|
 //! | [`MAGIC`] | tells it from modules |
 //! | format | a number of this layout, 4 bytes |
-//! | head | its length, its checksum, and then: what the code was made for, as text ([`Setting`]); whose code it is ([`Whose`]), and where the module's names and images of data are; what validation found in the bodies ([`Facts`]); and of each function the place, length and checksum of its code |
+//! | head | its length, its checksum, and then: what the code was made for, as text ([`Setting`]); whose code it is ([`Whose`]), and where the module's names and images of data are; what validation found in the bodies ([`Facts`]); and of each function the lengths of its code and of its side tables, and their checksum |
 //! | images | pages of memories ([`Run`]), at a multiple of the page size, if the code is not beside its module |
-//! | pieces | that module without bodies and data in images; the contents of its section of names; the code of each function that has some, with its side tables ([`encode`]) |
+//! | functions | of each function that has some the code, and its side tables behind it ([`encode`]) |
+//! | pieces | the module without bodies and data in images, if the code is not beside it; the contents of its section of names |
 //!
 //! Code may be there for some functions only, if the module is somewhere else with its bodies: a compiler
 //! makes the others'. Numbers are little-endian, checksums CRC-32. They are against accidents: who can write
 //! the file can have anything executed, which is why reading one is unsafe. The head is checked when the
-//! module is loaded, a piece when it is needed first, so that what is never needed costs nothing. Images have
-//! no checksum: they are mapped, so that pages that nobody touches are never read.
+//! module is loaded, a function or piece when it is needed first, so that what is never needed costs nothing;
+//! side tables are read when a call is interrupted. Images have no checksum: they are mapped, so that pages that
+//! nobody touches are never read.
 //!
-//! Code is read and copied, not mapped: it is changed when it is put in place, and of a mapping the system
-//! makes sixteen pages resident where one is touched, which for code all over a large module is more
-//! memory than the code has.
+//! Code is read and copied, not mapped. Of a mapping the system makes at least sixteen pages resident where one is
+//! touched, which for code all over a large module is more memory than the code has: Yosys prints its version
+//! with 15 MB that way, with 54 where code ran in the mapped file, for a tenth of the time.
 
 mod encode;
 
@@ -32,13 +34,13 @@ use std::io::{self, Cursor, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use zwasm_core::module::ModuleInfo;
-use zwasm_jit::contract::{Compiled, Scope};
+use zwasm_jit::contract::{CatchRange, Compiled, InlinedCall, Relocation, Scope, Site};
 
 /// The first bytes: those of a module but for some letters.
 pub(crate) const MAGIC: &[u8; 8] = b"\0zwcode\n";
 
 /// The number of the layout above.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// More than any module has: the formats' own limit.
 const HEAD_BYTES_MAX: u32 = 1 << 30;
@@ -113,7 +115,7 @@ pub(crate) enum Whose<B> {
 /// Where a piece is.
 #[derive(Clone, Copy, Default, Debug)]
 struct Place {
-    /// From where the pieces begin, in bytes.
+    /// From where the functions begin, in bytes.
     offset: u32,
     /// Zero if there is none.
     length: u32,
@@ -124,6 +126,23 @@ impl Place {
     fn end(self) -> u64 {
         u64::from(self.offset) + u64::from(self.length)
     }
+}
+
+/// What machine code has beside it for when a call is interrupted, as in [`Compiled`].
+#[derive(Default, Debug)]
+pub(crate) struct Tables {
+    pub(crate) sites: Vec<Site>,
+    pub(crate) catches: Vec<CatchRange>,
+    pub(crate) inlined: Vec<InlinedCall>,
+}
+
+/// Where a function is.
+#[derive(Clone, Copy, Default, Debug)]
+struct Function {
+    /// Of code, and side tables behind it.
+    place: Place,
+    /// Zero if there is none.
+    code_length: u32,
 }
 
 /// The bytes of a precompiled module.
@@ -144,26 +163,25 @@ impl Source {
         Ok(Source::File(file, length))
     }
 
-    /// The bytes in a range, which may be put into the buffer; an error where there are fewer.
-    fn read<'s>(&'s self, range: Range<u64>, buffer: &'s mut Vec<u8>) -> Result<&'s [u8]> {
+    /// Makes the buffer the bytes in a range; an error where there are fewer.
+    fn read(&self, range: Range<u64>, buffer: &mut Vec<u8>) -> Result<()> {
         // A length that is wrong must not make us take memory.
         if range.end > self.length() {
             return Err(refused("it is cut off"));
         }
         let (start, length) = (range.start, (range.end - range.start) as usize);
+        buffer.clear();
+        let reserved = buffer.try_reserve_exact(length);
+        reserved.map_err(|_| Error::resource("the host has no memory for machine code"))?;
         match self {
-            Source::Memory(bytes) => Ok(&bytes[start as usize..][..length]),
+            Source::Memory(bytes) => buffer.extend_from_slice(&bytes[start as usize..][..length]),
             Source::File(file, _) => {
-                let missing = length.saturating_sub(buffer.len());
-                let reserved = buffer.try_reserve_exact(missing);
-                reserved.map_err(|_| Error::resource("the host has no memory for machine code"))?;
-                buffer.resize(buffer.len() + missing, 0);
-                let bytes = &mut buffer[..length];
-                let read = file.read_exact_at(bytes, start);
+                buffer.resize(length, 0);
+                let read = file.read_exact_at(buffer, start);
                 read.map_err(|error| refused(&error.to_string()))?;
-                Ok(bytes)
             }
         }
+        Ok(())
     }
 
     /// How many there are.
@@ -181,15 +199,15 @@ pub(crate) struct Kept {
     source: Source,
     /// Where the images are.
     images: Range<u64>,
-    /// Where the pieces begin.
+    /// Where the functions begin.
     start: u64,
     /// The contents of the module's section of names, if it is among the pieces.
     names: Place,
     /// By the index among the functions with a body.
-    functions: Vec<Place>,
+    functions: Vec<Function>,
     /// How many types indirect calls name.
     called_types: usize,
-    /// For pieces, one after the other.
+    /// Of the last function, for the next one.
     buffer: Mutex<Vec<u8>>,
     /// Whether something was not what was written.
     is_altered: AtomicBool,
@@ -211,7 +229,7 @@ struct Head {
     names: Place,
     runs: Vec<Run>,
     facts: Facts,
-    functions: Vec<Place>,
+    functions: Vec<Function>,
 }
 
 impl Kept {
@@ -223,8 +241,8 @@ impl Kept {
     pub(crate) fn open(source: Source, setting: &Setting) -> Result<Opened> {
         let cut = || refused("it is cut off");
         let mut buffer = Vec::new();
-        let beginning = source.read(0..BEGINNING_BYTES as u64, &mut buffer)?;
-        let mut input = Reader(beginning);
+        source.read(0..BEGINNING_BYTES as u64, &mut buffer)?;
+        let mut input = Reader(&buffer);
         if input.take(MAGIC.len()) != Some(MAGIC) {
             return Err(refused("it is none"));
         }
@@ -237,11 +255,11 @@ impl Kept {
             return Err(refused("it is altered"));
         }
         let head_end = BEGINNING_BYTES as u64 + u64::from(length);
-        let head = source.read(BEGINNING_BYTES as u64..head_end, &mut buffer)?;
-        if crc32fast::hash(head) != checksum {
+        source.read(BEGINNING_BYTES as u64..head_end, &mut buffer)?;
+        if crc32fast::hash(&buffer) != checksum {
             return Err(refused("it is altered"));
         }
-        let mut input = Reader(head);
+        let mut input = Reader(&buffer);
         let theirs = String::from_utf8_lossy(input.bytes().ok_or_else(cut)?).into_owned();
         if theirs != setting.0 {
             return Err(refused(&setting.difference(&theirs)));
@@ -259,9 +277,11 @@ impl Kept {
         };
         let images = images(head_end, &runs).ok_or_else(cut)?;
         let start = images.end;
-        let pieces = [module, names].into_iter().chain(functions.iter().copied());
-        let end = pieces.map(Place::end).max().unwrap_or_default();
-        if source.length() != start + end {
+        let functions_end = functions.iter().map(|function| function.place.end()).max();
+        let pieces = [module, names].map(Place::end);
+        let end = pieces.into_iter().chain(functions_end).max();
+        let end = start.checked_add(end.unwrap_or_default());
+        if end != Some(source.length()) {
             return Err(cut());
         }
         drop(buffer);
@@ -276,9 +296,7 @@ impl Kept {
             is_altered: AtomicBool::new(false),
         };
         let whose = match whose {
-            Whose::Within(module) => {
-                Whose::Within(kept.piece(module, "its module", |bytes| Some(bytes.to_vec()))?)
-            }
+            Whose::Within(module) => Whose::Within(kept.piece(module, "its module", Vec::new())?),
             Whose::Beside(digest) => Whose::Beside(digest),
         };
         Ok(Opened {
@@ -301,13 +319,13 @@ impl Kept {
 
     /// Whether there is code of a function.
     pub(crate) fn has(&self, defined: u32) -> bool {
-        self.functions[defined as usize].length > 0
+        self.functions[defined as usize].code_length > 0
     }
 
     /// How many bytes all code and side tables have.
     pub(crate) fn code_bytes(&self) -> u64 {
-        let lengths = self.functions.iter().map(|place| u64::from(place.length));
-        lengths.sum()
+        let lengths = self.functions.iter();
+        lengths.map(|it| u64::from(it.place.length)).sum()
     }
 
     /// Whether something that was looked at was not what was written.
@@ -320,70 +338,134 @@ impl Kept {
     /// # Errors
     /// When they cannot be read.
     pub(crate) fn all(&self) -> Result<Vec<u8>> {
-        let mut buffer = Vec::new();
-        let range = 0..self.source.length();
-        Ok(self.source.read(range, &mut buffer)?.to_vec())
+        let mut bytes = Vec::new();
+        self.source.read(0..self.source.length(), &mut bytes)?;
+        Ok(bytes)
     }
 
-    /// What somebody makes of a piece as it was written, who may find that it makes no sense.
-    fn piece<T>(
-        &self,
-        place: Place,
-        what: impl fmt::Display,
-        make: impl FnOnce(&[u8]) -> Option<T>,
-    ) -> Result<T> {
+    /// A piece as it was written, in a buffer.
+    fn piece(&self, place: Place, what: impl fmt::Display, mut buffer: Vec<u8>) -> Result<Vec<u8>> {
         let range = self.start + u64::from(place.offset)..self.start + place.end();
-        // Another thread may have it.
-        let (mut own, mut shared) = (Vec::new(), self.buffer.try_lock());
-        let buffer = shared.as_deref_mut().unwrap_or(&mut own);
-        let bytes = self.source.read(range, buffer)?;
-        let is_whole = crc32fast::hash(bytes) == place.checksum;
-        let made = is_whole.then(|| make(bytes)).flatten();
-        made.ok_or_else(|| {
-            self.is_altered.store(true, Ordering::Relaxed);
-            refused(&format!("{what} is altered"))
-        })
+        self.source.read(range, &mut buffer)?;
+        if crc32fast::hash(&buffer) != place.checksum {
+            return Err(self.altered(what));
+        }
+        Ok(buffer)
+    }
+
+    fn altered(&self, what: impl fmt::Display) -> Error {
+        self.is_altered.store(true, Ordering::Relaxed);
+        refused(&format!("{what} is altered"))
     }
 
     /// The contents of the module's section of names; nothing where they are not what was written.
     pub(crate) fn names(&self) -> Vec<u8> {
-        let names = self.piece(self.names, "its section of names", |it| Some(it.to_vec()));
+        let names = self.piece(self.names, "its section of names", Vec::new());
         names.unwrap_or_default()
     }
 
-    /// Adds the code of a function, if it has some, in the form in which it is kept.
-    pub(crate) fn copy(&self, defined: u32, out: &mut Vec<u8>) {
-        let place = self.functions[defined as usize];
-        if place.length > 0 {
-            let _ = self.piece(place, "a function", |bytes| {
-                out.extend_from_slice(bytes);
-                Some(())
-            });
+    /// Adds the code of a function, if it has some, as [`encode`] does.
+    pub(crate) fn copy(&self, defined: u32, out: &mut Vec<u8>) -> usize {
+        let function = self.functions[defined as usize];
+        match self.piece(function.place, "a function", Vec::new()) {
+            Ok(bytes) => {
+                out.extend_from_slice(&bytes);
+                function.code_length as usize
+            }
+            Err(_) => 0,
         }
     }
 
-    /// The code of a function that has some.
+    /// The code of a function that has some, and what is needed to run it. The buffer is better given back
+    /// ([`Kept::give_back`]).
     ///
     /// # Errors
     /// When it is not what was written.
-    pub(crate) fn function(&self, defined: u32) -> Result<Compiled> {
-        let fits = |compiled: &Compiled| {
-            let inlined = compiled.inlined.len();
-            let is_known = |scope: Scope| scope.number().is_none_or(|number| number < inlined);
-            let callers = compiled.inlined.iter().filter_map(|call| call.caller);
-            let sites = compiled.sites.iter().map(|site| site.scope);
-            sites.chain(callers).all(is_known)
-                && compiled.relocations.iter().all(|relocation| {
-                    (relocation.called_type as usize) < self.called_types
-                        && (relocation.offset as usize).saturating_add(4) <= compiled.code.len()
-                })
-        };
-        let place = self.functions[defined as usize];
-        self.piece(place, format_args!("its function {defined}"), |bytes| {
-            let mut input = Reader(bytes);
-            let compiled = input.function().filter(|_| input.0.is_empty());
-            compiled.filter(fits)
+    pub(crate) fn function(&self, defined: u32) -> Result<KeptFunction> {
+        let place = self.functions[defined as usize].place;
+        let what = format_args!("its function {defined}");
+        // Another thread may have it.
+        let buffer = self.buffer.try_lock();
+        let buffer = buffer.map_or_else(|_| Vec::new(), |mut buffer| core::mem::take(&mut buffer));
+        let bytes = self.piece(place, what, buffer)?;
+        let code_length = self.functions[defined as usize].code_length as usize;
+        let facts = bytes.split_at_checked(code_length).and_then(|(_, rest)| {
+            let function = Reader(rest).function()?;
+            let fits = |relocation: &Relocation| {
+                (relocation.called_type as usize) < self.called_types
+                    && (relocation.offset as usize).saturating_add(4) <= code_length
+            };
+            let fit = function.relocations.iter().all(fits);
+            fit.then_some(function)
+        });
+        Ok(KeptFunction {
+            facts: facts.ok_or_else(|| self.altered(what))?,
+            bytes,
+            code_length,
         })
+    }
+
+    /// For the next function.
+    pub(crate) fn give_back(&self, function: KeptFunction) {
+        if let Ok(mut buffer) = self.buffer.try_lock() {
+            *buffer = function.bytes;
+        }
+    }
+
+    /// What else a function has.
+    pub(crate) fn tables(&self, defined: u32) -> Option<Tables> {
+        self.function(defined).ok()?.tables()
+    }
+
+    /// A function as its compiler left it, if it is what was written.
+    pub(crate) fn compiled(&self, defined: u32) -> Option<Compiled> {
+        let function = self.function(defined).ok()?;
+        let Tables {
+            sites,
+            catches,
+            inlined,
+        } = function.tables()?;
+        let mut code = function.bytes;
+        code.truncate(function.code_length);
+        Some(Compiled {
+            code,
+            sites,
+            catches,
+            inlined,
+            ..function.facts
+        })
+    }
+}
+
+/// A function that was kept.
+#[derive(Debug)]
+pub(crate) struct KeptFunction {
+    /// What is needed to run it, but for its code.
+    pub(crate) facts: Compiled,
+    /// Code, and what is behind it.
+    bytes: Vec<u8>,
+    code_length: usize,
+}
+
+impl KeptFunction {
+    pub(crate) fn code(&self) -> &[u8] {
+        &self.bytes[..self.code_length]
+    }
+
+    pub(crate) fn code_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.code_length]
+    }
+
+    /// Side tables, if they make sense.
+    fn tables(&self) -> Option<Tables> {
+        let mut input = Reader(&self.bytes[self.code_length..]);
+        input.function()?;
+        let tables = input.tables().filter(|_| input.0.is_empty())?;
+        let inlined = tables.inlined.len();
+        let is_known = |scope: Scope| scope.number().is_none_or(|number| number < inlined);
+        let callers = tables.inlined.iter().filter_map(|call| call.caller);
+        let sites = tables.sites.iter().map(|site| site.scope);
+        sites.chain(callers).all(is_known).then_some(tables)
     }
 }
 
@@ -429,7 +511,8 @@ impl Head {
             has_tail_calls: input.flag()?,
             called_types: input.list(Reader::number)?,
         };
-        let functions = input.list(Place::read)?;
+        let mut end = 0;
+        let functions = input.list(|input| Function::read(input, &mut end))?;
         input.0.is_empty().then_some(Head {
             whose,
             names,
@@ -457,7 +540,7 @@ impl Head {
         out.flag(self.facts.leaves_by_tail_call);
         out.flag(self.facts.has_tail_calls);
         out.list(&self.facts.called_types, |out, &ty| out.number(ty));
-        out.list(&self.functions, |out, place| place.write(out));
+        out.list(&self.functions, |out, function| function.write(out));
         out.0
     }
 }
@@ -478,11 +561,33 @@ impl Place {
     }
 }
 
-/// The form in which code is kept, behind what is there.
-pub(crate) fn encode(code: &Compiled, out: &mut Vec<u8>) {
+impl Function {
+    /// `end` is that of the function before.
+    fn read(input: &mut Reader<'_>, end: &mut u64) -> Option<Function> {
+        let (code_length, tables_length) = (input.number()?, input.number()?);
+        let place = Place {
+            offset: u32::try_from(*end).ok()?,
+            length: code_length.checked_add(tables_length)?,
+            checksum: input.number()?,
+        };
+        *end = place.end();
+        Some(Function { place, code_length })
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.number(self.code_length);
+        out.number(self.place.length - self.code_length);
+        out.number(self.place.checksum);
+    }
+}
+
+/// Adds code with its side tables in the form in which they are kept; answers how much of it is code.
+pub(crate) fn encode(code: &Compiled, out: &mut Vec<u8>) -> usize {
     let mut writer = Writer(core::mem::take(out));
-    writer.function(code);
+    writer.0.extend_from_slice(&code.code);
+    writer.tables(code);
     *out = writer.0;
+    code.code.len()
 }
 
 /// What [`write`] is to write, but for code.
@@ -498,7 +603,7 @@ pub(crate) struct Plan<'a> {
     pub(crate) functions: u32,
 }
 
-/// Writes code of a module. `code` adds that of a function to a buffer, or nothing.
+/// Writes code of a module. `code` adds that of a function to a buffer, as [`encode`] does, or nothing.
 ///
 /// # Errors
 /// Those of `out`; and [`ErrorKind::FileTooLarge`] before there are more than `most_bytes`, or more than
@@ -507,7 +612,7 @@ pub(crate) fn write(
     out: &mut (impl Write + Seek),
     plan: Plan<'_>,
     most_bytes: u64,
-    mut code: impl FnMut(u32, &mut Vec<u8>),
+    mut code: impl FnMut(u32, &mut Vec<u8>) -> usize,
 ) -> io::Result<()> {
     let mut head = Head {
         whose: match plan.whose {
@@ -517,7 +622,7 @@ pub(crate) fn write(
         names: Place::default(),
         runs: plan.images.0.to_vec(),
         facts: plan.facts,
-        functions: vec![Place::default(); plan.functions as usize],
+        functions: vec![Function::default(); plan.functions as usize],
     };
     // Its length is known before the numbers in it are.
     let head_end = (BEGINNING_BYTES + head.write(plan.setting).len()) as u64;
@@ -540,17 +645,18 @@ pub(crate) fn write(
         out.write_all(bytes)?;
         Ok(place)
     };
+    let mut bytes = Vec::new();
+    for (defined, function) in (0..).zip(&mut head.functions) {
+        bytes.clear();
+        let code_length = code(defined, &mut bytes) as u32;
+        if code_length > 0 {
+            let place = add(&bytes)?;
+            *function = Function { place, code_length };
+        }
+    }
     if let Whose::Within(module) = plan.whose {
         head.whose = Whose::Within(add(module)?);
         head.names = add(plan.names)?;
-    }
-    let mut bytes = Vec::new();
-    for (defined, place) in (0..).zip(&mut head.functions) {
-        bytes.clear();
-        code(defined, &mut bytes);
-        if !bytes.is_empty() {
-            *place = add(&bytes)?;
-        }
     }
     let head = head.write(plan.setting);
     let mut beginning = Writer(MAGIC.to_vec());
@@ -569,7 +675,7 @@ pub(crate) fn write(
 pub(crate) fn to_vec(plan: Plan<'_>, functions: &[Compiled]) -> Result<Vec<u8>> {
     let mut out = Cursor::new(Vec::new());
     let written = write(&mut out, plan, u64::MAX, |at, out| {
-        encode(&functions[at as usize], out);
+        encode(&functions[at as usize], out)
     });
     written.map_err(|_| Error::resource("the machine code has more than 4 GiB"))?;
     Ok(out.into_inner())
