@@ -1,7 +1,7 @@
 //! `zwasm explore`: wasm beside the machine code that the compilers make of it.
 //!
-//! One listing ([`Listing`]) is rendered as text or as a page that needs no network. Both
-//! instruction sets are shown, whatever this machine is.
+//! Functions are rendered as text or as a page that needs no network. Both instruction sets are
+//! shown, whatever this machine is.
 
 mod arm64;
 mod disassemble;
@@ -10,6 +10,9 @@ mod text;
 
 use crate::{Outcome, input};
 use anyhow::{Context, bail};
+use core::ops::Range;
+use page::Page;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -69,22 +72,31 @@ fn tier(name: &str) -> Result<Tier, String> {
 }
 
 /// A function with its code.
-struct Function {
+struct Function<'l> {
     /// Index among all functions of the module.
     index: u32,
     name: Option<String>,
     body_bytes: usize,
     /// Its operators in text form, with their offsets in the module.
-    operators: Vec<(u32, String)>,
+    operators: &'l [(u32, String)],
     codes: Vec<(Isa, MachineCode)>,
 }
 
-impl Function {
+impl Function<'_> {
     fn title(&self) -> String {
         match &self.name {
             Some(name) => format!("{} {}", self.index, Printable::name(name)),
             None => self.index.to_string(),
         }
+    }
+
+    /// Lines of text form, of a range of its operators.
+    fn wasm(&self, range: Range<usize>) -> Vec<&str> {
+        if range.end == 0 {
+            return vec![";; entry"];
+        }
+        let lines = self.operators[range].iter();
+        lines.map(|line| line.1.as_str()).collect()
     }
 
     /// "x86_64 123 bytes (1.50 per wasm byte) in 45 µs".
@@ -100,13 +112,6 @@ impl Function {
         };
         self.codes.iter().map(size).collect()
     }
-}
-
-/// What is shown.
-struct Listing {
-    file: String,
-    tier: Tier,
-    functions: Vec<Function>,
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
@@ -126,43 +131,38 @@ pub(crate) fn run(options: &Options) -> Outcome {
         return dump(&module, &chosen, &isas, pass);
     }
     let lines = lines(&binary)?;
-    let mut functions = Vec::new();
-    for defined in chosen {
+    let functions = chosen.into_iter().map(|defined| {
         let body = module.function_body(defined).expect("chosen among them");
         let first = lines.partition_point(|line| (line.0 as usize) < body.start);
         let last = lines.partition_point(|line| (line.0 as usize) < body.end);
-        let mut codes = Vec::new();
-        for &isa in &isas {
-            codes.push((isa, module.machine_code(defined, isa)?));
-        }
+        let codes = isas.iter();
+        let codes = codes.map(|&isa| Ok((isa, module.machine_code(defined, isa)?)));
         let index = module.imported_functions() + defined;
-        functions.push(Function {
+        Ok::<_, zwasm::Error>(Function {
             index,
             name: module.function_name(index),
             body_bytes: body.len(),
-            operators: lines[first..last].to_vec(),
-            codes,
-        });
+            operators: &lines[first..last],
+            codes: codes.collect::<zwasm::Result<_>>()?,
+        })
+    });
+    let file = file_name(&options.file);
+    if let Some(out) = &options.out {
+        let mut page = Page::new(&file, options.tier, &isas);
+        for function in functions {
+            page.add(&function?);
+        }
+        std::fs::write(out, page.finish())
+            .with_context(|| format!("cannot write {}", path(out)))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let listing = Listing {
-        file: file_name(&options.file),
-        tier: options.tier,
-        functions,
+    let functions: Vec<Function<'_>> = functions.collect::<zwasm::Result<_>>()?;
+    let text = if options.func.is_empty() {
+        text::overview(&file, &functions)
+    } else {
+        text::render(&functions, options.tier)
     };
-    match &options.out {
-        Some(out) => {
-            std::fs::write(out, page::render(&listing))
-                .with_context(|| format!("cannot write {}", path(out)))?;
-        }
-        None => {
-            let text = if options.func.is_empty() {
-                text::overview(&listing)
-            } else {
-                text::render(&listing)
-            };
-            zwasm_terminal::print(&text)?;
-        }
-    }
+    zwasm_terminal::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -232,78 +232,104 @@ fn lines(binary: &[u8]) -> anyhow::Result<Vec<(u32, String)>> {
 }
 
 /// A stretch of code with the operators that it belongs to.
-struct Chunk<'f> {
-    /// Lines of text form.
-    wasm: Vec<&'f str>,
+struct Chunk {
+    /// Where its operators end, among the function's; they begin where those before end.
+    end: usize,
     /// Instructions.
     code: Vec<String>,
 }
 
-/// Aligns wasm with the code of one instruction set. Operators without code of their own come with
-/// the next that has some.
-fn chunks<'f>(function: &'f Function, isa: Isa, code: &MachineCode) -> Vec<Chunk<'f>> {
-    let mut chunks = Vec::new();
-    let mut wasm: Vec<&str> = Vec::new();
-    let mut lines = function.operators.iter().peekable();
-    let mut at = 0;
+/// Aligns wasm with the code of one instruction set: what is before the first operator's, then stretches in order.
+/// Operators without code of their own come with the next that has some.
+fn chunks(function: &Function<'_>, isa: Isa, code: &MachineCode) -> Vec<Chunk> {
+    let listing = |range| disassemble::listing(isa, &code.bytes, range);
+    let entry = code.operators.first().map_or(0, |first| first.0 as usize);
+    let mut chunks = vec![Chunk {
+        end: 0,
+        code: listing(0..entry),
+    }];
+    let (mut seen, mut at) = (0, entry);
     for (i, &(start, module_offset)) in code.operators.iter().enumerate() {
-        if i == 0 && start > 0 {
-            chunks.push(Chunk {
-                wasm: vec![";; entry"],
-                code: disassemble::listing(isa, &code.bytes, 0..start as usize),
-            });
-        }
         // Lines before the first operator are the signature and the locals.
-        while let Some((_, line)) = lines.next_if(|line| line.0 <= module_offset) {
-            wasm.push(line);
-        }
-        let end = code.operators.get(i + 1).map(|next| next.0);
-        let Some(end) = end else { continue };
+        let rest = &function.operators[seen..];
+        seen += rest
+            .iter()
+            .take_while(|line| line.0 <= module_offset)
+            .count();
+        let Some(end) = code.operators.get(i + 1).map(|next| next.0) else {
+            continue;
+        };
         if end > start {
             chunks.push(Chunk {
-                wasm: core::mem::take(&mut wasm),
-                code: disassemble::listing(isa, &code.bytes, start as usize..end as usize),
+                end: seen,
+                code: listing(start as usize..end as usize),
             });
         }
-        at = end;
+        at = end as usize;
     }
-    wasm.extend(lines.map(|line| line.1.as_str()));
     chunks.push(Chunk {
-        wasm,
-        code: disassemble::listing(isa, &code.bytes, at as usize..code.bytes.len()),
+        end: function.operators.len(),
+        code: listing(at..code.bytes.len()),
     });
     chunks
+}
+
+/// Wasm beside the code of each instruction set.
+struct Row<'f> {
+    /// Lines of text form.
+    wasm: Vec<&'f str>,
+    /// Instructions, as [`disassemble::listing`] has them, by instruction set.
+    codes: Vec<Vec<String>>,
+}
+
+/// A function in rows that are as short as all its instruction sets allow.
+fn rows<'f>(function: &'f Function<'_>) -> Vec<Row<'f>> {
+    let codes = function.codes.iter();
+    let codes = codes.map(|(isa, code)| chunks(function, *isa, code));
+    let mut codes: Vec<Vec<Chunk>> = codes.collect();
+    let ends = |chunks: &Vec<Chunk>| chunks.iter().map(|chunk| chunk.end).collect();
+    let common = codes
+        .iter()
+        .map(ends)
+        .reduce(|a: BTreeSet<usize>, b| &a & &b);
+    let mut before = 0;
+    let mut rows = Vec::new();
+    for end in common.unwrap_or_default() {
+        let of = |chunks: &mut Vec<Chunk>| {
+            let count = chunks.iter().take_while(|chunk| chunk.end <= end).count();
+            chunks.drain(..count).flat_map(|chunk| chunk.code).collect()
+        };
+        rows.push(Row {
+            wasm: function.wasm(before..end),
+            codes: codes.iter_mut().map(of).collect(),
+        });
+        before = end;
+    }
+    rows
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn listing(text: &str) -> Listing {
+    /// Has something made of the only function of a module.
+    fn with_function<T>(text: &str, look: impl FnOnce(&Function<'_>) -> T) -> T {
         let binary = Module::to_binary(text.into()).unwrap();
         let module = Module::new(&Engine::default(), &binary).unwrap();
         let lines = lines(&binary).unwrap();
         let body = module.function_body(0).unwrap();
-        let codes = Isa::ALL
-            .map(|isa| (isa, module.machine_code(0, isa).unwrap()))
-            .into();
-        Listing {
-            file: "a<b>.wat".to_owned(),
-            tier: Tier::Baseline,
-            functions: vec![Function {
-                index: 0,
-                name: module.function_name(0),
-                body_bytes: body.len(),
-                operators: lines
-                    .into_iter()
-                    .filter(|line| body.contains(&(line.0 as usize)))
-                    .collect(),
-                codes,
-            }],
-        }
+        let first = lines.partition_point(|line| (line.0 as usize) < body.start);
+        let codes = Isa::ALL.map(|isa| (isa, module.machine_code(0, isa).unwrap()));
+        look(&Function {
+            index: 0,
+            name: module.function_name(0),
+            body_bytes: body.len(),
+            operators: &lines[first..],
+            codes: codes.into(),
+        })
     }
 
-    const LOOP: &str = r#"(module (func $count (param i32) (result i32) (local i32)
+    const LOOP: &str = r#"(module (func $"count</script>" (param i32) (result i32) (local i32)
         (loop $again
             (local.set 1 (i32.add (local.get 1) (local.get 0)))
             (br_if $again (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
@@ -311,29 +337,60 @@ mod tests {
 
     #[test]
     fn every_operator_and_every_byte_is_shown_once() {
-        let listing = listing(LOOP);
-        let function = &listing.functions[0];
-        for (isa, code) in &function.codes {
-            let chunks = chunks(function, *isa, code);
-            let shown: usize = chunks.iter().map(|c| c.wasm.len()).sum();
+        with_function(LOOP, |function| {
+            let rows = rows(function);
+            let shown: usize = rows.iter().map(|row| row.wasm.len()).sum();
             // The entry has a line of its own.
             assert_eq!(shown, function.operators.len() + 1);
-            let first = |line: &String| line.split_once("  ").unwrap().0.len() / 2;
-            let bytes: usize = chunks.iter().flat_map(|c| &c.code).map(first).sum();
-            assert_eq!(bytes, code.bytes.len(), "{}", isa.name());
-        }
+            assert!(rows.len() > 4, "{} rows", rows.len());
+            for (at, (isa, code)) in function.codes.iter().enumerate() {
+                let first = |line: &String| line.split_once("  ").unwrap().0.len() / 2;
+                let bytes = rows.iter().flat_map(|row| &row.codes[at]).map(first);
+                assert_eq!(bytes.sum::<usize>(), code.bytes.len(), "{}", isa.name());
+            }
+        });
     }
 
     #[test]
     fn text_and_page_name_both_instruction_sets() {
-        let listing = listing(LOOP);
-        let text = text::render(&listing);
-        for part in ["count", "x86_64", "aarch64", "i32.sub", "ret", "br_if"] {
-            assert!(text.contains(part), "{part} in {text}");
-        }
-        let page = page::render(&listing);
-        assert!(page.starts_with("<!doctype html>"));
-        assert!(page.contains("a&lt;b&gt;.wat"));
-        assert!(!page.contains("://"), "no network");
+        with_function(LOOP, |function| {
+            let text = text::render(core::slice::from_ref(function), Tier::Baseline);
+            for part in ["count", "x86_64", "aarch64", "i32.sub", "ret", "br_if"] {
+                assert!(text.contains(part), "{part} in {text}");
+            }
+            let mut page = Page::new("a<b>.wat", Tier::Baseline, &Isa::ALL);
+            page.add(function);
+            let page = page.finish();
+            assert!(page.starts_with("<!doctype html>"));
+            assert!(page.contains("a&lt;b&gt;.wat"));
+            assert!(page.contains(r#""columns":["index","name","wasm bytes","x86_64 bytes""#));
+            assert!(!page.contains("count</script>") && !page.contains("://"));
+        });
+    }
+
+    #[test]
+    fn blocks_of_a_page_hold_the_code() {
+        use base64::engine::{Engine as _, general_purpose::STANDARD};
+        with_function(LOOP, |function| {
+            let mut page = Page::new("it.wat", Tier::Baseline, &Isa::ALL);
+            // More than a block.
+            (0..1500).for_each(|_| page.add(function));
+            let page = page.finish();
+            let blocks = page.split("id=\"block").skip(1).map(|rest| {
+                let text = rest.split_once('>').unwrap().1.split_once('<').unwrap().0;
+                let compressed = STANDARD.decode(text).unwrap();
+                let block = flate2::read::ZlibDecoder::new(&compressed[..]);
+                let block: Vec<serde_json::Value> = serde_json::from_reader(block).unwrap();
+                block
+            });
+            let blocks: Vec<_> = blocks.collect();
+            assert!(blocks.len() > 1);
+            let functions: Vec<_> = blocks.concat();
+            assert_eq!(functions.len(), 1500);
+            for one in &functions {
+                assert_eq!(one["isas"], serde_json::json!(["x86_64", "aarch64"]));
+                assert_eq!(one["rows"].as_array().unwrap().len(), rows(function).len());
+            }
+        });
     }
 }

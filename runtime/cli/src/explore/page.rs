@@ -1,103 +1,152 @@
-//! The listing as one file for a browser.
+//! The listing as one file for a browser: a table of functions, and their code in compressed blocks, of which the
+//! browser reads those that somebody looks into. A module of a megabyte has code of a million lines.
 
-use super::{Listing, chunks};
+use super::{Function, Row, rows};
+use base64::engine::{Engine, general_purpose::STANDARD};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde_json::{Value, json};
 use std::fmt::Write;
-use zwasm::MachineCode;
+use std::io::Write as _;
+use zwasm::{Isa, PassTime, Printable, Tier};
 
-const STYLE: &str = "
-:root { color-scheme: light dark; }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem; }
-details { border-top: 1px solid #8886; padding: .3rem 0; }
-summary { cursor: pointer; }
-summary small { opacity: .7; margin-left: .7em; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font: 12.5px/1.4 ui-monospace, monospace; margin: .6rem 0; }
-caption { text-align: left; font-family: system-ui, sans-serif; padding: .3rem 0; }
-td { vertical-align: top; white-space: pre; padding: .1rem 1.2rem .1rem .2rem; border-top: 1px solid #8883; }
-td i { font-style: normal; opacity: .45; }
-input { font: inherit; padding: .3rem .5rem; width: min(28rem, 90%); }
-";
+/// Of code as text in a block, in bytes: large enough to compress well, small enough to be read at once.
+const BLOCK_BYTES: usize = 1 << 20;
 
-/// Hides the functions whose title lacks what is typed.
-const SCRIPT: &str = "
-const box = document.querySelector('input');
-box.addEventListener('input', () => {
-  for (const d of document.querySelectorAll('body > details'))
-    d.hidden = !d.querySelector('summary').textContent.includes(box.value);
-});
-";
-
-pub(super) fn render(listing: &Listing) -> String {
-    let file = escape(&listing.file);
-    let tier = listing.tier;
-    let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{file}: machine code</title><style>{STYLE}</style></head><body>\n\
-         <h1>{file}</h1>\n<p>Each function as tier {tier} translates it. \
-         <input placeholder=\"part of a function's name\" aria-label=\"filter\"></p>\n"
-    );
-    for function in &listing.functions {
-        let _ = writeln!(
-            out,
-            "<details><summary>{}<small>{} bytes of wasm; {}</small></summary>",
-            escape(&function.title()),
-            function.body_bytes,
-            function.sizes().join("; ")
-        );
-        for (isa, code) in &function.codes {
-            let _ = write!(
-                out,
-                "<div class=\"scroll\"><table><caption>{}, {}</caption>",
-                tier,
-                isa.name()
-            );
-            for chunk in chunks(function, *isa, code) {
-                let wasm: Vec<String> = chunk.wasm.iter().map(|line| escape(line)).collect();
-                let code: Vec<String> = chunk.code.iter().map(|line| instruction(line)).collect();
-                let _ = write!(
-                    out,
-                    "<tr><td>{}</td><td>{}</td></tr>",
-                    wasm.join("\n"),
-                    code.join("\n")
-                );
-            }
-            out.push_str("</table></div>\n");
-            passes(&mut out, code);
-        }
-        out.push_str("</details>\n");
-    }
-    let _ = writeln!(out, "<script>{SCRIPT}</script></body></html>");
-    out
+/// A page that is being written.
+pub(super) struct Page {
+    out: String,
+    isas: Vec<Isa>,
+    /// How many there are.
+    blocks: usize,
+    /// Functions of the next one, as JSON.
+    block: Vec<String>,
+    block_bytes: usize,
+    /// For each function its block and its place there, and the cells of the table.
+    index: Vec<Value>,
 }
 
-/// What the passes of the optimizing compiler took and left, folded.
-fn passes(out: &mut String, code: &MachineCode) {
-    if code.passes.passes.is_empty() {
-        return;
-    }
-    out.push_str(
-        "<details><summary>Passes</summary><div class=\"scroll\"><table><tr><td>pass</td><td>runs</td>\
-         <td>µs</td><td>nodes before</td><td>after</td></tr>",
-    );
-    for pass in &code.passes.passes {
-        let _ = write!(
+impl Page {
+    pub(super) fn new(file: &str, tier: Tier, isas: &[Isa]) -> Page {
+        let file = escape(file);
+        let style = include_str!("page.css");
+        let out = format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\">\
+             <link rel=\"icon\" href=\"data:,\">\
+             <title>{file}: machine code</title><style>{style}</style></head><body>\n\
+             <h1>{file}</h1>\n<p>Each function as tier {tier} translates it.</p>\n\
+             <p><input type=\"search\" placeholder=\"part of a function's name\" aria-label=\"filter\"> \
+             <span id=\"count\" class=\"note\"></span></p>\n<div class=\"scroll\"><table id=\"functions\">\
+             <thead><tr></tr></thead><tbody></tbody></table></div>\n\
+             <p><button id=\"more\">Show more</button></p>\n"
+        );
+        Page {
             out,
-            "<tr><td>{}</td><td>{}</td><td>{:.1}</td><td>{}</td><td>{}</td></tr>",
+            isas: isas.to_vec(),
+            blocks: 0,
+            block: Vec::new(),
+            block_bytes: 0,
+            index: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, function: &Function) {
+        let place = json!([self.blocks, self.block.len()]);
+        let mut cells = vec![
+            place,
+            json!(function.index),
+            json!(match &function.name {
+                Some(name) => Printable::name(name).to_string(),
+                None => format!("function {}", function.index),
+            }),
+            json!(function.body_bytes),
+        ];
+        for (_, code) in &function.codes {
+            let ratio = code.bytes.len() as f64 / function.body_bytes as f64;
+            cells.push(json!(code.bytes.len()));
+            cells.push(json!((ratio * 100.0).round() / 100.0));
+            cells.push(json!(code.compile_time.as_micros() as u64));
+        }
+        self.index.push(Value::Array(cells));
+        let code = code(function).to_string();
+        self.block_bytes += code.len();
+        self.block.push(code);
+        if self.block_bytes >= BLOCK_BYTES {
+            self.end_block();
+        }
+    }
+
+    fn end_block(&mut self) {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        let functions = format!("[{}]", self.block.join(","));
+        let written = encoder.write_all(functions.as_bytes());
+        let compressed = written.and_then(|()| encoder.finish());
+        let text = STANDARD.encode(compressed.expect("memory takes all"));
+        let number = self.blocks;
+        let _ = writeln!(
+            self.out,
+            "<script type=\"text/plain\" id=\"block{number}\">{text}</script>"
+        );
+        self.blocks += 1;
+        self.block.clear();
+        self.block_bytes = 0;
+    }
+
+    /// All of it.
+    pub(super) fn finish(mut self) -> String {
+        self.end_block();
+        let mut columns = ["index", "name", "wasm bytes"].map(str::to_owned).to_vec();
+        for isa in &self.isas {
+            let isa = isa.name();
+            columns.push(format!("{isa} bytes"));
+            columns.push("per wasm byte".to_owned());
+            columns.push("µs".to_owned());
+        }
+        let index = json!({ "columns": columns, "rows": self.index }).to_string();
+        // What names contain is not to end the element.
+        let index = index.replace('<', "\\u003c");
+        let script = include_str!("page.js");
+        let _ = writeln!(
+            self.out,
+            "<script type=\"application/json\" id=\"index\">{index}</script>\n\
+             <script>{script}</script></body></html>"
+        );
+        self.out
+    }
+}
+
+/// What is shown of an opened function.
+fn code(function: &Function) -> Value {
+    let instruction = |line: &String| {
+        let (bytes, text) = line.split_once("  ").unwrap_or(("", line));
+        json!([bytes, text])
+    };
+    let row = |row: Row<'_>| {
+        let codes = row.codes.iter();
+        let codes = codes.map(|lines| lines.iter().map(instruction).collect::<Value>());
+        core::iter::once(json!(row.wasm))
+            .chain(codes)
+            .collect::<Value>()
+    };
+    let pass = |isa: &str, pass: &PassTime| {
+        json!([
             pass.name,
+            isa,
             pass.runs,
-            pass.time.as_secs_f64() * 1e6,
+            (pass.time.as_secs_f64() * 1e7).round() / 10.0,
             pass.nodes_before,
             pass.nodes_after
-        );
-    }
-    out.push_str("</table></div></details>\n");
-}
-
-/// The text, and its bytes paler behind it.
-fn instruction(line: &str) -> String {
-    let (bytes, text) = line.split_once("  ").unwrap_or(("", line));
-    format!("{:<40} <i>{bytes}</i>", escape(text))
+        ])
+    };
+    let codes = function.codes.iter();
+    let passes =
+        codes.flat_map(|(isa, code)| code.passes.passes.iter().map(|it| pass(isa.name(), it)));
+    json!({
+        "isas": function.codes.iter().map(|(isa, _)| isa.name()).collect::<Vec<_>>(),
+        "rows": rows(function).into_iter().map(row).collect::<Vec<_>>(),
+        "passes": passes.collect::<Vec<_>>(),
+    })
 }
 
 fn escape(text: &str) -> String {

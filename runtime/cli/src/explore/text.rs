@@ -1,15 +1,16 @@
 //! The listing for a terminal.
 
-use super::{Listing, chunks};
+use super::{Function, chunks};
 use std::fmt::Write;
+use zwasm::Tier;
 
 /// Columns of the wasm side.
 const WASM_COLUMNS: usize = 44;
 
 /// One line per function.
-pub(super) fn overview(listing: &Listing) -> String {
-    let mut out = format!("{}\n", listing.file);
-    for function in &listing.functions {
+pub(super) fn overview(file: &str, functions: &[Function<'_>]) -> String {
+    let mut out = format!("{file}\n");
+    for function in functions {
         let _ = writeln!(
             out,
             "{:<40} {:>7} bytes of wasm  {}",
@@ -23,19 +24,17 @@ pub(super) fn overview(listing: &Listing) -> String {
 }
 
 /// Wasm on the left, machine code on the right, one instruction set after the other.
-pub(super) fn render(listing: &Listing) -> String {
+pub(super) fn render(functions: &[Function<'_>], tier: Tier) -> String {
     let mut out = String::new();
-    for function in &listing.functions {
+    for function in functions {
         for ((isa, code), size) in function.codes.iter().zip(function.sizes()) {
-            let _ = writeln!(
-                out,
-                "== function {}, {}, {size}",
-                function.title(),
-                listing.tier
-            );
+            let _ = writeln!(out, "== function {}, {tier}, {size}", function.title());
+            let mut before = 0;
             for chunk in chunks(function, *isa, code) {
-                for row in 0..chunk.wasm.len().max(chunk.code.len()) {
-                    let wasm = chunk.wasm.get(row).copied().unwrap_or_default();
+                let wasm = function.wasm(before..chunk.end);
+                before = chunk.end;
+                for row in 0..wasm.len().max(chunk.code.len()) {
+                    let wasm = wasm.get(row).copied().unwrap_or_default();
                     let code = chunk.code.get(row).map_or("", |line| text_of(line));
                     let row = format!("{wasm:<WASM_COLUMNS$} | {code}");
                     let _ = writeln!(out, "{}", row.trim_end());
