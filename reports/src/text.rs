@@ -232,7 +232,7 @@ pub fn table(results: &Results) -> String {
 }
 
 /// The metrics of the headline.
-const ANSWER: [Metric; 4] = [
+pub(crate) const ANSWER: [Metric; 4] = [
     Metric::Steady,
     Metric::FirstResult,
     Metric::Total,

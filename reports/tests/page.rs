@@ -53,6 +53,8 @@ fn page_in_a_browser() {
     std::fs::write(dir.join("code.html"), html::code_page(code)).unwrap();
     std::fs::write(dir.join("code.csv"), code.csv()).unwrap();
     code.save(&dir.join("code.json")).unwrap();
+    let profile = html::flame_page(&fixture::flame(&results));
+    std::fs::write(dir.join("profile.html"), profile).unwrap();
     std::fs::write(
         dir.join("index.html"),
         html::page(&results, &history, &beside),

@@ -1,8 +1,7 @@
-//! The first screen: how large the gap is, how sure we are, what is worst, where it was measured.
+//! Below the answer: the headline in words, what is worst, where it was measured.
 
 use super::markup::{Html, put};
 use super::parts::{local_changes, short_hash};
-use crate::analysis::advisory;
 use crate::schema::{Geomean, Results};
 use crate::stats::Verdict;
 use crate::text::{self, date, ratio};
@@ -40,7 +39,7 @@ fn comparison(out: &mut Html, results: &Results, mean: &Geomean) {
         put!(
             out,
             "<li class=\"{}\"><b>{}</b> {} {}</li>",
-            verdict.word(),
+            verdict.key(),
             count,
             verdict.shape(),
             verdict.word()
@@ -75,9 +74,6 @@ fn provenance(out: &mut Html, results: &Results) {
 }
 
 fn warnings(out: &mut Html, results: &Results) {
-    if let Some(why) = advisory(results) {
-        put!(out, "<p class=\"banner\" role=\"alert\">⚠ {}.</p>", why);
-    }
     if !results.complete {
         out.raw("<p class=\"banner\">⚠ The run was interrupted: these are partial results.</p>");
     }
