@@ -1,7 +1,7 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
 // FOLDER holds index.html and the results.json that it was made from, and may hold code.html with its
-// code.json, and profile.html. Checked at 360 and 1280 px, in
+// code.json, profile.html, and standard.html, a large report. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways, no name is broken within a word, ratios and verdicts are in sight; and
 // once: the numbers in the gap tables are those of the JSON, few elements are made before anybody looks,
@@ -92,8 +92,9 @@ const narrow = () => {
       }
     }
   }
-  for (const row of document.querySelectorAll('table.gaps tbody tr')) {
-    if (row.cells[2].getBoundingClientRect().right > innerWidth) found.push(`cut off: ${row.cells[2].textContent}`);
+  for (const row of document.querySelectorAll('table.gaps tbody tr, #answer tbody tr')) {
+    const end = row.closest('.scroll').getBoundingClientRect().right;
+    if (row.cells[2].getBoundingClientRect().right > end + 1) found.push(`cut off: ${row.cells[2].textContent}`);
   }
   return found.slice(0, 10);
 };
@@ -273,7 +274,7 @@ if (has_code) {
   // A link of the report opens the workload's code.
   const [first] = code.rows;
   await page.goto(`${url_of('code.html')}#w-${encodeURIComponent(first.workload)}`);
-  await page.reload();
+  await page.waitForFunction(() => document.querySelector('details[open]'));
   const open = await page.evaluate(() => [...document.querySelectorAll('details[open]')].map((d) => d.id));
   if (open.join() !== `w-${first.workload}`) problems.push(`the link opened ${open.join() || 'nothing'}`);
 }
@@ -289,6 +290,20 @@ if (pages.includes('profile.html')) {
   if (!closer || closer[1] < 2.9 * width) problems.push(`a click on ${name} (${width} px) gives ${closer}`);
   await page.click('.icicle button');
   if ((await spans()).join() !== first.join()) problems.push('the icicle does not go back');
+}
+
+// A large report makes few elements, and makes more of them without an error.
+if (existsSync(join(folder, 'standard.html'))) {
+  const large = await browser.newPage({ viewport: { width: 360, height: 900 } });
+  large.on('pageerror', (e) => problems.push(`standard: ${e}`));
+  const began = Date.now();
+  await large.goto(url_of('standard.html'));
+  const count = await large.evaluate(() => document.querySelectorAll('*').length);
+  console.log(`standard: ${count} elements at first, after ${Date.now() - began} ms`);
+  if (count > 10000) problems.push(`standard: ${count} elements before anybody looks`);
+  for (const text of await large.evaluate(narrow)) problems.push(`standard: ${text}`);
+  await large.evaluate(() => document.querySelectorAll('details.card').forEach((d) => (d.open = true)));
+  await large.waitForFunction(() => [...document.querySelectorAll('details.card')].every((d) => d.querySelector('table')));
 }
 await browser.close();
 

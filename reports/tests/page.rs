@@ -60,6 +60,8 @@ fn page_in_a_browser() {
         html::page(&results, &history, &beside),
     )
     .unwrap();
+    let standard = html::page(&fixture::standard(), &[], &html::Beside::default());
+    std::fs::write(dir.join("standard.html"), standard).unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -72,6 +74,7 @@ fn page_in_a_browser() {
         .env("CHROMIUM", chromium)
         .output()
         .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }

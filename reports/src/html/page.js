@@ -16,7 +16,7 @@ const page = (() => {
     const [target] = state.keys();
     return target && document.getElementById(target) ? new URLSearchParams({ open: target }) : state;
   };
-  let state = read();
+  const state = read();
   const get = (name) => state.get(name);
   const set = (name, value) => {
     if (value) state.set(name, value);
@@ -131,10 +131,8 @@ const page = (() => {
     set('open', link.getAttribute('href').slice(1));
     reveal(get('open'));
   });
-  addEventListener('hashchange', () => {
-    state = read();
-    if (get('open')) reveal(get('open'));
-  });
+  // A link to another state of the page that is already there.
+  addEventListener('hashchange', () => location.reload());
   // After the scripts that make more of the page.
   addEventListener('DOMContentLoaded', () => {
     document.querySelectorAll('table').forEach((table, i) => {

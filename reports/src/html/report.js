@@ -48,8 +48,11 @@
       svg('path', { class: `mark ${verdict}`, d: (MARKS[verdict] ?? MARKS.below_noise)(x(value)) }),
     );
   };
-  const scale = (view) =>
-    framed(14, ...view.ticks.map(([tick, label]) => svg('text', { x: placed(view)(tick), y: 11, 'text-anchor': 'middle' }, label)));
+  // Labels at the ends move in, so that all of them is seen; ticks are farther apart than that.
+  const scale = (view) => {
+    const x = (tick) => Math.min(Math.max(placed(view)(tick), 14), PLOT.width - 14);
+    return framed(14, ...view.ticks.map(([tick, label]) => svg('text', { x: x(tick), y: 11, 'text-anchor': 'middle' }, label)));
+  };
 
   const row = (view, [place, value, lo, hi, n, verdict, needed, spread]) => {
     const [id, category] = data.workloads[place];
@@ -173,7 +176,7 @@
   const own = (id, tiers) => {
     const functions = tiers.flatMap((tier) => tier.functions);
     const shown = titled(
-      'Where zwasm’s own time goes, as it reports it of one run; compilation by pass. Click to look closer.',
+      'Where zwasm’s own time goes, as it reports it of one run; compilation by pass. Each tier fills the width; click to look closer.',
       ...tiers.map((tier) => icicle(tier.spans, duration)), lines(`${id}.own`, data.heads.own, tiers.map((tier) => tier.row)),
     );
     if (functions.length) {
@@ -196,6 +199,11 @@
     const once = () => fill(details, data.cards[i]);
     details.addEventListener('toggle', once, { once: true });
   });
+
+  // The way to each section.
+  const sections = [...document.querySelectorAll('main h2[id]')];
+  const links = sections.map((h) => el('a', { href: `#${h.id}` }, h.textContent));
+  document.querySelector('main').before(el('nav', { 'aria-label': 'sections' }, ...links));
 
   // A search over the cards, their categories and what they say.
   const heading = document.getElementById('workloads');

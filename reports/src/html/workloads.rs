@@ -5,8 +5,8 @@ use super::canvas::LogAxis;
 use super::markup::{Html, put};
 use super::parts::{Column, or_dash, series_of};
 use super::{own_phases, phases};
-use crate::analysis::metric_median;
-use crate::schema::{Cell, CellStatus, Gap, Metric, Results, WorkloadInfo};
+use crate::analysis::{doubt, metric_median};
+use crate::schema::{Cell, CellStatus, EngineInfo, EngineKind, Gap, Metric, Results, WorkloadInfo};
 use crate::stats::{self, Course};
 use crate::text::{duration, ratio, size};
 use crate::work::{self, Stretch};
@@ -32,9 +32,10 @@ pub(super) fn sections(out: &mut Html, results: &Results) {
         let own: Vec<&WorkloadInfo> = workloads.filter(|w| w.category == category).collect();
         put!(
             out,
-            "<section class=\"group\"><h3>{} <span class=\"muted\">{}</span></h3>",
+            "<section class=\"group\"><h3>{} <span class=\"muted\">{}{}</span></h3>",
             category,
-            own.len()
+            own.len(),
+            means(results, category)
         );
         for workload in own {
             card(out, results, workload);
@@ -61,21 +62,42 @@ fn card(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
     );
 }
 
-/// The headline metric of the headline tier against each peer.
-fn headline(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
+/// The headline tier's rows of the headline metric, in the order of peers.
+fn headline_gaps(results: &Results) -> impl Iterator<Item = &Gap> {
     let tier = results.headline_tier();
-    let is_headline = |g: &&Gap| {
-        let of_tier = Some(g.tier.as_str()) == tier;
-        of_tier && g.workload == workload.id && g.metric == results.headline()
+    let is_headline = move |g: &&Gap| Some(g.tier.as_str()) == tier;
+    let gaps = results.gaps.iter().filter(is_headline);
+    gaps.filter(|g| g.metric == results.headline())
+}
+
+/// The geometric mean over a category against each peer.
+fn means(results: &Results, category: &str) -> String {
+    let peers = results.engines_of(EngineKind::Peer);
+    let mean = |peer: &EngineInfo| {
+        let own = headline_gaps(results).filter(|g| g.category == category && g.peer == peer.id);
+        let logarithms: Vec<f64> = own.map(|g| g.ratio.ln()).collect();
+        let mean = ratio(stats::mean(&logarithms).exp());
+        (!logarithms.is_empty()).then(|| format!(" · {} {mean}×", peer.id))
     };
-    for gap in results.gaps.iter().filter(is_headline) {
+    peers.filter_map(mean).collect()
+}
+
+/// What the headline says of a workload, with the mark of a control that failed in place of a verdict.
+fn headline(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
+    let is_doubtful = doubt(results, results.headline()).is_some();
+    for gap in headline_gaps(results).filter(|g| g.workload == workload.id) {
+        let (class, shape) = if is_doubtful {
+            ("doubtful", "⚠")
+        } else {
+            (gap.verdict.key(), gap.verdict.shape())
+        };
         put!(
             out,
             "<span class=\"{}\">{} {}× {}</span> ",
-            gap.verdict.key(),
+            class,
             gap.peer,
             ratio(gap.ratio),
-            gap.verdict.shape()
+            shape
         );
     }
 }
