@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use zwasm_reports::history::Record;
 use zwasm_reports::html::{self, Beside};
-use zwasm_reports::schema::{JobInfo, Results};
+use zwasm_reports::schema::Results;
 
 /// Would end an attribute, a tag, a title, a style and a script, and be taken for an entity.
 const HOSTILE: &str = "\" onload='x' ></title></style></script><script>evil()</script>&copy;";
@@ -140,16 +140,7 @@ fn strings_of_a_comparison_are_text() {
 
 #[test]
 fn strings_of_jobs_are_text() {
-    let mut tame = fixture::results();
-    for workload in &mut tame.workloads {
-        workload.job = Some(JobInfo {
-            package: "package 1.0".to_owned(),
-            licence: "MIT".to_owned(),
-            sha256: "ef".repeat(32),
-            code_section_bytes: 123_456,
-        });
-    }
-    zwasm_reports::analysis::analyse(&mut tame);
+    let tame = fixture::jobs();
     let results: Results = hostile(&tame);
     let page = |results: &Results| html::page(results, &[], &Beside::default());
     assert_only_text(&page(&tame), &page(&results), 2);

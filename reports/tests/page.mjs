@@ -1,7 +1,7 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
 // FOLDER holds index.html and the results.json that it was made from, and may hold code.html with its
-// code.json, profile.html, and standard.html, a large report. Checked at 360 and 1280 px, in
+// code.json, profile.html, and other reports, standard.html and jobs.html. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways, no name is broken within a word, ratios and verdicts are in sight; and
 // once: the numbers in the gap tables are those of the JSON, few elements are made before anybody looks,
@@ -292,18 +292,23 @@ if (pages.includes('profile.html')) {
   if ((await spans()).join() !== first.join()) problems.push('the icicle does not go back');
 }
 
-// A large report makes few elements, and makes more of them without an error.
-if (existsSync(join(folder, 'standard.html'))) {
-  const large = await browser.newPage({ viewport: { width: 360, height: 900 } });
-  large.on('pageerror', (e) => problems.push(`standard: ${e}`));
+// Other reports make what is looked at without an error, too, and a large one makes few elements before.
+for (const file of ['standard.html', 'jobs.html'].filter((file) => existsSync(join(folder, file)))) {
+  const other = await browser.newPage({ viewport: { width: 360, height: 900 } });
+  other.on('pageerror', (e) => problems.push(`${file}: ${e}`));
   const began = Date.now();
-  await large.goto(url_of('standard.html'));
-  const count = await large.evaluate(() => document.querySelectorAll('*').length);
-  console.log(`standard: ${count} elements at first, after ${Date.now() - began} ms`);
-  if (count > 10000) problems.push(`standard: ${count} elements before anybody looks`);
-  for (const text of await large.evaluate(narrow)) problems.push(`standard: ${text}`);
-  await large.evaluate(() => document.querySelectorAll('details.card').forEach((d) => (d.open = true)));
-  await large.waitForFunction(() => [...document.querySelectorAll('details.card')].every((d) => d.querySelector('table')));
+  await other.goto(url_of(file));
+  const count = await other.evaluate(() => document.querySelectorAll('*').length);
+  console.log(`${file}: ${count} elements at first, after ${Date.now() - began} ms`);
+  if (count > 10000) problems.push(`${file}: ${count} elements before anybody looks`);
+  for (const text of await other.evaluate(narrow)) problems.push(`${file}: ${text}`);
+  await other.evaluate(() => document.querySelectorAll('details.card').forEach((d) => (d.open = true)));
+  await other.waitForFunction(() => [...document.querySelectorAll('details.card')].every((d) => d.querySelector('table')));
+  // No verdict of a metric whose control failed stands there without a mark.
+  const warned = await other.$$eval('#view .banner', (all) => all.length);
+  const words = await other.$$eval('table.gaps tbody:last-child tr', (rows) => rows.map((r) => r.cells[2].textContent));
+  if (words.some((text) => text.includes('⚠') !== warned > 0)) problems.push(`${file}: verdicts ${words}`);
+  if (warned !== Number(file === 'jobs.html')) problems.push(`${file}: ${warned} warnings`);
 }
 await browser.close();
 

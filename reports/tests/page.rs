@@ -62,6 +62,8 @@ fn page_in_a_browser() {
     .unwrap();
     let standard = html::page(&fixture::standard(), &[], &html::Beside::default());
     std::fs::write(dir.join("standard.html"), standard).unwrap();
+    let jobs = html::page(&fixture::jobs(), &[], &html::Beside::default());
+    std::fs::write(dir.join("jobs.html"), jobs).unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))

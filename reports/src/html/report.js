@@ -54,6 +54,9 @@
     return framed(14, ...view.ticks.map(([tick, label]) => svg('text', { x: x(tick), y: 11, 'text-anchor': 'middle' }, label)));
   };
 
+  // Beside a verdict by a metric whose control failed.
+  const DOUBT = ' ⚠';
+  const metricOf = (view) => data.metrics.find((m) => m.key === view.metric);
   const row = (view, [place, value, lo, hi, n, verdict, needed, spread]) => {
     const [id, category] = data.workloads[place];
     const [key, word, shape] = data.verdicts[verdict];
@@ -64,7 +67,7 @@
     return el(
       'tr', {}, name,
       el('td', { class: 'n', 'data-v': value }, `${ratio(value)}×`),
-      el('td', { class: key, title: needed ?? '' }, `${shape} ${word}`),
+      el('td', { class: key, title: needed ?? '' }, `${shape} ${word}${metricOf(view).warning ? DOUBT : ''}`),
       el('td', { class: 'plot' }, plot(view, [value, lo, hi], key)),
       el('td', { class: 'n' }, interval(lo, hi)),
       el('td', { class: 'n' }, String(n)),
@@ -93,7 +96,7 @@
       container.replaceChildren(el('p', {}, 'Nothing was measured for this choice.'));
       return;
     }
-    const metric = data.metrics.find((m) => m.key === view.metric);
+    const metric = metricOf(view);
     container.replaceChildren(
       el('h3', {}, view.title),
       ...(metric.warning ? [el('p', { class: 'banner' }, `⚠ ${metric.warning}.`)] : []),

@@ -2,6 +2,7 @@
 
 use super::markup::{Html, put};
 use super::parts::{local_changes, short_hash};
+use crate::analysis::doubt;
 use crate::schema::{Geomean, Results};
 use crate::stats::Verdict;
 use crate::text::{self, date, ratio};
@@ -44,6 +45,9 @@ fn comparison(out: &mut Html, results: &Results, mean: &Geomean) {
             verdict.shape(),
             verdict.word()
         );
+    }
+    if doubt(results, mean.metric).is_some() {
+        out.raw("<li class=\"doubtful\">⚠ advisory, see above</li>");
     }
     out.raw("</ul>");
     let worst: Vec<String> = mean
