@@ -46,6 +46,8 @@ pub(crate) enum Verb {
     /// Shows the machine code of hot functions beside wasmtime's, with the times each instruction
     /// is executed: writes code.html, code.json and code.csv. Needs valgrind.
     Code(CodeArgs),
+    /// Draws where a workload spends its time, stack by stack: writes profile.html. Needs Linux perf.
+    Profile(FlameArgs),
     /// Counts executed ARM64 instructions of tier opt and of wasmtime under an emulator: writes
     /// arm64.csv and arm64.json. Needs qemu-user and a C compiler.
     Arm64(Arm64Args),
@@ -101,6 +103,20 @@ pub(crate) struct CodeArgs {
     /// How many of the slowest rows.
     #[arg(long, value_name = "N", default_value_t = CODE_ROWS)]
     pub(crate) rows: usize,
+    /// Where to write.
+    #[arg(short, long = "out", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) places: Places,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FlameArgs {
+    /// A workload of the corpus.
+    pub(crate) workload: String,
+    /// The tier of zwasm: baseline, opt or auto.
+    #[arg(long, value_name = "TIER", default_value = "auto")]
+    pub(crate) tier: String,
     /// Where to write.
     #[arg(short, long = "out", value_name = "DIR")]
     pub(crate) out: PathBuf,

@@ -4,7 +4,7 @@
 //! [`corpus`] measures workloads and [`real`] jobs of published modules, both with what is in [`runner`],
 //! which starts processes through [`exec`]. The crate `zwasm-reports` turns the samples into gaps,
 //! verdicts and a page. [`gate`] counts instructions instead of time, [`code`] shows where they are
-//! executed, and [`arm64`] counts them under an emulator.
+//! executed, [`flame`] where time goes, and [`arm64`] counts instructions under an emulator.
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
@@ -19,6 +19,7 @@ mod corpus;
 mod engine;
 mod exec;
 mod fail;
+mod flame;
 mod folders;
 mod gate;
 mod machine;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         }) => results::record(results, message, history.as_deref()),
         Some(Verb::Agree { first, second }) => results::agree(first, second),
         Some(Verb::Code(args)) => code::run(args),
+        Some(Verb::Profile(args)) => flame::run(args),
         Some(Verb::Arm64(args)) => arm64::run(args),
         Some(Verb::Fetch { names, places }) => real::fetch(names, places),
         Some(Verb::Peers { names, places }) => setting::peers(names, places),

@@ -173,7 +173,7 @@ fn a_run_measures_and_writes_everything() {
     let gap = &results.gaps[0];
     assert_eq!((gap.n, gap.ratio), (6, 1.0));
     assert!(gap.spread.is_some() && results.generations.len() == 6);
-    assert_eq!(results.cells[0].phases.unwrap().load_ns, 1000);
+    assert_eq!(results.cells[0].phases.as_ref().unwrap().load_ns, 1000);
     assert!(results.cells[0].samples[0].peak_rss_bytes > 100_000);
     assert!(results.engines.iter().all(|e| e.sha256.len() == 64));
     let page = fs::read_to_string(place.path("out/index.html")).unwrap();
@@ -212,7 +212,10 @@ fn two_builds_are_compared_tier_by_tier_and_the_exit_code_says_which_is_slower()
     let other = format!("zwasm={}", place.path("peer/engine").display());
     let compare = || place.run(&["--against", &other, "--tiers", "interp"]);
     // The same speed; then one that takes half of the time.
-    for (ns, code, words) in [(None, 0, "1 equal"), (Some("20000000\n"), 1, "▲ slower")] {
+    for (ns, code, words) in [
+        (None, 0, "1 below noise"),
+        (Some("20000000\n"), 1, "▲ slower"),
+    ] {
         if let Some(ns) = ns {
             fs::write(place.path("peer/ns"), ns).unwrap();
         }
@@ -228,6 +231,35 @@ fn two_builds_are_compared_tier_by_tier_and_the_exit_code_says_which_is_slower()
         let page = fs::read_to_string(place.path("out/index.html")).unwrap();
         assert!(page.contains("id=\"moved\""));
     }
+}
+
+#[test]
+fn a_flame_graph_that_cannot_be_made_says_why_in_one_line() {
+    let place = Place::new("profile");
+    let has_opt = ENGINE.replace("[ \"$2\" = interp ]", "[ \"$2\" = opt ]");
+    fs::write(place.path("tier/zwasm"), has_opt).unwrap();
+    let profile = |path: &str, args: &[&str]| {
+        let mut command = place.command(&[&["profile"], args].concat());
+        failure(&command.env("PATH", path).output().unwrap())
+    };
+    let (code, line) = profile("/nowhere", &["fake"]);
+    assert_eq!(code, 1, "{line}");
+    assert!(line.contains("package `linux-perf`"), "{line}");
+    // A perf that fails, whatever there is on this machine.
+    let perf = place.path("perf");
+    fs::write(&perf, "#!/bin/sh\necho no samples here >&2\nexit 3\n").unwrap();
+    fs::set_permissions(&perf, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", place.0.display(), env!("PATH"));
+    for (args, wanted_code, wanted) in [
+        (&["nope"][..], 2, "no workload matches `nope`"),
+        (&["fake", "--tier", "interp"], 2, "makes no machine code"),
+        (&["fake", "--tier", "opt"], 1, "no samples here"),
+    ] {
+        let (code, line) = profile(&path, args);
+        assert_eq!(code, wanted_code, "{line}");
+        assert!(line.contains(wanted), "{line}");
+    }
+    assert!(!place.path("out/profile.html").exists());
 }
 
 #[test]

@@ -356,11 +356,19 @@ fn geomeans(results: &Results, rows: &[Row<'_>]) -> Vec<Geomean> {
 /// Whether verdicts on the headline metric are advisory only, because the control failed or is absent.
 #[must_use]
 pub fn advisory(results: &Results) -> Option<String> {
-    let headline = results.headline();
-    if results.floors.iter().any(|f| f.metric == headline) {
-        return control_failed(results, headline);
+    doubt(results, results.headline())
+}
+
+/// The same of any metric.
+#[must_use]
+pub fn doubt(results: &Results, metric: Metric) -> Option<String> {
+    if results.floors.iter().any(|f| f.metric == metric) {
+        return control_failed(results, metric);
     }
-    Some("there was no A/A control: verdicts are advisory".to_owned())
+    Some(format!(
+        "there was no A/A control of {}: verdicts on it are advisory",
+        metric.title()
+    ))
 }
 
 /// What must be said of a metric whose A/A control failed.

@@ -10,6 +10,7 @@ pub mod analysis;
 pub mod arm64;
 pub mod code;
 mod duet;
+pub mod flame;
 pub mod history;
 pub mod html;
 pub mod schema;

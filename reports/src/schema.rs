@@ -374,13 +374,16 @@ pub struct Calibration {
 }
 
 /// Phases of one run as the engine reports them itself (`--stats=json`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Phases {
     /// Decoding and validation.
     pub load_ns: u64,
-    /// Translation before the start function; 0 for a lazy tier.
+    /// Making code: before the start where `eager`, else during instantiation and run.
     pub compile_ns: u64,
+    /// Whether code was made before the start.
+    #[serde(skip_serializing_if = "is_false")]
+    pub eager: bool,
     /// Instantiation.
     pub instantiate_ns: u64,
     /// The guest's run, lazy translation included.
@@ -391,6 +394,38 @@ pub struct Phases {
     pub wasm_bytes: u64,
     /// Functions translated.
     pub functions_compiled: u64,
+    /// Passes of the optimizing tier in their order, over all functions and threads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<PassTime>,
+    /// The functions that took longest to compile, [`COSTLIEST_MAX`] at most.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub costliest: Vec<FunctionTime>,
+}
+
+/// Functions kept of those that took longest to compile.
+pub const COSTLIEST_MAX: usize = 8;
+
+/// What a pass of the optimizing tier took.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PassTime {
+    /// As `zwasm explore --dump` knows it.
+    pub name: String,
+    /// Of all its runs.
+    pub time_ns: u64,
+}
+
+/// What a function took to compile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionTime {
+    /// Among all functions of the module.
+    pub index: u32,
+    /// Its own name, where the module has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of all its code, in one thread.
+    pub compile_ns: u64,
+    /// Of its machine code.
+    pub code_bytes: u64,
 }
 
 /// One visit of an engine within a block: up to four processes, one per metric.

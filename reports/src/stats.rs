@@ -48,10 +48,13 @@ impl Estimate {
 pub enum Verdict {
     /// The interval lies wholly below −F.
     Faster,
-    /// The interval lies inside ±F.
-    Equal,
-    /// The interval excludes 0 but reaches into ±F: a difference too small to matter.
-    Small,
+    /// The interval lies inside ±F. Older files say *equal*, which sounds like a size.
+    #[serde(alias = "equal")]
+    BelowNoise,
+    /// The interval excludes 0 but reaches into ±F: there is a difference, and it may be one that the
+    /// machine makes. Older files say *small*.
+    #[serde(alias = "small")]
+    NearNoise,
     /// The interval lies wholly above +F.
     Slower,
     /// Anything else: more blocks are needed.
@@ -62,19 +65,31 @@ impl Verdict {
     /// Every verdict, in the order in which summaries list them.
     pub const ALL: [Verdict; 5] = [
         Verdict::Faster,
-        Verdict::Equal,
-        Verdict::Small,
+        Verdict::BelowNoise,
+        Verdict::NearNoise,
         Verdict::Slower,
         Verdict::Unsure,
     ];
 
-    /// The word used in tables, pages and files.
+    /// The name in `results.json`, and of its style on a page.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Verdict::Faster => "faster",
+            Verdict::BelowNoise => "below_noise",
+            Verdict::NearNoise => "near_noise",
+            Verdict::Slower => "slower",
+            Verdict::Unsure => "unsure",
+        }
+    }
+
+    /// The words used in tables and pages.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Verdict::Faster => "faster",
-            Verdict::Equal => "equal",
-            Verdict::Small => "small",
+            Verdict::BelowNoise => "below noise",
+            Verdict::NearNoise => "near noise",
             Verdict::Slower => "slower",
             Verdict::Unsure => "unsure",
         }
@@ -85,8 +100,8 @@ impl Verdict {
     pub fn shape(self) -> &'static str {
         match self {
             Verdict::Faster => "▼",
-            Verdict::Equal => "=",
-            Verdict::Small => "≈",
+            Verdict::BelowNoise => "=",
+            Verdict::NearNoise => "≈",
             Verdict::Slower => "▲",
             Verdict::Unsure => "?",
         }
@@ -192,9 +207,9 @@ pub fn verdict(gap: Estimate, floor: f64) -> Verdict {
     } else if gap.hi < -floor {
         Verdict::Faster
     } else if gap.lo >= -floor && gap.hi <= floor {
-        Verdict::Equal
+        Verdict::BelowNoise
     } else if gap.lo > 0.0 || gap.hi < 0.0 {
-        Verdict::Small
+        Verdict::NearNoise
     } else {
         Verdict::Unsure
     }

@@ -148,9 +148,9 @@ fn verdicts_follow_the_interval() {
     };
     assert_eq!(at(0.03, 0.05), Verdict::Slower);
     assert_eq!(at(-0.05, -0.03), Verdict::Faster);
-    assert_eq!(at(-0.01, 0.015), Verdict::Equal);
-    assert_eq!(at(0.005, 0.015), Verdict::Equal);
-    assert_eq!(at(0.01, 0.05), Verdict::Small);
+    assert_eq!(at(-0.01, 0.015), Verdict::BelowNoise);
+    assert_eq!(at(0.005, 0.015), Verdict::BelowNoise);
+    assert_eq!(at(0.01, 0.05), Verdict::NearNoise);
     assert_eq!(at(-0.05, 0.01), Verdict::Unsure);
 }
 

@@ -172,7 +172,12 @@ pub fn table(results: &Results) -> String {
         .filter(|m| shown.contains(&m.metric) && !of_builds(m))
     {
         let metric = mean.metric;
-        let _ = writeln!(out, "\n{} ÷ {} ({})", mean.tier, mean.peer, metric.title());
+        let doubt = match control_failed(results, metric) {
+            Some(_) => ", advisory: its A/A control failed",
+            None => "",
+        };
+        let (tier, peer, title) = (&mean.tier, &mean.peer, metric.title());
+        let _ = writeln!(out, "\n{tier} ÷ {peer} ({title}{doubt})");
         for workload in results.workloads.iter().filter(|w| w.compares(metric)) {
             let row = results.gap(&workload.id, &mean.tier, &mean.peer, metric);
             let _ = match row {
@@ -232,7 +237,7 @@ pub fn table(results: &Results) -> String {
 }
 
 /// The metrics of the headline.
-const ANSWER: [Metric; 4] = [
+pub(crate) const ANSWER: [Metric; 4] = [
     Metric::Steady,
     Metric::FirstResult,
     Metric::Total,

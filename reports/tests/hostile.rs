@@ -11,12 +11,14 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use zwasm_reports::history::Record;
 use zwasm_reports::html::{self, Beside};
-use zwasm_reports::schema::{JobInfo, Results};
+use zwasm_reports::schema::Results;
 
 /// Would end an attribute, a tag, a title, a style and a script, and be taken for an entity.
 const HOSTILE: &str = "\" onload='x' ></title></style></script><script>evil()</script>&copy;";
 const ESCAPED: &str = "&quot; onload=&#39;x&#39; &gt;&lt;/title&gt;&lt;/style&gt;&lt;/script&gt;\
                        &lt;script&gt;evil()&lt;/script&gt;&amp;copy;";
+/// In the page's data it is JSON without a `<`.
+const IN_DATA: &str = "\\\" onload='x' >\\u003c/title>\\u003c/style>\\u003c/script>\\u003cscript>evil()\\u003c/script>&copy;";
 
 /// Fields whose values are one of a list, which nothing else is read for.
 const WORDS: [&str; 7] = [
@@ -84,12 +86,12 @@ fn tags(page: &str) -> BTreeSet<String> {
     found
 }
 
-fn assert_only_text(tame: &str, hostile: &str) {
+fn assert_only_text(tame: &str, hostile: &str, scripts: usize) {
     assert_eq!(tags(tame), tags(hostile));
     assert!(!hostile.contains(HOSTILE) && !hostile.contains("evil()</script>"));
     assert!(hostile.contains(ESCAPED));
-    // Of our own script, not of a string's.
-    assert_eq!(hostile.matches("<script").count(), 1);
+    // Our own, not a string's: data and script.
+    assert_eq!(hostile.matches("<script").count(), scripts);
     // What was escaped is not escaped once more.
     assert!(!hostile.contains("&amp;quot;") && !hostile.contains("&amp;lt;"));
 }
@@ -117,17 +119,17 @@ fn strings_of_a_comparison_are_text() {
         }),
         &spoiled,
     );
-    assert_only_text(&html::page(&tame, &earlier(&tame), &beside), &page);
+    assert_only_text(&html::page(&tame, &earlier(&tame), &beside), &page, 2);
     // Wherever strings are shown whole: each of these is one place of a page.
     for shown in [
         format!("<title>zwasm against wasmtime{ESCAPED}, node{ESCAPED}</title>"),
         format!("<p>Note: a note with &lt;b&gt;tags&lt;/b&gt;{ESCAPED}.</p>"),
         format!("<p class=\"banner\">wasmi{ESCAPED} is missing: "),
-        format!("data-tier=\"opt{ESCAPED}\" data-peer=\"node{ESCAPED}\""),
         format!("<option value=\"opt{ESCAPED}\">"),
         format!("<a href=\"#w-workload-1{ESCAPED}\">workload-1{ESCAPED}</a>"),
         format!("id=\"w-workload-1{ESCAPED}\""),
         format!("<td>an earlier change{ESCAPED}</td>"),
+        format!("\"peer\":\"node{IN_DATA}\",\"title\":\"Steady iteration, opt{IN_DATA} against"),
         format!(" title=\"no support for memory64{ESCAPED}\">unsupported"),
         format!("<code>linux 6.1{ESCAPED}</code>"),
         format!("one was not counted{ESCAPED}."),
@@ -138,28 +140,44 @@ fn strings_of_a_comparison_are_text() {
 
 #[test]
 fn strings_of_jobs_are_text() {
-    let mut tame = fixture::results();
-    for workload in &mut tame.workloads {
-        workload.job = Some(JobInfo {
-            package: "package 1.0".to_owned(),
-            licence: "MIT".to_owned(),
-            sha256: "ef".repeat(32),
-            code_section_bytes: 123_456,
-        });
-    }
-    zwasm_reports::analysis::analyse(&mut tame);
+    let tame = fixture::jobs();
     let results: Results = hostile(&tame);
     let page = |results: &Results| html::page(results, &[], &Beside::default());
-    assert_only_text(&page(&tame), &page(&results));
+    assert_only_text(&page(&tame), &page(&results), 2);
     let shown = format!("package package 1.0{ESCAPED}, MIT{ESCAPED}, SHA-256");
     assert!(page(&results).contains(&shown));
+}
+
+#[test]
+fn strings_of_stacks_are_text() {
+    let tame = fixture::flame(&fixture::results());
+    let mut spoiled = tame.clone();
+    for text in [
+        &mut spoiled.workload,
+        &mut spoiled.tier,
+        &mut spoiled.commit.hash,
+    ] {
+        text.push_str(HOSTILE);
+    }
+    for function in &mut spoiled.functions {
+        function.frame.name.push_str(HOSTILE);
+    }
+    let (mut outer, callees) = spoiled.root.calls.pop_first().unwrap();
+    outer.name.push_str(HOSTILE);
+    spoiled.root.calls.insert(outer, callees);
+    let page = html::flame_page(&spoiled);
+    assert_only_text(&html::flame_page(&tame), &page, 2);
+    assert!(page.contains(&format!("[\"zwasm{IN_DATA}\",2000,")));
+    assert!(page.contains(&format!(
+        "<td>wasm</td><td>a_function::with&lt;a, name, 1&gt;{ESCAPED}</td>"
+    )));
 }
 
 #[test]
 fn strings_of_hot_functions_are_text() {
     let tame = fixture::beside(&fixture::results()).code.unwrap();
     let page = html::code_page(&hostile(&tame));
-    assert_only_text(&html::code_page(&tame), &page);
+    assert_only_text(&html::code_page(&tame), &page, 1);
     let shown = format!("zmmword ptr [rax + rbx * 8 + &lt;1&gt;]{ESCAPED}");
     assert!(page.contains(&shown));
 }

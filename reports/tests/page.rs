@@ -53,11 +53,17 @@ fn page_in_a_browser() {
     std::fs::write(dir.join("code.html"), html::code_page(code)).unwrap();
     std::fs::write(dir.join("code.csv"), code.csv()).unwrap();
     code.save(&dir.join("code.json")).unwrap();
+    let profile = html::flame_page(&fixture::flame(&results));
+    std::fs::write(dir.join("profile.html"), profile).unwrap();
     std::fs::write(
         dir.join("index.html"),
         html::page(&results, &history, &beside),
     )
     .unwrap();
+    let standard = html::page(&fixture::standard(), &[], &html::Beside::default());
+    std::fs::write(dir.join("standard.html"), standard).unwrap();
+    let jobs = html::page(&fixture::jobs(), &[], &html::Beside::default());
+    std::fs::write(dir.join("jobs.html"), jobs).unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -70,6 +76,7 @@ fn page_in_a_browser() {
         .env("CHROMIUM", chromium)
         .output()
         .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }

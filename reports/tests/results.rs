@@ -4,7 +4,7 @@ mod fixture;
 
 use zwasm_reports::analysis::{advisory, analyse};
 use zwasm_reports::history::{self, Record};
-use zwasm_reports::schema::{JobInfo, Metric, Results, ResultsError, write_whole};
+use zwasm_reports::schema::{EngineKind, Metric, Results, ResultsError, write_whole};
 use zwasm_reports::stats::Verdict;
 use zwasm_reports::work::Stretch;
 use zwasm_reports::{html, text};
@@ -153,20 +153,80 @@ fn reports_lead_with_the_tier_for_everything() {
 }
 
 #[test]
-fn jobs_end_with_a_row_per_tier_over_all_of_them() {
+fn a_standard_run_is_a_small_page() {
+    let results = fixture::standard();
+    assert_eq!(results.workloads.len(), 52);
+    assert_eq!(results.engines_of(EngineKind::Tier).count(), 4);
+    assert_eq!(results.engines_of(EngineKind::Peer).count(), 4);
+    let page = html::page(&results, &[], &fixture::beside(&results));
+    let opens = |pair: &[u8]| pair[0] == b'<' && pair[1].is_ascii_lowercase();
+    let elements = page
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| opens(pair))
+        .count();
+    println!("{} bytes, {elements} elements", page.len());
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    assert!(elements < 8_000, "{elements} elements");
+}
+
+#[test]
+fn the_answer_is_one_table_that_marks_what_is_in_doubt() {
     let mut results = fixture::results();
-    for workload in &mut results.workloads {
-        workload.job = Some(JobInfo {
-            package: "package 1.0".to_owned(),
-            licence: "MIT".to_owned(),
-            sha256: "ef".repeat(32),
-            code_section_bytes: 123_456,
-        });
+    let page = |results: &Results| html::page(results, &[], &html::Beside::default());
+    let answer = |page: &str| -> Vec<String> {
+        let (_, rest) = page.split_once("id=\"answer\"").unwrap();
+        let (table, _) = rest.split_once("</table>").unwrap();
+        let rows = table.split("<tr>").skip(2);
+        rows.map(str::to_owned).collect()
+    };
+    let rows = answer(&page(&results));
+    // Four tiers × two peers; the headline's tier first.
+    assert_eq!(rows.len(), 8);
+    assert!(rows[0].starts_with("<td>auto</td><td>wasmtime</td>"));
+    for metric in [
+        Metric::Steady,
+        Metric::FirstResult,
+        Metric::Total,
+        Metric::PeakRss,
+    ] {
+        let mean = results.geomean("auto", "wasmtime", metric).unwrap();
+        let ends = text::interval(Some(mean.lo), Some(mean.hi));
+        assert!(rows[0].contains(&ends), "{metric}: {}", rows[0]);
     }
-    analyse(&mut results);
+    assert!(rows.iter().all(|row| !row.contains('⚠')));
+    let first = results
+        .floors
+        .iter_mut()
+        .find(|f| f.metric == Metric::FirstResult);
+    first.unwrap().failed = true;
+    let doubtful = page(&results);
+    for row in answer(&doubtful) {
+        assert_eq!(row.matches('⚠').count(), 1);
+        assert!(row.contains("the A/A control of first result failed"));
+    }
+    assert!(doubtful.contains("role=\"alert\">⚠ the A/A control of first result failed"));
+}
+
+#[test]
+fn verdicts_of_older_files_are_read() {
+    let results = fixture::results();
+    let text = results.to_json();
+    let old = text.replace("\"below_noise\"", "\"equal\"");
+    let old = old.replace("\"near_noise\"", "\"small\"");
+    assert!(text != old, "the fixture has such rows");
+    assert!(Results::parse(&old, "memory").unwrap() == results);
+}
+
+#[test]
+fn jobs_end_with_a_row_per_tier_over_all_of_them() {
+    let results = fixture::jobs();
     let total = results.geomean("auto", "wasmtime", Metric::Total).unwrap();
     let total = format!("{}×", text::ratio(total.ratio));
     let table = text::table(&results);
+    let doubt = "(first result, advisory: its A/A control failed)";
+    assert!(table.contains(&format!("auto ÷ wasmtime {doubt}")));
+    assert!(table.contains("auto ÷ wasmtime (total time)"));
     let row = table
         .lines()
         .find(|line| line.contains("auto ÷ wasmtime ") && line.contains(" all "));

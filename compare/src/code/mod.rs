@@ -7,7 +7,7 @@
 //! under it, too.
 
 mod listing;
-mod profile;
+pub(crate) mod profile;
 
 use crate::callgrind;
 use crate::cli::{CODE_ROWS, CodeArgs, Places};

@@ -109,7 +109,7 @@ pub(super) fn jitdump(bytes: &[u8]) -> Vec<Region> {
 
 /// Index of the function, and its own name, in what zwasm calls a piece of code: "wasm function 5",
 /// "name (wasm function 5)".
-pub(super) fn zwasm_function(name: &str) -> Option<(u32, Option<String>)> {
+pub(crate) fn zwasm_function(name: &str) -> Option<(u32, Option<String>)> {
     let (before, index) = name.rsplit_once("wasm function ")?;
     let index = index.trim_end_matches(')').parse().ok()?;
     let own = before.strip_suffix(" (").map(str::to_owned);

@@ -82,7 +82,11 @@ impl CorpusRunner<'_> {
         if let Some(run) = engine.run_with_phases(&job, &small.args) {
             let outcome = self.process(place, run)?;
             cell.phases = parse_phases(&outcome.stderr);
-            let reported = cell.phases.map(|p| p.code_bytes).filter(|&b| b > 0);
+            let reported = cell
+                .phases
+                .as_ref()
+                .map(|p| p.code_bytes)
+                .filter(|&b| b > 0);
             cell.code_bytes = cell.code_bytes.or(reported);
         }
         let iter_ns = times.into_iter().min().unwrap_or(1).max(1);

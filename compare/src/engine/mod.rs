@@ -21,7 +21,7 @@ use crate::provision::Provisioner;
 use anyhow::Result;
 use object::{Object, ObjectSection};
 use std::path::{Path, PathBuf};
-use zwasm_reports::schema::{EngineInfo, EngineKind, Phases};
+use zwasm_reports::schema::{COSTLIEST_MAX, EngineInfo, EngineKind, Phases};
 use zwasm_workloads::Workload;
 
 /// A workload about to run.
@@ -245,7 +245,9 @@ pub(crate) fn parse_phases(stderr: &str) -> Option<Phases> {
         .lines()
         .rev()
         .find(|l| l.trim_start().starts_with('{'))?;
-    serde_json::from_str(line.trim()).ok()
+    let mut phases: Phases = serde_json::from_str(line.trim()).ok()?;
+    phases.costliest.truncate(COSTLIEST_MAX);
+    Some(phases)
 }
 
 /// The size of `.text` in an ELF file, as `wasmtime compile` and native builds write; `None` for
@@ -269,6 +271,17 @@ mod tests {
             (5, 7, 0)
         );
         assert_eq!(parse_phases("no json here"), None);
+        let function = "{\"index\": 3, \"compile_ns\": 2, \"code_bytes\": 9}";
+        let many = vec![function; 100].join(",");
+        let text = format!(
+            "{{\"passes\":[{{\"name\":\"p\",\"runs\":1,\"time_ns\":4}}],\"costliest\":[{many}]}}"
+        );
+        let phases = parse_phases(&text).unwrap();
+        assert_eq!(
+            (phases.passes[0].time_ns, phases.costliest[0].index),
+            (4, 3)
+        );
+        assert_eq!(phases.costliest.len(), COSTLIEST_MAX);
     }
 
     #[test]

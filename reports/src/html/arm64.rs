@@ -35,7 +35,7 @@ pub(super) fn section(out: &mut Html, report: &Arm64Report) {
         Column::Number("peer"),
         Column::Number("ratio"),
     ];
-    table(out, "sortable", &columns, |out| {
+    table(out, "", &columns, |out| {
         for row in report.sorted() {
             let [ours, theirs] = row.instructions;
             put!(

@@ -33,7 +33,7 @@ pub(super) fn section(out: &mut Html, results: &Results, code: Option<&CodeRepor
         Column::Text("verdict"),
         Column::Number("instructions"),
     ];
-    table(out, "sortable", &columns, |out| {
+    table(out, "", &columns, |out| {
         for gap in moved {
             row(out, gap, code);
         }
@@ -58,7 +58,7 @@ fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>) {
         ratio(gap.ratio),
         text::interval(gap.lo, gap.hi),
         gap.n,
-        gap.verdict.word(),
+        gap.verdict.key(),
         gap.verdict.shape(),
         gap.verdict.word(),
         or_dash(instructions.map(|by| format!("{by:.3}×")))
@@ -66,7 +66,7 @@ fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>) {
     if counted.is_some() {
         put!(
             out,
-            " · <a href=\"code.html#open=w-{}\">before and after</a>",
+            " · <a href=\"code.html#w-{}\">before and after</a>",
             gap.workload
         );
     }

@@ -16,11 +16,7 @@ pub(super) enum Ink {
     Muted,
     Grid,
     Band,
-    Faster,
-    Equal,
-    Small,
     Slower,
-    Unsure,
     /// The `n`-th engine; ten colours that repeat.
     Series(usize),
 }
@@ -34,11 +30,7 @@ impl Ink {
             Ink::Muted => "muted",
             Ink::Grid => "grid",
             Ink::Band => "band",
-            Ink::Faster => "faster",
-            Ink::Equal => "equal",
-            Ink::Small => "small",
             Ink::Slower => "slower",
-            Ink::Unsure => "unsure",
             Ink::Series(n) => SERIES[n % SERIES.len()],
         }
     }
@@ -129,15 +121,6 @@ impl Canvas {
         );
     }
 
-    pub(super) fn polygon(&mut self, points: &[Point], ink: Ink) {
-        put!(
-            self.shapes,
-            "<polygon fill=\"var(--{})\" points=\"{}\"/>\n",
-            ink.variable(),
-            Points(points)
-        );
-    }
-
     /// A filled area through which the grid is seen.
     pub(super) fn band(&mut self, points: &[Point], ink: Ink) {
         put!(
@@ -153,18 +136,6 @@ impl Canvas {
             self.shapes,
             "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"var(--{})\" stroke=\"none\" \
              stroke-width=\"1\"/>\n",
-            x,
-            y,
-            radius,
-            ink.variable()
-        );
-    }
-
-    pub(super) fn ring(&mut self, (x, y): Point, radius: i32, ink: Ink) {
-        put!(
-            self.shapes,
-            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"none\" stroke=\"var(--{})\" \
-             stroke-width=\"2\"/>\n",
             x,
             y,
             radius,
@@ -211,6 +182,11 @@ impl LogAxis {
             from,
             to,
         }
+    }
+
+    /// The logarithms of both ends, for a script that places values itself.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        [self.lo, self.hi]
     }
 
     /// The pixel of a value, clamped to the axis.

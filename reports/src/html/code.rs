@@ -53,7 +53,7 @@ pub fn code_page(report: &CodeReport) -> String {
         "</main>\n<footer class=\"muted\"><p>Data: <a href=\"code.json\">code.json</a>, \
          <a href=\"code.csv\">code.csv</a>. <a href=\"index.html\">The report</a>.</p></footer>\n",
     );
-    end(&mut out);
+    end(&mut out, &[include_str!("page.js")]);
     out.into_text()
 }
 
@@ -97,7 +97,7 @@ fn overview(out: &mut Html, report: &CodeReport) {
         Column::Number("this function"),
         Column::Number("our share of it"),
     ];
-    table(out, "sortable", &columns, |out| {
+    table(out, "", &columns, |out| {
         for row in &report.rows {
             overview_row(out, row);
         }

@@ -17,7 +17,7 @@ pub(super) fn section(out: &mut Html, results: &Results) {
     );
     let mut columns = vec![Column::Text("workload")];
     columns.extend(engines.iter().map(|e| Column::Number(&e.id)));
-    table(out, "heat sortable", &columns, |out| {
+    table(out, "heat", &columns, |out| {
         for workload in &results.workloads {
             row(out, results, workload, &engines);
         }
@@ -31,12 +31,17 @@ fn row(out: &mut Html, results: &Results, workload: &WorkloadInfo, engines: &[&E
     let medians: Vec<Option<f64>> = engines.iter().map(median).collect();
     let fastest = medians.iter().flatten().copied();
     let fastest = fastest.fold(f64::INFINITY, f64::min);
-    put!(out, "<tr><td>{}</td>", workload.id);
+    put!(
+        out,
+        "<tr><td class=\"name\"><a href=\"#w-{}\">{}</a></td>",
+        workload.id,
+        workload.id
+    );
     for (engine, value) in engines.iter().zip(medians) {
         let status = results.cell(&workload.id, &engine.id).map(|c| &c.status);
         match (status, value) {
             (Some(CellStatus::Ok), Some(_)) if workload.startup => {
-                out.raw("<td class=\"h\" data-v=\"0\">start-up case</td>");
+                out.raw("<td class=\"h\">start-up case</td>");
             }
             (Some(CellStatus::Ok), Some(ns)) => {
                 let share = ns / fastest;
@@ -44,20 +49,18 @@ fn row(out: &mut Html, results: &Results, workload: &WorkloadInfo, engines: &[&E
                 let strength = (share.log10().clamp(0.0, 1.0) * 70.0).round();
                 put!(
                     out,
-                    "<td class=\"h\" data-v=\"{}\" style=\"background:color-mix(in srgb,\
-                     var(--slower) {}%,transparent)\">{}×</td>",
-                    share,
+                    "<td class=\"h\" style=\"--h:{}%\">{}×</td>",
                     strength,
                     ratio(share)
                 );
             }
             (Some(status), _) => put!(
                 out,
-                "<td class=\"h hatched\" data-v=\"1e9\" title=\"{}\">{}</td>",
+                "<td class=\"h hatched\" title=\"{}\">{}</td>",
                 status.reason(),
                 status.word()
             ),
-            (None, _) => out.raw("<td class=\"h hatched\" data-v=\"1e9\">not run</td>"),
+            (None, _) => out.raw("<td class=\"h hatched\">not run</td>"),
         }
     }
     out.raw("</tr>");

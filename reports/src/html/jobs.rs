@@ -32,7 +32,7 @@ pub(super) fn section(out: &mut Html, results: &Results) {
         Column::Number(&heads[1]),
         Column::Number("processes"),
     ];
-    table(out, "sortable", &columns, |out| {
+    table(out, "", &columns, |out| {
         for workload in &results.workloads {
             for cell in results.cells.iter().filter(|c| c.workload == workload.id) {
                 row(out, results, workload, cell, peer);

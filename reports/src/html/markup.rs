@@ -6,8 +6,10 @@
 //! place was made the same way and is put in as it is.
 //!
 //! Escaping is that of text and of attribute values in double quotes; a template has no place anywhere
-//! else, such as in a script or for the name of a tag.
+//! else, such as in a script or for the name of a tag. Data for the page's script is an element of its own,
+//! by [`Html::data`].
 
+use serde::Serialize;
 use std::fmt::{self, Display, Write};
 
 /// A piece of a page.
@@ -28,6 +30,18 @@ impl Html {
             value.put_into(self);
             self.raw(piece);
         }
+    }
+
+    /// Adds a script element with data, as JSON. Its text ends at the first `</script` whatever stands
+    /// around it, and a comment in it hides the end; so no `<` stays one: in JSON it is only ever part of
+    /// a string, which may spell it otherwise.
+    pub(super) fn data(&mut self, id: &'static str, data: &impl Serialize) {
+        let json = serde_json::to_string(data).expect("plain data");
+        self.raw("<script type=\"application/json\" id=\"");
+        self.raw(id);
+        self.raw("\">");
+        self.0.push_str(&json.replace('<', "\\u003c"));
+        self.raw("</script>\n");
     }
 
     /// The text of the finished page.
@@ -124,6 +138,21 @@ mod tests {
             out.into_text(),
             "<p><b title=\"&quot; onclick=&#39;x&#39;\">&lt;script&gt;&amp;</b></p><hr>"
         );
+    }
+
+    #[test]
+    fn data_has_no_markup_and_stays_what_it_was() {
+        let text = "</script><!-- <script> & \"";
+        let mut out = Html::default();
+        out.data("d", &[text]);
+        let page = out.into_text();
+        let json = page.strip_prefix("<script type=\"application/json\" id=\"d\">");
+        let json = json
+            .and_then(|rest| rest.strip_suffix("</script>\n"))
+            .unwrap();
+        assert!(!json.contains('<'));
+        let [again]: [String; 1] = serde_json::from_str(json).unwrap();
+        assert_eq!(again, text);
     }
 
     #[test]

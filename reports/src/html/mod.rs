@@ -1,25 +1,34 @@
 //! The report page: one self-contained HTML file per run.
 //!
 //! In: results (analysed) and the history. Out: a page without any reference to the network —
-//! styles, script and plots are inline. The first screen answers in ten seconds: how large is the
-//! gap, how sure are we, what is worst, where was it measured. Every plot has a title and stands
+//! styles, script and plots are inline. The first screen answers in ten seconds, first of all by one table: how
+//! large is the gap, how sure are we, what is worst, where was it measured. Every plot has a title and stands
 //! beside its table; a verdict is told by word and shape, colour only helps.
 //!
-//! A file per section, in the order of [`page`]; `code.rs` is the page of hot functions. All of them
+//! A file per section, in the order of [`page`]; `code.rs` is the page of hot functions, `flame.rs` that of
+//! a flame graph. All of them
 //! write `markup::Html`, which escapes whatever comes from the results; `parts.rs`, `plots.rs` and
-//! `canvas.rs` have what they share.
+//! `canvas.rs` have what they share. What a reader looks at one of many (the rows of a tier against a
+//! peer, the card of a workload) is data (`data.rs`) that the script makes elements of when it is looked
+//! at: a page stays below a megabyte and some thousand elements. Without a script the answer, the
+//! workloads and the plots of the whole run are there.
 
 mod about;
+mod answer;
 mod arm64;
 mod builds;
 mod canvas;
 mod code;
 mod control;
+mod data;
+mod flame;
 mod heat_map;
 mod history;
+mod icicle;
 mod jobs;
 mod ladder;
 mod markup;
+mod own_phases;
 mod parts;
 mod phases;
 mod plots;
@@ -33,6 +42,7 @@ use crate::code::CodeReport;
 use crate::history::Record;
 use crate::schema::{EngineKind, Results};
 pub use code::code_page;
+pub use flame::flame_page;
 use markup::{Html, put};
 
 /// What was counted beside a run, if it was.
@@ -59,10 +69,11 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     let mut out = Html::default();
     head(&mut out, &title, &[include_str!("style.css")]);
     put!(out, "<body><header><h1>{}</h1>", title);
+    answer::section(&mut out, results);
     summary::section(&mut out, results);
     out.raw("</header>\n<main>");
     builds::section(&mut out, results, beside.code.as_ref());
-    views::section(&mut out, results, beside.code.as_ref());
+    views::section(&mut out, results);
     jobs::section(&mut out, results);
     work::section(&mut out, results);
     ladder::section(&mut out, results);
@@ -80,7 +91,15 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
          <a href=\"results.csv\">results.csv</a>. A ratio is zwasm ÷ peer; below 1 zwasm takes \
          less.</p></footer>\n",
     );
-    end(&mut out);
+    data::block(&mut out, results, beside.code.as_ref());
+    end(
+        &mut out,
+        &[
+            include_str!("page.js"),
+            include_str!("icicle.js"),
+            include_str!("report.js"),
+        ],
+    );
     out.into_text()
 }
 
@@ -100,8 +119,10 @@ fn head(out: &mut Html, title: &str, styles: &[&'static str]) {
 }
 
 /// The script, and the end of the body.
-fn end(out: &mut Html) {
+fn end(out: &mut Html, scripts: &[&'static str]) {
     out.raw("<script>");
-    out.raw(include_str!("page.js"));
+    for script in scripts {
+        out.raw(script);
+    }
     out.raw("</script></body></html>\n");
 }

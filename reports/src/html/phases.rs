@@ -1,4 +1,4 @@
-//! Where the time to the first result goes: of the median workload, and of each for its own section.
+//! Where the time to the first result goes: of the median workload, and of each for its own card.
 
 use super::markup::{Html, put};
 use super::parts::{Column, figure, folded_table, swatch};
@@ -40,15 +40,24 @@ pub(super) fn section(out: &mut Html, results: &Results) {
     out.raw("</div>");
 }
 
-/// The phases of one workload, an engine per row; nothing where none is known.
-pub(super) fn of_workload(out: &mut Html, results: &Results, workload: &str) {
+/// The phases of one workload as text, an engine per row in the order of [`columns`]; nothing where none
+/// is known.
+pub(super) fn of_workload(results: &Results, workload: &str) -> Vec<Vec<String>> {
     let cells = results.cells.iter().filter(|c| c.workload == workload);
-    let rows: Vec<PhaseRow> = cells
-        .filter_map(|cell| row(results, workload, &cell.engine))
-        .collect();
-    if !rows.is_empty() {
-        chart(out, "Time to the first result, by phase.", &rows);
-    }
+    let rows = cells.filter_map(|cell| row(results, workload, &cell.engine));
+    let shown = |row: PhaseRow| {
+        let mut shown = vec![row.engine];
+        shown.extend(row.parts_ns.map(duration));
+        shown
+    };
+    rows.map(shown).collect()
+}
+
+/// The columns of tables of phases.
+pub(super) fn columns() -> Vec<Column<'static>> {
+    let mut columns = vec![Column::Text("engine")];
+    columns.extend(NAMES.map(Column::Number));
+    columns
 }
 
 /// Setup split at compilation, and the rest of the time to the first result.
@@ -70,9 +79,7 @@ fn chart(out: &mut Html, caption: &str, rows: &[PhaseRow]) {
         put!(out, "<li>{}{}</li>", swatch(ink), name);
     }
     out.raw("</ul>");
-    let mut columns = vec![Column::Text("engine")];
-    columns.extend(NAMES.map(Column::Number));
-    folded_table(out, "Table", &columns, |out| {
+    folded_table(out, "Table", &columns(), |out| {
         for row in rows {
             put!(out, "<tr><td>{}</td>", row.engine);
             for ns in row.parts_ns {

@@ -3,8 +3,8 @@
 use super::canvas::{Anchor, Canvas, Ink, LogAxis, Point, WIDTH, shorten, svg};
 use super::markup::Html;
 use crate::history::Record;
-use crate::schema::{Floor, Gap, Geomean};
-use crate::stats::{self, Verdict};
+use crate::schema::Floor;
+use crate::stats;
 use crate::text;
 
 const ROW: i32 = 22;
@@ -12,16 +12,6 @@ const FONT: f64 = 12.0;
 /// Room for names on the left and values on the right.
 const LEFT: i32 = 150;
 const RIGHT: i32 = WIDTH - 150;
-
-fn verdict_ink(verdict: Verdict) -> Ink {
-    match verdict {
-        Verdict::Faster => Ink::Faster,
-        Verdict::Equal => Ink::Equal,
-        Verdict::Small => Ink::Small,
-        Verdict::Slower => Ink::Slower,
-        Verdict::Unsure => Ink::Unsure,
-    }
-}
 
 /// Vertical grid lines with labels at the top, and the line at 1.
 fn ratio_grid(c: &mut Canvas, axis: &LogAxis, top: i32, bottom: i32) {
@@ -39,110 +29,13 @@ fn ratio_grid(c: &mut Canvas, axis: &LogAxis, top: i32, bottom: i32) {
     c.line((axis.at(1.0), top), (axis.at(1.0), bottom), Ink::Text, 1);
 }
 
-fn tick_text(value: f64) -> String {
+pub(super) fn tick_text(value: f64) -> String {
     if value >= 10.0 {
         format!("{value:.0}")
     } else {
         let text = format!("{value:.2}");
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
-}
-
-/// One row of a ratio plot: whisker, mark with the verdict's shape, value.
-struct RatioRow<'a> {
-    name: &'a str,
-    ratio: f64,
-    lo: Option<f64>,
-    hi: Option<f64>,
-    ink: Ink,
-    shape: Option<Verdict>,
-    label: String,
-}
-
-fn ratio_plot(title: &str, rows: &[RatioRow<'_>], floor: Option<f64>) -> Html {
-    let top = 24;
-    let bottom = top + rows.len() as i32 * ROW + 4;
-    let values = rows
-        .iter()
-        .flat_map(|r| [Some(r.ratio), r.lo, r.hi])
-        .flatten()
-        .chain([1.0])
-        .chain(floor.map(f64::exp))
-        .chain(floor.map(|f| (-f).exp()));
-    let axis = LogAxis::over(values, LEFT, RIGHT);
-    svg(bottom + 6, title, |c| {
-        if let Some(floor) = floor {
-            let (from, to) = (axis.at((-floor).exp()), axis.at(floor.exp()));
-            c.rect((from, top), (to, bottom), Ink::Band);
-        }
-        ratio_grid(c, &axis, top, bottom);
-        for (i, row) in rows.iter().enumerate() {
-            let y = top + i as i32 * ROW + ROW / 2;
-            c.text(
-                (LEFT - 10, y),
-                Anchor::End,
-                Ink::Text,
-                FONT,
-                &shorten(row.name, 20),
-            );
-            let lo = row.lo.map_or(LEFT, |v| axis.at(v));
-            let hi = row.hi.map_or(RIGHT, |v| axis.at(v));
-            c.line((axis.at(1.0), y), (axis.at(row.ratio), y), row.ink, 5);
-            c.line((lo, y), (hi, y), row.ink, 2);
-            for end in [lo, hi] {
-                c.line((end, y - 4), (end, y + 4), row.ink, 2);
-            }
-            mark(c, (axis.at(row.ratio), y), row.shape, row.ink);
-            c.text((RIGHT + 12, y), Anchor::Start, row.ink, FONT, &row.label);
-        }
-    })
-}
-
-/// A mark that tells the verdict by its shape.
-fn mark(c: &mut Canvas, (x, y): Point, shape: Option<Verdict>, ink: Ink) {
-    match shape {
-        Some(Verdict::Faster) => c.polygon(&[(x - 6, y - 4), (x + 6, y - 4), (x, y + 6)], ink),
-        Some(Verdict::Slower) => c.polygon(&[(x - 6, y + 4), (x + 6, y + 4), (x, y - 6)], ink),
-        Some(Verdict::Equal) => c.rect((x - 5, y - 4), (x + 5, y + 4), ink),
-        Some(Verdict::Unsure) => c.ring((x, y), 5, ink),
-        Some(Verdict::Small) | None => c.dot((x, y), 5, ink),
-    }
-}
-
-/// Gap bars with whiskers on a log axis, the line at 1 and the band of the noise floor; worst first.
-pub(super) fn gaps(gaps: &[&Gap], mean: &Geomean, floor: f64) -> Html {
-    let mut sorted = gaps.to_vec();
-    sorted.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
-    let mut rows = vec![RatioRow {
-        name: "geometric mean",
-        ratio: mean.ratio,
-        lo: Some(mean.lo),
-        hi: Some(mean.hi),
-        ink: Ink::Text,
-        shape: None,
-        label: format!("{}×", text::ratio(mean.ratio)),
-    }];
-    rows.extend(sorted.iter().map(|gap| RatioRow {
-        name: &gap.workload,
-        ratio: gap.ratio,
-        lo: gap.lo,
-        hi: gap.hi,
-        ink: verdict_ink(gap.verdict),
-        shape: Some(gap.verdict),
-        label: format!(
-            "{}× {} {}",
-            text::ratio(gap.ratio),
-            gap.verdict.shape(),
-            gap.verdict.word()
-        ),
-    }));
-    let title = format!(
-        "{} of {} relative to {}, by workload",
-        mean.metric.title(),
-        mean.tier,
-        mean.peer
-    );
-    ratio_plot(&title, &rows, Some(floor))
 }
 
 /// One step of the tier ladder.
@@ -152,25 +45,34 @@ pub(super) struct Step {
     pub(super) series: usize,
 }
 
-/// The tier ladder: every engine relative to one reference.
+/// The tier ladder: every engine relative to one reference, with whiskers on a log axis.
 pub(super) fn ladder(steps: &[Step], what: &str, reference: &str) -> Html {
-    let rows: Vec<RatioRow<'_>> = steps
+    let top = 24;
+    let bottom = top + steps.len() as i32 * ROW + 4;
+    let values = steps
         .iter()
-        .map(|step| RatioRow {
-            name: &step.name,
-            ratio: step.ratio.value,
-            lo: Some(step.ratio.lo),
-            hi: Some(step.ratio.hi),
-            ink: Ink::Series(step.series),
-            shape: None,
-            label: format!("{}×", text::ratio(step.ratio.value)),
-        })
-        .collect();
-    ratio_plot(
-        &format!("{what} relative to {reference}, by engine"),
-        &rows,
-        None,
-    )
+        .flat_map(|step| [step.ratio.value, step.ratio.lo, step.ratio.hi]);
+    let axis = LogAxis::over(values.chain([1.0]), LEFT, RIGHT);
+    let title = format!("{what} relative to {reference}, by engine");
+    svg(bottom + 6, &title, |c| {
+        ratio_grid(c, &axis, top, bottom);
+        for (i, step) in steps.iter().enumerate() {
+            let y = top + i as i32 * ROW + ROW / 2;
+            let name = shorten(&step.name, 20);
+            c.text((LEFT - 10, y), Anchor::End, Ink::Text, FONT, &name);
+            let ink = Ink::Series(step.series);
+            let [middle, lo, hi] =
+                [step.ratio.value, step.ratio.lo, step.ratio.hi].map(|v| axis.at(v));
+            c.line((axis.at(1.0), y), (middle, y), ink, 5);
+            c.line((lo, y), (hi, y), ink, 2);
+            for end in [lo, hi] {
+                c.line((end, y - 4), (end, y + 4), ink, 2);
+            }
+            c.dot((middle, y), 5, ink);
+            let label = format!("{}×", text::ratio(step.ratio.value));
+            c.text((RIGHT + 12, y), Anchor::Start, ink, FONT, &label);
+        }
+    })
 }
 
 /// Steady time against setup time, both relative to the reference; lower left is better.
@@ -290,58 +192,6 @@ pub(super) fn phases(rows: &[PhaseRow]) -> Html {
             }
         },
     )
-}
-
-/// Iteration by iteration, the median over processes; one line per engine, log time axis.
-pub(super) fn iterations(title: &str, series: &[(usize, Vec<f64>)]) -> Html {
-    let (top, bottom, left, right) = (10, 150, 80, WIDTH - 20);
-    let y_axis = LogAxis::over(series.iter().flat_map(|s| s.1.iter().copied()), bottom, top);
-    let longest = series.iter().map(|s| s.1.len()).max().unwrap_or(1).max(2);
-    svg(bottom + 26, title, |c| {
-        for tick in y_axis.ticks(24) {
-            let y = y_axis.at(tick);
-            c.line((left, y), (right, y), Ink::Grid, 1);
-            c.text(
-                (left - 8, y),
-                Anchor::End,
-                Ink::Muted,
-                11.0,
-                &text::duration(tick),
-            );
-        }
-        c.text(
-            (left, bottom + 14),
-            Anchor::Start,
-            Ink::Muted,
-            11.0,
-            "iteration 1",
-        );
-        c.text(
-            (right, bottom + 14),
-            Anchor::End,
-            Ink::Muted,
-            11.0,
-            &format!("{longest}"),
-        );
-        for (engine, times) in series {
-            let x = |i: usize| left + (i as i32 * (right - left)) / (longest as i32 - 1);
-            let points: Vec<Point> = times
-                .iter()
-                .enumerate()
-                .map(|(i, &t)| (x(i), y_axis.at(t)))
-                .collect();
-            let ink = Ink::Series(*engine);
-            for (i, &at) in points.iter().enumerate() {
-                // The first iteration is a ring: that is the one before warm-up.
-                if i == 0 {
-                    c.ring(at, 3, ink);
-                } else if points.len() <= 12 {
-                    c.dot(at, 3, ink);
-                }
-            }
-            c.path(&points, ink, 2);
-        }
-    })
 }
 
 /// The A/A strip: every control block as a dot, one line per metric, the floor as a band.

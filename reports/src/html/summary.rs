@@ -1,8 +1,8 @@
-//! The first screen: how large the gap is, how sure we are, what is worst, where it was measured.
+//! Below the answer: the headline in words, what is worst, where it was measured.
 
 use super::markup::{Html, put};
 use super::parts::{local_changes, short_hash};
-use crate::analysis::advisory;
+use crate::analysis::doubt;
 use crate::schema::{Geomean, Results};
 use crate::stats::Verdict;
 use crate::text::{self, date, ratio};
@@ -40,11 +40,14 @@ fn comparison(out: &mut Html, results: &Results, mean: &Geomean) {
         put!(
             out,
             "<li class=\"{}\"><b>{}</b> {} {}</li>",
-            verdict.word(),
+            verdict.key(),
             count,
             verdict.shape(),
             verdict.word()
         );
+    }
+    if doubt(results, mean.metric).is_some() {
+        out.raw("<li class=\"doubtful\">⚠ advisory, see above</li>");
     }
     out.raw("</ul>");
     let worst: Vec<String> = mean
@@ -75,9 +78,6 @@ fn provenance(out: &mut Html, results: &Results) {
 }
 
 fn warnings(out: &mut Html, results: &Results) {
-    if let Some(why) = advisory(results) {
-        put!(out, "<p class=\"banner\" role=\"alert\">⚠ {}.</p>", why);
-    }
     if !results.complete {
         out.raw("<p class=\"banner\">⚠ The run was interrupted: these are partial results.</p>");
     }

@@ -1,14 +1,23 @@
-//! Gap bars and table of every tier × peer × metric, one shown at a time.
+//! Every tier × peer × metric, one shown at a time: the choice between them, and their rows as data.
+//!
+//! The script draws each row with its interval on an axis that is worked out here.
 
+use super::canvas::LogAxis;
+use super::data::Rounded;
 use super::markup::{Html, put};
-use super::parts::{Column, capitalised, figure, or_dash, table};
-use super::plots;
+use super::parts::capitalised;
+use super::plots::tick_text;
 use crate::analysis::control_failed;
 use crate::code::CodeReport;
 use crate::schema::{Gap, Geomean, Metric, Results};
+use crate::stats::Verdict;
 use crate::text::{self, ratio};
+use serde::Serialize;
 
-pub(super) fn section(out: &mut Html, results: &Results, code: Option<&CodeReport>) {
+/// Pixels that a row's plot is wide, by which its ticks keep apart.
+const PLOT_WIDTH: i32 = 230;
+
+pub(super) fn section(out: &mut Html, results: &Results) {
     out.raw("<h2 id=\"gaps\">Gaps by workload</h2>");
     if results.geomeans.is_empty() {
         out.raw("<p>No workload was measured under a tier and a peer.</p>");
@@ -20,10 +29,11 @@ pub(super) fn section(out: &mut Html, results: &Results, code: Option<&CodeRepor
     });
     choice(out, "tier", results, |m| (&m.tier, &m.tier));
     choice(out, "peer", results, |m| (&m.peer, &m.peer));
-    out.raw("</div><p id=\"no-view\" hidden>Nothing was measured for this choice.</p>");
-    for mean in &results.geomeans {
-        view(out, results, mean, code);
-    }
+    out.raw(
+        "</div><noscript><p class=\"banner\">These rows need the page’s script; they are in \
+         <a href=\"results.csv\">results.csv</a>, too.</p></noscript>\
+         <section class=\"view card\" id=\"view\"></section>",
+    );
 }
 
 /// A choice between the values, with their labels, that occur in any view.
@@ -54,54 +64,128 @@ fn choice<'r>(
     out.raw("</select></label>");
 }
 
-fn view(out: &mut Html, results: &Results, mean: &Geomean, code: Option<&CodeReport>) {
-    let gaps: Vec<&Gap> = results
-        .gaps
-        .iter()
-        .filter(|g| g.metric == mean.metric && g.tier == mean.tier && g.peer == mean.peer)
-        .collect();
-    put!(
-        out,
-        "<section class=\"view card\" data-metric=\"{}\" data-tier=\"{}\" data-peer=\"{}\"><h3>{}, {} \
-         against {}</h3><p>{}.</p><p class=\"muted\">Balanced over categories: {}×. {}</p>",
-        mean.metric.key(),
-        mean.tier,
-        mean.peer,
-        capitalised(mean.metric.title()),
-        mean.tier,
-        mean.peer,
-        text::geomean_sentence(mean),
-        ratio(mean.balanced),
-        what_is_measured(mean.metric, results)
-    );
-    if let Some(why) = control_failed(results, mean.metric) {
-        put!(out, "<p class=\"banner\">⚠ {}.</p>", why);
-    }
+/// What is said of all views of a metric.
+#[derive(Serialize)]
+pub(super) struct MetricInfo {
+    key: &'static str,
+    what: &'static str,
+    axis: String,
+    warning: Option<String>,
+}
+
+pub(super) fn metrics(results: &Results) -> Vec<MetricInfo> {
+    let is_shown = |metric: &Metric| results.geomeans.iter().any(|m| m.metric == *metric);
+    let info = |metric: Metric| MetricInfo {
+        key: metric.key(),
+        what: what_is_measured(metric, results),
+        axis: format!(
+            "Ratio on a log axis, with intervals; the band is the noise floor (±{:.1} %). Left of 1 \
+             zwasm takes less.",
+            results.floor(metric) * 100.0
+        ),
+        warning: control_failed(results, metric),
+    };
+    Metric::ALL.into_iter().filter(is_shown).map(info).collect()
+}
+
+/// A tier against a peer by one metric.
+#[derive(Serialize)]
+pub(super) struct View<'r> {
+    metric: &'static str,
+    tier: &'r str,
+    peer: &'r str,
+    title: String,
+    sentence: String,
+    balanced: String,
+    /// Natural logarithms of the ratios at both ends.
+    axis: [Rounded; 2],
+    ticks: Vec<(f64, String)>,
+    /// Ratios at the noise floor.
+    band: [Rounded; 2],
+    mean: [Rounded; 3],
+    rows: Vec<Row>,
+    /// Workloads with a page of hot functions, by place.
+    code: Vec<usize>,
+}
+
+/// Place of the workload, ratio, interval, n, place of the verdict, n needed, spreads in percent.
+#[derive(Serialize)]
+struct Row(
+    usize,
+    Rounded,
+    Option<Rounded>,
+    Option<Rounded>,
+    usize,
+    usize,
+    Option<String>,
+    Option<[Rounded; 2]>,
+);
+
+pub(super) fn views<'r>(results: &'r Results, code: Option<&CodeReport>) -> Vec<View<'r>> {
+    let means = results.geomeans.iter();
+    means.map(|mean| view(results, mean, code)).collect()
+}
+
+fn view<'r>(results: &'r Results, mean: &'r Geomean, code: Option<&CodeReport>) -> View<'r> {
+    let is_shown = |g: &&Gap| g.metric == mean.metric && g.tier == mean.tier && g.peer == mean.peer;
+    // Largest first, as the reader looks for what is worst.
+    let mut gaps: Vec<&Gap> = results.gaps.iter().filter(is_shown).collect();
+    gaps.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     let floor = results.floor(mean.metric);
-    let caption = format!(
-        "Ratio on a log axis, with intervals; the band is the noise floor (±{:.1} %). Left of 1 \
-         zwasm takes less.",
-        floor * 100.0
-    );
-    figure(out, &caption, plots::gaps(&gaps, mean, floor));
-    let mut columns = vec![
-        Column::Text("workload"),
-        Column::Text("category"),
-        Column::Number("ratio"),
-        Column::Text("interval"),
-        Column::Number("n"),
-        Column::Text("verdict"),
-    ];
-    let with_spread = gaps.iter().any(|gap| gap.spread.is_some());
-    if with_spread {
-        columns.extend([Column::Number("within"), Column::Number("between")]);
+    let band = [(-floor).exp(), floor.exp()];
+    let values = gaps.iter().flat_map(|g| [Some(g.ratio), g.lo, g.hi]);
+    let axis = LogAxis::over(values.flatten().chain(band).chain([1.0]), 0, PLOT_WIDTH);
+    let ticks = axis.ticks(44).into_iter();
+    View {
+        metric: mean.metric.key(),
+        tier: &mean.tier,
+        peer: &mean.peer,
+        title: format!(
+            "{}, {} against {}",
+            capitalised(mean.metric.title()),
+            mean.tier,
+            mean.peer
+        ),
+        sentence: text::geomean_sentence(mean),
+        balanced: format!("{}×", ratio(mean.balanced)),
+        axis: axis.ends().map(Rounded),
+        ticks: ticks.map(|t| (t, format!("{}×", tick_text(t)))).collect(),
+        band: band.map(Rounded),
+        mean: [mean.ratio, mean.lo, mean.hi].map(Rounded),
+        rows: gaps.iter().filter_map(|gap| row(results, gap)).collect(),
+        code: with_code(results, mean, code),
     }
-    table(out, "sortable gaps", &columns, |out| {
-        for gap in &gaps {
-            row(out, gap, code, with_spread);
-        }
-    });
-    out.raw("</section>");
+}
+
+fn row(results: &Results, gap: &Gap) -> Option<Row> {
+    let place = results
+        .workloads
+        .iter()
+        .position(|w| w.id == gap.workload)?;
+    let verdict = Verdict::ALL.iter().position(|v| *v == gap.verdict)?;
+    let needed = gap.blocks_needed;
+    let percent = |part: f64| Rounded(part * 100.0);
+    Some(Row(
+        place,
+        Rounded(gap.ratio),
+        gap.lo.map(Rounded),
+        gap.hi.map(Rounded),
+        gap.n,
+        verdict,
+        needed.map(|n| format!("about {n} {} needed", text::sampled(gap))),
+        gap.spread.map(|s| [percent(s.within), percent(s.between)]),
+    ))
+}
+
+/// The rows whose machine code is shown, which is of one tier and of steady time.
+fn with_code(results: &Results, mean: &Geomean, code: Option<&CodeReport>) -> Vec<usize> {
+    let is_own = |code: &&CodeReport| code.engines[0] == mean.tier && mean.metric == Metric::Steady;
+    let Some(code) = code.filter(is_own) else {
+        return Vec::new();
+    };
+    let workloads = results.workloads.iter().enumerate();
+    let shown = workloads.filter(|(_, w)| code.has(&w.id));
+    shown.map(|(place, _)| place).collect()
 }
 
 fn what_is_measured(metric: Metric, results: &Results) -> &'static str {
@@ -126,58 +210,4 @@ fn what_is_measured(metric: Metric, results: &Results) -> &'static str {
              the range of generations. A row without them was measured in processes one after the other."
         }
     }
-}
-
-fn row(out: &mut Html, gap: &Gap, code: Option<&CodeReport>, with_spread: bool) {
-    let needed = gap.blocks_needed;
-    let sampled = text::sampled(gap);
-    put!(
-        out,
-        "<tr title=\"{}\"><td><a href=\"#w-{}\">{}</a></td><td>{}</td>\
-         <td class=\"n\" data-v=\"{}\">{}×</td><td data-v=\"{}\">{}</td>\
-         <td class=\"n\" data-v=\"{}\">{}</td>\
-         <td class=\"{}\">{} {}{}{}</td>",
-        text::gap_sentence(gap),
-        gap.workload,
-        gap.workload,
-        gap.category,
-        gap.ratio,
-        ratio(gap.ratio),
-        gap.lo.unwrap_or(0.0),
-        text::interval(gap.lo, gap.hi),
-        gap.n,
-        gap.n,
-        gap.verdict.word(),
-        gap.verdict.shape(),
-        gap.verdict.word(),
-        needed.map_or_else(String::new, |n| format!(" (needs about {n} {sampled})")),
-        code_link(gap, code)
-    );
-    if with_spread {
-        for part in [gap.spread.map(|s| s.within), gap.spread.map(|s| s.between)] {
-            put!(
-                out,
-                "<td class=\"n\" data-v=\"{}\">{}</td>",
-                part.unwrap_or(0.0),
-                or_dash(part.map(|part| format!("±{:.1} %", part * 100.0)))
-            );
-        }
-    }
-    out.raw("</tr>");
-}
-
-/// Where the row's time goes, for the tier and metric that the page of hot functions is about.
-fn code_link(gap: &Gap, code: Option<&CodeReport>) -> Html {
-    let mut link = Html::default();
-    let is_shown = |code: &CodeReport| {
-        code.has(&gap.workload) && code.engines[0] == gap.tier && gap.metric == Metric::Steady
-    };
-    if code.is_some_and(is_shown) {
-        put!(
-            link,
-            " · <a href=\"code.html#open=w-{}\">code</a>",
-            gap.workload
-        );
-    }
-    link
 }

@@ -1,52 +1,105 @@
-//! A section per workload: what it is, its iterations, its phases and the counters of every engine.
+//! A card per workload: what it is, how it went, and as data for the script its iterations, its phases
+//! and the counters of every engine.
 
-use super::canvas::Ink;
+use super::canvas::LogAxis;
 use super::markup::{Html, put};
-use super::parts::{Column, figure, folded_table, or_dash, series_of, swatch, table};
-use super::{phases, plots};
-use crate::analysis::metric_median;
-use crate::schema::{Cell, CellStatus, Metric, Results, WorkloadInfo};
+use super::parts::{Column, or_dash, series_of};
+use super::{own_phases, phases};
+use crate::analysis::{doubt, metric_median};
+use crate::schema::{Cell, CellStatus, EngineInfo, EngineKind, Gap, Metric, Results, WorkloadInfo};
 use crate::stats::{self, Course};
 use crate::text::{duration, ratio, size};
 use crate::work::{self, Stretch};
+use serde::Serialize;
 
 /// Points of an iteration series; longer ones show their first iterations.
 const POINTS_MAX: usize = 60;
 
+/// Pixels that a plot of iterations is high; the script knows it from the plot's ticks.
+const PLOT_HEIGHT: i32 = 140;
+
+/// The cards by category, each with what a reader of a closed one wants to know.
 pub(super) fn sections(out: &mut Html, results: &Results) {
     out.raw("<h2 id=\"workloads\">Workloads</h2>");
+    let mut categories: Vec<&str> = Vec::new();
     for workload in &results.workloads {
-        section(out, results, workload);
+        if !categories.contains(&workload.category.as_str()) {
+            categories.push(&workload.category);
+        }
+    }
+    for category in categories {
+        let workloads = results.workloads.iter();
+        let own: Vec<&WorkloadInfo> = workloads.filter(|w| w.category == category).collect();
+        put!(
+            out,
+            "<section class=\"group\"><h3>{} <span class=\"muted\">{}{}</span></h3>",
+            category,
+            own.len(),
+            means(results, category)
+        );
+        for workload in own {
+            card(out, results, workload);
+        }
+        out.raw("</section>");
     }
 }
 
-fn section(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
+fn card(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
     put!(
         out,
-        "<details class=\"card\" id=\"w-{}\"><summary><b>{}</b> <span class=\"muted\">{}, {}</span>\
-         </summary><p>{}</p><p class=\"muted\">Module {}; {}.</p>",
+        "<details class=\"card\" id=\"w-{}\"><summary><b>{}</b> ",
         workload.id,
-        workload.id,
-        workload.category,
-        workload.language,
+        workload.id
+    );
+    headline(out, results, workload);
+    put!(
+        out,
+        "</summary><p>{}</p><p class=\"muted\">{}; module {}; {}.</p></details>",
         workload.description,
+        workload.language,
         size(workload.wasm_bytes as f64),
         origin(workload)
     );
-    let cells: Vec<&Cell> = results
-        .cells
-        .iter()
-        .filter(|c| c.workload == workload.id)
-        .collect();
-    if !workload.startup && workload.job.is_none() {
-        iterations(out, results, workload, &cells);
+}
+
+/// The headline tier's rows of the headline metric, in the order of peers.
+fn headline_gaps(results: &Results) -> impl Iterator<Item = &Gap> {
+    let tier = results.headline_tier();
+    let is_headline = move |g: &&Gap| Some(g.tier.as_str()) == tier;
+    let gaps = results.gaps.iter().filter(is_headline);
+    gaps.filter(|g| g.metric == results.headline())
+}
+
+/// The geometric mean over a category against each peer.
+fn means(results: &Results, category: &str) -> String {
+    let peers = results.engines_of(EngineKind::Peer);
+    let mean = |peer: &EngineInfo| {
+        let own = headline_gaps(results).filter(|g| g.category == category && g.peer == peer.id);
+        let logarithms: Vec<f64> = own.map(|g| g.ratio.ln()).collect();
+        let mean = ratio(stats::mean(&logarithms).exp());
+        (!logarithms.is_empty()).then(|| format!(" · {} {mean}×", peer.id))
+    };
+    peers.filter_map(mean).collect()
+}
+
+/// What the headline says of a workload, with the mark of a control that failed in place of a verdict.
+fn headline(out: &mut Html, results: &Results, workload: &WorkloadInfo) {
+    let is_doubtful = doubt(results, results.headline()).is_some();
+    for gap in headline_gaps(results).filter(|g| g.workload == workload.id) {
+        let (class, shape) = if is_doubtful {
+            ("doubtful", "⚠")
+        } else {
+            (gap.verdict.key(), gap.verdict.shape())
+        };
+        put!(
+            out,
+            "<span class=\"{}\">{} {}× {}</span> ",
+            class,
+            gap.peer,
+            ratio(gap.ratio),
+            shape
+        );
     }
-    phases::of_workload(out, results, &workload.id);
-    if workload.job.is_none() {
-        counters(out, results, workload, &cells);
-    }
-    own_phases(out, &cells);
-    out.raw("</details>");
 }
 
 /// Where a published module comes from; else the size that was measured.
@@ -64,6 +117,102 @@ fn origin(workload: &WorkloadInfo) -> Html {
         None => put!(out, "measured at the {} size", workload.size),
     }
     out
+}
+
+/// What a card shows when it is opened, in the order of `Results::workloads`.
+#[derive(Serialize)]
+pub(super) struct Card {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iterations: Option<Iterations>,
+    /// Each with the columns of its head; a row that ends early says why in its last cell.
+    phases: Vec<Vec<String>>,
+    counters: Vec<Vec<String>>,
+    own: Vec<own_phases::OfTier>,
+}
+
+/// The columns of the cards' tables.
+#[derive(Serialize)]
+pub(super) struct Heads {
+    phases: Vec<Column<'static>>,
+    counters: Vec<Column<'static>>,
+    own: Vec<Column<'static>>,
+    functions: Vec<Column<'static>>,
+}
+
+pub(super) fn heads() -> Heads {
+    Heads {
+        phases: phases::columns(),
+        counters: vec![
+            Column::Text("engine"),
+            Column::Number("first"),
+            Column::Number("steady"),
+            Column::Number("worst"),
+            Column::Text("course"),
+            Column::Number("setup"),
+            Column::Number("first result"),
+            Column::Number("until steady"),
+            Column::Number("compile"),
+            Column::Number("CPU ÷ wall"),
+            Column::Number("peak memory"),
+            Column::Number("code"),
+            Column::Number("code ÷ wasm"),
+            Column::Number("instructions, small"),
+            Column::Number("processes"),
+        ],
+        own: own_phases::columns(),
+        functions: own_phases::function_columns(),
+    }
+}
+
+pub(super) fn cards(results: &Results) -> Vec<Card> {
+    let card = |workload: &WorkloadInfo| {
+        let of_workload = |c: &&Cell| c.workload == workload.id;
+        let cells: Vec<&Cell> = results.cells.iter().filter(of_workload).collect();
+        let is_kernel = workload.job.is_none();
+        Card {
+            iterations: (is_kernel && !workload.startup)
+                .then(|| iterations(results, &cells))
+                .flatten(),
+            phases: phases::of_workload(results, &workload.id),
+            counters: if is_kernel {
+                let rows = cells.iter();
+                rows.map(|cell| counters(results, workload, cell)).collect()
+            } else {
+                Vec::new()
+            },
+            own: own_phases::of_cells(&cells),
+        }
+    };
+    results.workloads.iter().map(card).collect()
+}
+
+/// A plot of iterations in order, the median over processes; pixels from the top on a log axis.
+#[derive(Serialize)]
+struct Iterations {
+    height: i32,
+    ticks: Vec<(i32, String)>,
+    /// The engine's place, and its points.
+    lines: Vec<(usize, Vec<i32>)>,
+}
+
+fn iterations(results: &Results, cells: &[&Cell]) -> Option<Iterations> {
+    let ran = cells.iter().filter(|c| c.status == CellStatus::Ok);
+    let lines: Vec<(usize, Vec<f64>)> = ran
+        .map(|c| (series_of(results, &c.engine), series(c)))
+        .filter(|(_, times)| !times.is_empty())
+        .collect();
+    let times = lines.iter().flat_map(|line| line.1.iter().copied());
+    let axis = LogAxis::over(times, PLOT_HEIGHT, 0);
+    let place = |times: Vec<f64>| times.into_iter().map(|t| axis.at(t)).collect();
+    let ticks = axis.ticks(24).into_iter();
+    (!lines.is_empty()).then(|| Iterations {
+        height: PLOT_HEIGHT,
+        ticks: ticks.map(|t| (axis.at(t), duration(t))).collect(),
+        lines: lines
+            .into_iter()
+            .map(|(engine, times)| (engine, place(times)))
+            .collect(),
+    })
 }
 
 /// The median over processes at each iteration.
@@ -86,30 +235,6 @@ fn series(cell: &Cell) -> Vec<f64> {
         .collect()
 }
 
-fn iterations(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
-    let lines: Vec<(usize, Vec<f64>)> = cells
-        .iter()
-        .filter(|c| c.status == CellStatus::Ok)
-        .map(|c| (series_of(results, &c.engine), series(c)))
-        .filter(|(_, times)| !times.is_empty())
-        .collect();
-    if lines.is_empty() {
-        return;
-    }
-    let title = format!("iterations of {} by engine", workload.id);
-    figure(
-        out,
-        "Iterations in order, median over processes; log axis.",
-        plots::iterations(&title, &lines),
-    );
-    out.raw("<ul class=\"chips\">");
-    for (engine, _) in &lines {
-        let name = results.engines.get(*engine).map_or("", |e| e.id.as_str());
-        put!(out, "<li>{}{}</li>", swatch(Ink::Series(*engine)), name);
-    }
-    out.raw("</ul>");
-}
-
 fn course_word(course: Option<Course>) -> &'static str {
     match course {
         None => "–",
@@ -120,44 +245,12 @@ fn course_word(course: Option<Course>) -> &'static str {
     }
 }
 
-fn counters(out: &mut Html, results: &Results, workload: &WorkloadInfo, cells: &[&Cell]) {
-    let columns = [
-        Column::Text("engine"),
-        Column::Number("first"),
-        Column::Number("steady"),
-        Column::Number("worst"),
-        Column::Text("course"),
-        Column::Number("setup"),
-        Column::Number("first result"),
-        Column::Number("until steady"),
-        Column::Number("compile"),
-        Column::Number("CPU ÷ wall"),
-        Column::Number("peak memory"),
-        Column::Number("code"),
-        Column::Number("code ÷ wasm"),
-        Column::Number("instructions, small"),
-        Column::Number("processes"),
-    ];
-    table(out, "", &columns, |out| {
-        for cell in cells {
-            put!(out, "<tr><td>{}</td>", cell.engine);
-            if cell.status == CellStatus::Ok {
-                figures(out, results, workload, cell);
-            } else {
-                put!(
-                    out,
-                    "<td colspan=\"14\" class=\"hatched why\">{}: {}</td>",
-                    cell.status.word(),
-                    cell.status.reason()
-                );
-            }
-            out.raw("</tr>");
-        }
-    });
-}
-
 /// The figures of one engine, in the order of the columns.
-fn figures(out: &mut Html, results: &Results, workload: &WorkloadInfo, cell: &Cell) {
+fn counters(results: &Results, workload: &WorkloadInfo, cell: &Cell) -> Vec<String> {
+    if cell.status != CellStatus::Ok {
+        let why = format!("{}: {}", cell.status.word(), cell.status.reason());
+        return vec![cell.engine.clone(), why];
+    }
     let samples = &cell.samples;
     let firsts: Vec<f64> = samples
         .iter()
@@ -169,57 +262,25 @@ fn figures(out: &mut Html, results: &Results, workload: &WorkloadInfo, cell: &Ce
         (cpu + s.user_ns + s.system_ns, wall + s.wall_ns)
     });
     let of = |metric| metric_median(results, &workload.id, &cell.engine, metric);
-    let time = |metric| of(metric).map(duration);
-    number(
-        out,
-        (!firsts.is_empty()).then(|| duration(stats::median(&firsts))),
-    );
-    number(out, time(Metric::Steady));
-    number(out, worst.map(|ns| duration(ns as f64)));
-    let course = course_word(stats::classify(&processes));
-    put!(out, "<td>{}</td>", course);
-    number(out, time(Metric::Setup));
-    number(out, time(Metric::FirstResult));
+    let time = |metric| or_dash(of(metric).map(duration));
     let until_steady = work::median_ns(results, &workload.id, &cell.engine, Stretch::Steady);
-    number(out, until_steady.map(duration));
-    number(out, time(Metric::Compile));
-    number(out, (wall > 0).then(|| ratio(cpu as f64 / wall as f64)));
-    number(out, of(Metric::PeakRss).map(size));
-    number(out, cell.code_bytes.map(|b| size(b as f64)));
     let per_wasm = |b: u64| ratio(b as f64 / workload.wasm_bytes.max(1) as f64);
-    number(out, cell.code_bytes.map(per_wasm));
     let millions = |count: f64| format!("{:.3} M", count / 1e6);
-    number(out, cell.instructions.map(millions));
-    number(out, Some(samples.len().to_string()));
-}
-
-fn number(out: &mut Html, shown: Option<String>) {
-    put!(out, "<td class=\"n\">{}</td>", or_dash(shown));
-}
-
-/// The phases that engines report of themselves.
-fn own_phases(out: &mut Html, cells: &[&Cell]) {
-    let reported: Vec<_> = cells.iter().filter_map(|c| Some((c, c.phases?))).collect();
-    if reported.is_empty() {
-        return;
-    }
-    let columns = [
-        Column::Text("tier"),
-        Column::Number("load and validate"),
-        Column::Number("compile"),
-        Column::Number("instantiate"),
-        Column::Number("run"),
-        Column::Number("functions compiled"),
-    ];
-    let summary = "Phases as zwasm reports them, one run";
-    folded_table(out, summary, &columns, |out| {
-        for (cell, p) in reported {
-            put!(out, "<tr><td>{}</td>", cell.engine);
-            for ns in [p.load_ns, p.compile_ns, p.instantiate_ns, p.run_ns] {
-                number(out, Some(duration(ns as f64)));
-            }
-            number(out, Some(p.functions_compiled.to_string()));
-            out.raw("</tr>");
-        }
-    });
+    vec![
+        cell.engine.clone(),
+        or_dash((!firsts.is_empty()).then(|| duration(stats::median(&firsts)))),
+        time(Metric::Steady),
+        or_dash(worst.map(|ns| duration(ns as f64))),
+        course_word(stats::classify(&processes)).to_owned(),
+        time(Metric::Setup),
+        time(Metric::FirstResult),
+        or_dash(until_steady.map(duration)),
+        time(Metric::Compile),
+        or_dash((wall > 0).then(|| ratio(cpu as f64 / wall as f64))),
+        or_dash(of(Metric::PeakRss).map(size)),
+        or_dash(cell.code_bytes.map(|b| size(b as f64))),
+        or_dash(cell.code_bytes.map(per_wasm)),
+        or_dash(cell.instructions.map(millions)),
+        samples.len().to_string(),
+    ]
 }

@@ -155,6 +155,7 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("setting", &[]),
             ("results", &[]),
             ("code", &[]),
+            ("flame", &[]),
             ("arm64", &[]),
             ("gate", &[]),
             ("corpus", &[]),
