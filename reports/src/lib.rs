@@ -12,6 +12,7 @@ pub mod code;
 mod duet;
 pub mod history;
 pub mod html;
+pub mod rerun;
 pub mod schema;
 pub mod stats;
 pub mod text;

@@ -1,7 +1,7 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
 // FOLDER holds index.html and the results.json that it was made from, and may hold code.html and its
-// code.json. Checked at 360 and 1280 px, in
+// code.json, and history.html. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways; and once: the numbers in the gap tables are those of the JSON,
 // choosing and sorting work and are kept in the hash. Exits 1 with a line per problem.
@@ -10,6 +10,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { check_history } from './history.mjs';
 
 const require = createRequire(import.meta.url);
 const { chromium } = require('playwright-core');
@@ -17,6 +18,7 @@ const [folder, shots] = process.argv.slice(2);
 const url_of = (name) => pathToFileURL(resolve(folder, name)).href;
 const page_url = url_of('index.html');
 const has_code = existsSync(join(folder, 'code.html'));
+const has_history = existsSync(join(folder, 'history.html'));
 const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
 const problems = [];
 
@@ -74,11 +76,11 @@ const overlaps = () => {
   return found.slice(0, 10);
 };
 
-const looks = ['index.html', ...(has_code ? ['code.html'] : [])].flatMap((file) =>
+const looks = ['index.html', ...(has_code ? ['code.html'] : []), ...(has_history ? ['history.html'] : [])].flatMap((file) =>
   [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ file, width, colorScheme }))),
 );
 for (const { file, width, colorScheme } of looks) {
-  const name = `${file === 'index.html' ? '' : 'code-'}${width}-${colorScheme}`;
+  const name = `${file === 'index.html' ? '' : file.replace('.html', '-')}${width}-${colorScheme}`;
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
   const page = await context.newPage();
   page.on('console', (m) => m.type() === 'error' && problems.push(`${name}: console: ${m.text()}`));
@@ -183,6 +185,7 @@ if (has_code) {
   const open = await page.evaluate(() => [...document.querySelectorAll('details[open]')].map((d) => d.id));
   if (open.join() !== `w-${first.workload}`) problems.push(`the link opened ${open.join() || 'nothing'}`);
 }
+if (has_history) problems.push(...(await check_history(browser, url_of('history.html'), shots)));
 await browser.close();
 
 for (const problem of problems) console.error(problem);

@@ -5,8 +5,8 @@
 //! gap, how sure are we, what is worst, where was it measured. Every plot has a title and stands
 //! beside its table; a verdict is told by word and shape, colour only helps.
 //!
-//! A file per section, in the order of [`page`]; `code.rs` is the page of hot functions. All of them
-//! write `markup::Html`, which escapes whatever comes from the results; `parts.rs`, `plots.rs` and
+//! A file per section, in the order of [`page`]; `code.rs` is the page of hot functions, `history_page.rs` that of
+//! all commits. All of them write `markup::Html`, which escapes whatever comes from the results; `parts.rs`, `plots.rs` and
 //! `canvas.rs` have what they share.
 
 mod about;
@@ -17,12 +17,14 @@ mod code;
 mod control;
 mod heat_map;
 mod history;
+mod history_page;
 mod jobs;
 mod ladder;
 mod markup;
 mod parts;
 mod phases;
 mod plots;
+mod rerun;
 mod summary;
 mod views;
 mod work;
@@ -33,6 +35,7 @@ use crate::code::CodeReport;
 use crate::history::Record;
 use crate::schema::{EngineKind, Results};
 pub use code::code_page;
+pub use history_page::{FILE as HISTORY_FILE, history_page};
 use markup::{Html, put};
 
 /// What was counted beside a run, if it was.
@@ -42,6 +45,10 @@ pub struct Beside {
     pub code: Option<CodeReport>,
     /// Instruction counts on ARM64.
     pub arm64: Option<Arm64Report>,
+    /// The file of the checkout that has the rows of this run, if it was recorded.
+    pub recorded: Option<String>,
+    /// Whether the page over all commits lies there.
+    pub history: bool,
 }
 
 /// The page of one run.
@@ -60,6 +67,7 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     head(&mut out, &title, &[include_str!("style.css")]);
     put!(out, "<body><header><h1>{}</h1>", title);
     summary::section(&mut out, results);
+    rerun::section(&mut out, results, beside.recorded.as_deref());
     out.raw("</header>\n<main>");
     builds::section(&mut out, results, beside.code.as_ref());
     views::section(&mut out, results, beside.code.as_ref());
@@ -68,7 +76,8 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     ladder::section(&mut out, results);
     heat_map::section(&mut out, results);
     phases::section(&mut out, results);
-    history::section(&mut out, results, history);
+    let over_commits = beside.history.then_some(history_page::FILE);
+    history::section(&mut out, results, history, over_commits);
     if let Some(report) = &beside.arm64 {
         arm64::section(&mut out, report);
     }
@@ -101,7 +110,12 @@ fn head(out: &mut Html, title: &str, styles: &[&'static str]) {
 
 /// The script, and the end of the body.
 fn end(out: &mut Html) {
+    end_with(out, include_str!("page.js"));
+}
+
+/// The same, of a page with a script of its own.
+fn end_with(out: &mut Html, script: &'static str) {
     out.raw("<script>");
-    out.raw(include_str!("page.js"));
+    out.raw(script);
     out.raw("</script></body></html>\n");
 }
