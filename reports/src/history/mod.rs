@@ -95,12 +95,20 @@ pub struct LogGap {
 /// What a [`LogGap`] counts, per unit of a natural logarithm.
 const PER_UNIT: f64 = 1e4;
 
+/// No gap is further from 0: a ratio of half a billion. What a file says beyond is taken for this, so that
+/// every ratio is a number that can be drawn.
+const GAP_MAX: i32 = 200_000;
+
+fn within(gap: i32) -> i32 {
+    gap.clamp(-GAP_MAX, GAP_MAX)
+}
+
 impl From<(i32, Option<i32>, Option<i32>)> for LogGap {
     fn from((value, below, above): (i32, Option<i32>, Option<i32>)) -> LogGap {
         LogGap {
-            value,
-            lo: below.map(|below| value.saturating_sub(below)),
-            hi: above.map(|above| value.saturating_add(above)),
+            value: within(value),
+            lo: below.map(|below| within(value.saturating_sub(below))),
+            hi: above.map(|above| within(value.saturating_add(above))),
         }
     }
 }
@@ -120,7 +128,7 @@ impl LogGap {
     #[must_use]
     pub fn of(ratio: f64, lo: Option<f64>, hi: Option<f64>) -> LogGap {
         // A cast saturates, and takes what is no number for 0.
-        let log = |ratio: f64| (ratio.ln() * PER_UNIT).round() as i32;
+        let log = |ratio: f64| within((ratio.ln() * PER_UNIT).round() as i32);
         LogGap {
             value: log(ratio),
             lo: lo.map(log),
