@@ -23,6 +23,9 @@ pub(crate) enum Verb {
         /// Where to write.
         #[arg(short, long = "out", value_name = "DIR")]
         out: PathBuf,
+        /// Folders of records that the run is shown beside [default: the checkout's].
+        #[arg(long = "history", value_name = "DIR")]
+        dirs: Vec<PathBuf>,
     },
     /// Adds a results file to the history in the checkout, one small file per record.
     Record {

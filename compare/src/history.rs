@@ -33,9 +33,9 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The checkout's, and a run.
-    pub(crate) fn with(results: &Results) -> History {
-        let records = history::load(&default_dir());
+    /// The records of some folders or of the checkout, and a run.
+    pub(crate) fn with(results: &Results, dirs: &[PathBuf]) -> History {
+        let records = load(dirs);
         let recorded = records.iter().find(|record| record.is_of_run(results));
         History {
             run: recorded.cloned().unwrap_or_else(|| record_of(results, "")),
@@ -51,8 +51,9 @@ impl History {
 
     /// The file of the checkout that has the run, if it was recorded.
     pub(crate) fn file_of_run(&self) -> Option<String> {
-        let is_recorded = self.records.contains(&self.run);
-        is_recorded.then(|| format!("{FOLDER}/{}", self.run.file_name()))
+        let name = self.run.file_name();
+        let is_recorded = default_dir().join(&name).is_file();
+        is_recorded.then(|| format!("{FOLDER}/{name}"))
     }
 
     /// Writes the page over all commits where the run is on a line with others, and says whether it did.
@@ -75,6 +76,15 @@ impl History {
     }
 }
 
+/// The records of some folders, or of the checkout.
+fn load(dirs: &[PathBuf]) -> Vec<Record> {
+    let default = [default_dir()];
+    let dirs = if dirs.is_empty() { &default } else { dirs };
+    let mut records: Vec<Record> = dirs.iter().flat_map(|dir| history::load(dir)).collect();
+    history::sort(&mut records);
+    records
+}
+
 /// `compare record`: adds a run to the history.
 pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u8> {
     let results = Results::load(path)?;
@@ -93,15 +103,10 @@ pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u
 
 /// `compare history`: the page over all commits, of the records in some folders.
 pub(crate) fn page(dirs: &[PathBuf], out: &Path) -> Result<u8> {
-    let default = [default_dir()];
-    let dirs = if dirs.is_empty() { &default } else { dirs };
-    let mut records: Vec<Record> = dirs.iter().flat_map(|dir| history::load(dir)).collect();
+    let records = load(dirs);
     if records.is_empty() {
-        let dirs: Vec<String> = dirs.iter().map(|dir| dir.display().to_string()).collect();
-        let dirs = dirs.join(", ");
-        return Err(Fail::error(format!("there is no record in {dirs}")));
+        return Err(Fail::error("there is no record in these folders"));
     }
-    history::sort(&mut records);
     create(out)?;
     let page = out.join(html::HISTORY_FILE);
     write_whole(&page, html::history_page(&records).as_bytes())?;

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         None if cli.run.module.is_some() => real::compare_own(&cli.run),
         None if cli.run.gate => gate::run(&cli.run),
         None => corpus::compare(&cli.run),
-        Some(Verb::Report { results, out }) => results::report(results, out),
+        Some(Verb::Report { results, out, dirs }) => results::report(results, out, dirs),
         Some(Verb::Record {
             results,
             message,

@@ -187,7 +187,12 @@ impl Sitting {
 
 /// Writes the pages, the JSON and the CSV, and prints the table.
 pub(crate) fn publish(results: &Results, out: &Path) -> Result<()> {
-    let history = History::with(results);
+    publish_beside(results, &[], out)
+}
+
+/// The same, with the records of other folders than the checkout's.
+fn publish_beside(results: &Results, dirs: &[PathBuf], out: &Path) -> Result<()> {
+    let history = History::with(results, dirs);
     let beside = Beside {
         code: CodeReport::load(&out.join("code.json")).ok(),
         arm64: Arm64Report::load(&out.join("arm64.json")).ok(),
@@ -214,9 +219,9 @@ pub(crate) fn analysed(path: &Path) -> Result<Results> {
 }
 
 /// `compare report`: renders a results file again, with its gaps derived anew.
-pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+pub(crate) fn report(path: &Path, out: &Path, dirs: &[PathBuf]) -> Result<u8> {
     let results = analysed(path)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    publish(&results, out)?;
+    publish_beside(&results, dirs, out)?;
     Ok(0)
 }

@@ -595,9 +595,28 @@ fn recorded_runs_have_a_page_over_commits() {
     let page = fs::read_to_string(place.path("pages/history.html")).unwrap();
     assert!(page.contains("2 recorded runs"));
 
+    // A report beside records that are like its run leads to them.
+    let results = place.path("out/results.json");
+    let beside = |history: &Path| {
+        let again = place.path("beside");
+        let [results, history, again] =
+            [&results, history, &again].map(|path| path.to_str().unwrap().to_owned());
+        let output = bare(&["report", &results, "--history", &history, "-o", &again]);
+        assert_eq!(output.status.code(), Some(0));
+        let page = fs::read_to_string(place.path("beside/index.html")).unwrap();
+        let leads = page.contains("<a href=\"history.html\">");
+        assert_eq!(leads, place.path("beside/history.html").exists());
+        leads
+    };
+    assert!(beside(&folder));
+    assert!(!beside(&place.path("nothing")));
+
     let (code, line) = failure(&shown(&place.path("nothing")));
     assert_eq!(code, 1);
-    assert!(line.contains("there is no record in"), "{line}");
+    assert!(
+        line.contains("there is no record in these folders"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
 // FOLDER holds index.html and the results.json that it was made from, and may hold code.html and its
-// code.json, and history.html. Checked at 360 and 1280 px, in
+// code.json, history.html, and site.html. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways; and once: the numbers in the gap tables are those of the JSON,
 // choosing and sorting work and are kept in the hash. Exits 1 with a line per problem.
@@ -17,8 +17,7 @@ const { chromium } = require('playwright-core');
 const [folder, shots] = process.argv.slice(2);
 const url_of = (name) => pathToFileURL(resolve(folder, name)).href;
 const page_url = url_of('index.html');
-const has_code = existsSync(join(folder, 'code.html'));
-const has_history = existsSync(join(folder, 'history.html'));
+const others = ['code.html', 'history.html', 'site.html'].filter((file) => existsSync(join(folder, file)));
 const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
 const problems = [];
 
@@ -76,7 +75,7 @@ const overlaps = () => {
   return found.slice(0, 10);
 };
 
-const looks = ['index.html', ...(has_code ? ['code.html'] : []), ...(has_history ? ['history.html'] : [])].flatMap((file) =>
+const looks = ['index.html', ...others].flatMap((file) =>
   [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ file, width, colorScheme }))),
 );
 for (const { file, width, colorScheme } of looks) {
@@ -163,7 +162,7 @@ if (peers.length) {
   if (state.ratios.some((v, i, all) => i > 0 && v > all[i - 1])) problems.push('sorting did not sort');
 }
 
-if (has_code) {
+if (others.includes('code.html')) {
   const code = JSON.parse(readFileSync(join(folder, 'code.json'), 'utf8'));
   await page.goto(url_of('code.html'));
   const rows = await page.evaluate(() =>
@@ -185,7 +184,7 @@ if (has_code) {
   const open = await page.evaluate(() => [...document.querySelectorAll('details[open]')].map((d) => d.id));
   if (open.join() !== `w-${first.workload}`) problems.push(`the link opened ${open.join() || 'nothing'}`);
 }
-if (has_history) problems.push(...(await check_history(browser, url_of('history.html'), shots)));
+if (others.includes('history.html')) problems.push(...(await check_history(browser, url_of('history.html'), shots)));
 await browser.close();
 
 for (const problem of problems) console.error(problem);

@@ -44,6 +44,8 @@ fn page_in_a_browser() {
     )
     .unwrap();
     std::fs::write(dir.join("history.html"), html::history_page(&history)).unwrap();
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("site/index.html");
+    std::fs::copy(site, dir.join("site.html")).unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))

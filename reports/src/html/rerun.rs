@@ -22,7 +22,7 @@ pub(super) fn section(out: &mut Html, results: &Results, recorded: Option<&str>)
     }
     put!(
         out,
-        ":</p><pre class=\"scroll\" tabindex=\"0\"><code>{}</code></pre><p class=\"muted\">It ends with whether \
+        ":</p><p><code>{}</code></p><p class=\"muted\">It ends with whether \
          your run agrees with this one, and with exit code 1 where it does not: how many rows overlap within \
          the noise floors of both, and whether the headlines do. The engine is that of the clone; \
          this run's commit is <code>{}</code>.</p></details>",
