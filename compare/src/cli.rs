@@ -23,6 +23,9 @@ pub(crate) enum Verb {
         /// Where to write.
         #[arg(short, long = "out", value_name = "DIR")]
         out: PathBuf,
+        /// Folders of records that the run is shown beside [default: the checkout's].
+        #[arg(long = "history", value_name = "DIR")]
+        dirs: Vec<PathBuf>,
     },
     /// Adds a results file to the history in the checkout, one small file per record.
     Record {
@@ -35,10 +38,19 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "DIR")]
         history: Option<PathBuf>,
     },
+    /// Writes history.html: every recorded metric, tier and workload over commits, and any two runs compared.
+    History {
+        /// Where to write.
+        #[arg(short, long = "out", value_name = "DIR")]
+        out: PathBuf,
+        /// Folders of records [default: the checkout's].
+        #[arg(long = "history", value_name = "DIR")]
+        dirs: Vec<PathBuf>,
+    },
     /// Compares two runs of the same comparison: how many rows have intervals that overlap; exit 1
-    /// when less than 90 % do.
+    /// when less than 90 % do, or a headline differs.
     Agree {
-        /// A results.json.
+        /// A results.json, a record of the history, or a CSV of rows.
         first: PathBuf,
         /// Another one, of the same engines and workloads.
         second: PathBuf,
@@ -190,6 +202,10 @@ pub(crate) struct RunArgs {
     /// under valgrind); profile full does so unasked where valgrind is.
     #[arg(long, conflicts_with = "gate")]
     pub(crate) code: bool,
+    /// Say at the end whether the run agrees with another one, as `compare agree` does: a results.json, a record
+    /// of the history, or a CSV of rows; exit 1 when it does not.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["gate", "check"])]
+    pub(crate) agree: Option<PathBuf>,
     /// Go on with the interrupted run in --out.
     #[arg(long)]
     pub(crate) resume: bool,

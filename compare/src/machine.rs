@@ -6,6 +6,7 @@ use crate::fail::Fail;
 use anyhow::{Context, Result};
 use std::path::Path;
 use std::process::Command;
+use zwasm_reports::history::CommitInfo;
 use zwasm_reports::schema::{Commit, Machine};
 
 /// CPU time counters of the whole machine, in clock ticks.
@@ -91,6 +92,19 @@ pub(crate) fn commit(root: &Path) -> Commit {
         hash: git(root, &["rev-parse", "HEAD"]).unwrap_or_default(),
         dirty: git(root, &["status", "--porcelain", "--untracked-files=no"])
             .is_ok_and(|status| !status.is_empty()),
+    }
+}
+
+/// What git says of a commit, where the checkout has it.
+pub(crate) fn commit_info(root: &Path, hash: &str) -> CommitInfo {
+    let of = |format| {
+        let revision = format!("{hash}^{{commit}}");
+        let args = ["show", "--no-patch", format, "--end-of-options", &revision];
+        git(root, &args).unwrap_or_default()
+    };
+    CommitInfo {
+        title: of("--format=%s"),
+        unix_s: of("--format=%ct").parse().unwrap_or(0),
     }
 }
 

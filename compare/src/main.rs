@@ -3,13 +3,15 @@
 //! [`cli`] says what is asked for, [`engine`] finds the engines ([`provision`] installs them),
 //! [`corpus`] measures workloads and [`real`] jobs of published modules, both with what is in [`runner`],
 //! which starts processes through [`exec`]. The crate `zwasm-reports` turns the samples into gaps,
-//! verdicts and a page. [`gate`] counts instructions instead of time, [`code`] shows where they are
-//! executed, [`flame`] where time goes, and [`arm64`] counts instructions under an emulator.
+//! verdicts and a page; [`history`] keeps runs, and [`agree`] holds one against another. [`gate`] counts
+//! instructions instead of time, [`code`] shows where they are executed, [`flame`] where time goes, and
+//! [`arm64`] counts instructions under an emulator.
 //!
 //! Exit codes: 0, 1 for a failure (also a failed gate), 2 for usage, 130 when interrupted.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod agree;
 mod arm64;
 mod builds;
 mod callgrind;
@@ -22,6 +24,7 @@ mod fail;
 mod flame;
 mod folders;
 mod gate;
+mod history;
 mod machine;
 mod progress;
 mod protocol;
@@ -58,13 +61,14 @@ fn main() -> ExitCode {
         None if cli.run.module.is_some() => real::compare_own(&cli.run),
         None if cli.run.gate => gate::run(&cli.run),
         None => corpus::compare(&cli.run),
-        Some(Verb::Report { results, out }) => results::report(results, out),
+        Some(Verb::Report { results, out, dirs }) => results::report(results, out, dirs),
         Some(Verb::Record {
             results,
             message,
             history,
-        }) => results::record(results, message, history.as_deref()),
-        Some(Verb::Agree { first, second }) => results::agree(first, second),
+        }) => history::record(results, message, history.as_deref()),
+        Some(Verb::History { out, dirs }) => history::page(dirs, out),
+        Some(Verb::Agree { first, second }) => agree::agree(first, second),
         Some(Verb::Code(args)) => code::run(args),
         Some(Verb::Profile(args)) => flame::run(args),
         Some(Verb::Arm64(args)) => arm64::run(args),

@@ -1,23 +1,25 @@
 //! The results of a run, from the empty form to the published page.
 
+use crate::agree;
 use crate::cli::RunArgs;
 use crate::exec::is_interrupt;
 use crate::fail::Fail;
 use crate::folders::checkout;
+use crate::history::{self, History};
 use crate::machine::{self, CpuTicks};
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-use zwasm_reports::agreement::Agreement;
 use zwasm_reports::analysis::analyse;
 use zwasm_reports::arm64::Arm64Report;
 use zwasm_reports::code::CodeReport;
+use zwasm_reports::history::Record;
 use zwasm_reports::html::Beside;
 use zwasm_reports::schema::{
     CorpusInfo, EngineInfo, FORMAT, Gap, Results, VERSION, WorkloadInfo, write_whole,
 };
 use zwasm_reports::stats::Verdict;
-use zwasm_reports::{history, html, text};
+use zwasm_reports::{html, text};
 use zwasm_terminal::{print, say, unless_closed};
 
 /// What `compare code` writes into the folder of a report: page, table, data.
@@ -57,8 +59,14 @@ pub(crate) fn begin(args: &RunArgs, out: &Path, fresh: Results) -> Result<Result
     Ok(results)
 }
 
-/// Analyses and publishes what was measured, also when the run was interrupted.
-pub(crate) fn conclude(mut results: Results, outcome: Result<()>, out: &Path) -> Result<u8> {
+/// Analyses and publishes what was measured, also when the run was interrupted; of a whole one also
+/// says whether `claims` hold.
+pub(crate) fn conclude(
+    mut results: Results,
+    outcome: Result<()>,
+    out: &Path,
+    claims: Option<&Record>,
+) -> Result<u8> {
     let partial = partial_file(out);
     results.complete = outcome.is_ok();
     let interrupted = match outcome {
@@ -80,7 +88,10 @@ pub(crate) fn conclude(mut results: Results, outcome: Result<()>, out: &Path) ->
     // Between builds a script asks whether this one is worse.
     let is_worse = |gap: &&Gap| gap.verdict == Verdict::Slower;
     let worse = results.is_of_builds() && results.moved().iter().any(is_worse);
-    Ok(u8::from(worse))
+    let holds = claims.map_or(Ok(true), |claims| {
+        agree::holds(claims, &history::record_of(&results, ""))
+    })?;
+    Ok(u8::from(worse || !holds))
 }
 
 /// Everything about a run but its measurements.
@@ -174,27 +185,30 @@ impl Sitting {
     }
 }
 
-/// Writes the page, the JSON and the CSV, and prints the table.
+/// Writes the pages, the JSON and the CSV, and prints the table.
 pub(crate) fn publish(results: &Results, out: &Path) -> Result<()> {
+    publish_beside(results, &[], out)
+}
+
+/// The same, with the records of other folders than the checkout's.
+fn publish_beside(results: &Results, dirs: &[PathBuf], out: &Path) -> Result<()> {
+    let history = History::with(results, dirs);
     let beside = Beside {
         code: CodeReport::load(&out.join("code.json")).ok(),
         arm64: Arm64Report::load(&out.join("arm64.json")).ok(),
+        recorded: history.file_of_run(),
+        history: history.publish(out)?,
     };
-    let history = history::load(&history_dir());
     write_whole(&out.join("results.csv"), text::csv(results).as_bytes())?;
     write_whole(
         &out.join("index.html"),
-        html::page(results, &history, &beside).as_bytes(),
+        html::page(results, history.earlier(), &beside).as_bytes(),
     )?;
     // Last, so that a results.json always has its page beside it.
     results.save(&out.join("results.json"))?;
     let page = out.join("index.html");
     let shown = format!("{}\n{}\n", text::table(results), page.display());
     Ok(unless_closed(print(&shown))?)
-}
-
-fn history_dir() -> PathBuf {
-    checkout().join("reports").join("history")
 }
 
 /// The results in a file, with their gaps derived anew.
@@ -205,37 +219,9 @@ pub(crate) fn analysed(path: &Path) -> Result<Results> {
 }
 
 /// `compare report`: renders a results file again, with its gaps derived anew.
-pub(crate) fn report(path: &Path, out: &Path) -> Result<u8> {
+pub(crate) fn report(path: &Path, out: &Path, dirs: &[PathBuf]) -> Result<u8> {
     let results = analysed(path)?;
     std::fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
-    publish(&results, out)?;
+    publish_beside(&results, dirs, out)?;
     Ok(0)
-}
-
-/// `compare record`: adds a compact record to the history.
-pub(crate) fn record(path: &Path, message: &str, dir: Option<&Path>) -> Result<u8> {
-    let results = Results::load(path)?;
-    if !results.complete {
-        return Err(Fail::error(format!(
-            "{}: only a complete run can be recorded",
-            path.display()
-        )));
-    }
-    let dir = dir.map_or_else(history_dir, Path::to_owned);
-    std::fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let written = history::Record::of(&results, message).save(&dir)?;
-    print(&format!("{}\n", written.display()))?;
-    Ok(0)
-}
-
-/// `compare agree`: whether two runs say the same, row by row; 1 when less than 90 % do.
-pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
-    let mut runs = [Results::load(first)?, Results::load(second)?];
-    runs.iter_mut().for_each(analyse);
-    let agreement = Agreement::of(&runs[0], &runs[1]);
-    if agreement.totals()[0] == 0 {
-        return Err(Fail::error("the two runs have no row in common"));
-    }
-    unless_closed(print(&agreement.text()))?;
-    Ok(u8::from(!agreement.passes()))
 }

@@ -594,3 +594,105 @@ fn a_run_does_not_keep_what_an_earlier_one_left_beside_it() {
         assert!(!place.path("out").join(stale).exists(), "{stale}");
     }
 }
+
+#[test]
+fn recorded_runs_have_a_page_over_commits() {
+    let place = Place::new("history");
+    let output = place.run(&["--against", "other", "--tiers", "interp"]);
+    assert_eq!(output.status.code(), Some(0));
+    // Nothing recorded is like this run, so that there is no such page beside its own.
+    assert!(!place.path("out/history.html").exists());
+    let page = fs::read_to_string(place.path("out/index.html")).unwrap();
+    assert!(page.contains("--against other --tiers interp --profile quick --suite all --agree"));
+
+    let folder = place.path("history");
+    let mut results = place.results();
+    for later in [0, 100] {
+        results.started_unix_s += later;
+        let file = place.path("again.json");
+        results.save(&file).unwrap();
+        let file = file.to_str().unwrap();
+        let recorded = bare(&["record", file, "--history", folder.to_str().unwrap()]);
+        assert_eq!(recorded.status.code(), Some(0));
+    }
+    let shown = |folder: &Path| {
+        let out = place.path("pages");
+        let [folder, out] = [folder, &out].map(|path| path.to_str().unwrap().to_owned());
+        bare(&["history", "--history", &folder, "-o", &out])
+    };
+    let output = shown(&folder);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.starts_with("2 runs, 0 steps\n"), "{said}");
+    let page = fs::read_to_string(place.path("pages/history.html")).unwrap();
+    assert!(page.contains("2 recorded runs"));
+
+    // A report beside records that are like its run leads to them.
+    let results = place.path("out/results.json");
+    let beside = |history: &Path| {
+        let again = place.path("beside");
+        let [results, history, again] =
+            [&results, history, &again].map(|path| path.to_str().unwrap().to_owned());
+        let output = bare(&["report", &results, "--history", &history, "-o", &again]);
+        assert_eq!(output.status.code(), Some(0));
+        let page = fs::read_to_string(place.path("beside/index.html")).unwrap();
+        let leads = page.contains("<a href=\"history.html\">");
+        assert_eq!(leads, place.path("beside/history.html").exists());
+        leads
+    };
+    assert!(beside(&folder));
+    assert!(!beside(&place.path("nothing")));
+
+    let (code, line) = failure(&shown(&place.path("nothing")));
+    assert_eq!(code, 1);
+    assert!(
+        line.contains("there is no record in these folders"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_run_says_whether_it_agrees_with_a_published_one() {
+    let place = Place::new("agree");
+    let run = |claims: &Path| {
+        let claims = claims.to_str().unwrap();
+        place.run(&["--against", "other", "--tiers", "interp", "--agree", claims])
+    };
+    let (code, line) = failure(&run(&place.path("nothing.csv")));
+    assert_eq!(code, 1);
+    assert!(line.contains("nothing.csv"), "{line}");
+    assert!(!place.path("out/results.json").exists(), "it was measured");
+
+    // Steady iterations only: these engines make them up, so that no noise is in them.
+    let claims = place.path("claims.csv");
+    let rows = |ratio: &str| {
+        let header = "peer,tier,workload,category,metric,ratio,lo,hi,n,verdict,within,between";
+        let row = format!("other,interp,fake,integer,steady,{ratio},6,equal,0,0");
+        fs::write(&claims, format!("{header}\n{row}\n")).unwrap();
+    };
+    for (ratio, code, answer) in [
+        ("1,1,1", 0, "the runs agree: 1 of 1 rows"),
+        ("0.5,0.5,0.5", 1, "the runs do not agree: 0 of 1 rows"),
+    ] {
+        rows(ratio);
+        let output = run(&claims);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let last = said.lines().last().unwrap();
+        assert!(last.starts_with(answer), "{said}");
+    }
+    // The same of two files, of which a record may be one.
+    let results = place.path("out/results.json");
+    let folder = place.path("history");
+    let recorded = bare(&[
+        "record",
+        results.to_str().unwrap(),
+        "--history",
+        folder.to_str().unwrap(),
+    ]);
+    let record = String::from_utf8_lossy(&recorded.stdout).into_owned();
+    for (file, code) in [(results.as_path(), 0), (&claims, 1)] {
+        let output = bare(&["agree", record.trim(), file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(code), "{}", file.display());
+    }
+}

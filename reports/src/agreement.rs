@@ -2,9 +2,13 @@
 //!
 //! A row is a tier, a peer, a workload and a metric that both runs have. It agrees when the two
 //! intervals overlap; it agrees within the noise floor when they do after each is widened by its
-//! own run's floor, below which the method calls nothing a difference.
+//! own run's floor, below which the method calls nothing a difference. The headlines, means over the
+//! same workloads, agree in the same way. Nine rows in ten and all headlines make two runs agree.
+//!
+//! Runs are taken as [`Record`]s: what a published run claims is all that is asked of it.
 
-use crate::schema::{Gap, Metric, Results};
+use crate::history::{LogGap, Record, covers_the_same};
+use crate::schema::Metric;
 use crate::text;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,41 +24,64 @@ pub struct Agreement {
     pub metrics: BTreeMap<Metric, [usize; 3]>,
     /// The rows that do not agree, in words.
     pub differing: Vec<String>,
+    /// The first run's headlines that the second has too, in words, and whether it agrees.
+    pub headlines: Vec<(String, bool)>,
+    /// What is not the same of how the two were measured, in words.
+    pub unlike: Vec<String>,
 }
 
 impl Agreement {
     /// Compares the rows that both runs have.
     #[must_use]
-    pub fn of(first: &Results, second: &Results) -> Agreement {
-        let mut agreement = Agreement::default();
-        for a in &first.gaps {
-            let same = |b: &&Gap| {
-                (&b.tier, &b.peer, &b.workload, b.metric)
-                    == (&a.tier, &a.peer, &a.workload, a.metric)
-            };
-            let Some(b) = second.gaps.iter().find(same) else {
+    pub fn of(first: &Record, second: &Record) -> Agreement {
+        let mut agreement = Agreement {
+            unlike: unlike(first, second),
+            ..Agreement::default()
+        };
+        for family in &first.families {
+            let Some(other) = second.family(family.key()) else {
                 continue;
             };
-            let counts = agreement.metrics.entry(a.metric).or_default();
-            counts[0] += 1;
-            let slack = first.floor(a.metric) + second.floor(a.metric);
-            if overlap(a, b, 0.0) {
-                counts[1] += 1;
+            let slack = first.floor(family.metric) + second.floor(family.metric);
+            let theirs: BTreeMap<&str, LogGap> = second.rows(other).collect();
+            for (workload, a) in first.rows(family) {
+                let Some(&b) = theirs.get(workload) else {
+                    continue;
+                };
+                let counts = agreement.metrics.entry(family.metric).or_default();
+                counts[0] += 1;
+                counts[1] += usize::from(a.overlaps(b, 0.0));
+                if a.overlaps(b, slack) {
+                    counts[2] += 1;
+                } else {
+                    agreement.differing.push(format!(
+                        "{} against {}, {workload}, {}: {} and {}",
+                        family.tier,
+                        family.peer,
+                        family.metric.title(),
+                        shown(a),
+                        shown(b)
+                    ));
+                }
             }
-            if overlap(a, b, slack) {
-                counts[2] += 1;
-            } else {
-                agreement.differing.push(format!(
-                    "{} against {}, {}, {}: {}× {} and {}× {}",
-                    a.tier,
-                    a.peer,
-                    a.workload,
-                    a.metric.title(),
-                    text::ratio(a.ratio),
-                    text::interval(a.lo, a.hi),
-                    text::ratio(b.ratio),
-                    text::interval(b.lo, b.hi),
-                ));
+        }
+        for family in first.headline() {
+            let other = second.family(family.key());
+            let same = |other: &_| covers_the_same((first, family), (second, other));
+            if let Some(other) = other.filter(|other| same(other)) {
+                let slack = first.floor(family.metric) + second.floor(family.metric);
+                let words = format!(
+                    "zwasm ({}) takes {}× {}'s {}{} there, {}×{} here",
+                    family.tier,
+                    text::ratio(family.mean.ratios().value),
+                    family.peer,
+                    family.metric.noun(),
+                    reach(family.mean),
+                    text::ratio(other.mean.ratios().value),
+                    reach(other.mean)
+                );
+                let agrees = family.mean.overlaps(other.mean, slack);
+                agreement.headlines.push((words, agrees));
             }
         }
         agreement
@@ -68,25 +95,25 @@ impl Agreement {
             .fold([0; 3], |t, m| std::array::from_fn(|i| t[i] + m[i]))
     }
 
-    /// Whether there are rows and enough of them agree within the noise floor.
+    /// Whether there are rows, enough of them agree within the noise floor, and so do all headlines.
     #[must_use]
     pub fn passes(&self) -> bool {
         let [rows, _, agreeing] = self.totals();
-        rows > 0 && agreeing as f64 >= AGREEMENT_MIN * rows as f64
+        let enough = rows > 0 && agreeing as f64 >= AGREEMENT_MIN * rows as f64;
+        enough && self.headlines.iter().all(|(_, agrees)| *agrees)
     }
 
-    /// A table for a terminal, with the rows that differ.
+    /// A table for a terminal, with the rows that differ; the answer comes last.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
         let line = |out: &mut String, name: &str, [rows, strictly, agreeing]: [usize; 3]| {
-            let share = |n: usize| 100.0 * n as f64 / rows.max(1) as f64;
             let _ = writeln!(
                 out,
                 "{name:<14} {rows:>5} rows  {strictly:>5} overlap ({:.1} %)  {agreeing:>5} within \
                  the noise floor ({:.1} %)",
-                share(strictly),
-                share(agreeing)
+                percent(strictly, rows),
+                percent(agreeing, rows)
             );
         };
         for row in &self.differing {
@@ -96,50 +123,137 @@ impl Agreement {
             line(&mut out, metric.title(), counts);
         }
         line(&mut out, "all", self.totals());
+        for what in &self.unlike {
+            let _ = writeln!(out, "note: {what}");
+        }
+        for (words, agrees) in &self.headlines {
+            let word = if *agrees { "agrees" } else { "differs" };
+            let _ = writeln!(out, "headline {word}: {words}");
+        }
+        let [rows, _, agreeing] = self.totals();
+        let _ = writeln!(
+            out,
+            "the runs {}: {agreeing} of {rows} rows agree within the noise floor ({:.1} %; {:.0} % needed), \
+             {} of {} headlines",
+            if self.passes() {
+                "agree"
+            } else {
+                "do not agree"
+            },
+            percent(agreeing, rows),
+            100.0 * AGREEMENT_MIN,
+            self.headlines.iter().filter(|h| h.1).count(),
+            self.headlines.len()
+        );
         out
     }
 }
 
-/// Whether two intervals overlap when they are `slack` (of a natural logarithm) apart at most. An
-/// unbounded end reaches everywhere.
-fn overlap(a: &Gap, b: &Gap, slack: f64) -> bool {
-    let below = |lo: Option<f64>, hi: Option<f64>| {
-        lo.zip(hi).is_none_or(|(lo, hi)| lo.ln() <= hi.ln() + slack)
-    };
-    below(a.lo, b.hi) && below(b.lo, a.hi)
+fn percent(part: usize, whole: usize) -> f64 {
+    100.0 * part as f64 / whole.max(1) as f64
+}
+
+/// A gap as a ratio with its interval.
+fn shown(gap: LogGap) -> String {
+    format!("{}×{}", text::ratio(gap.ratios().value), reach(gap))
+}
+
+/// The interval of a gap in words, which a mean of rows alone does not have.
+fn reach(gap: LogGap) -> String {
+    if gap.lo == gap.hi && gap.lo.is_some() {
+        return String::new();
+    }
+    let ratios = gap.ratios();
+    let lo = gap.lo.map(|_| ratios.lo);
+    let hi = gap.hi.map(|_| ratios.hi);
+    format!(" {}", text::interval(lo, hi))
+}
+
+/// What differs between the settings, of what both runs tell.
+fn unlike(first: &Record, second: &Record) -> Vec<String> {
+    let (a, b) = (&first.setting, &second.setting);
+    let facts = [
+        ("processor", &a.cpu, &b.cpu),
+        ("profile", &a.profile, &b.profile),
+        ("corpus", &a.corpus, &b.corpus),
+    ];
+    let versions = first
+        .peers
+        .iter()
+        .filter_map(|(peer, version)| Some((peer.as_str(), version, second.peers.get(peer)?)));
+    facts
+        .into_iter()
+        .chain(versions)
+        .filter(|(_, a, b)| !a.is_empty() && !b.is_empty() && a != b)
+        .map(|(what, a, b)| format!("another {what}: {a} there, {b} here"))
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Verdict;
 
-    fn gap(lo: Option<f64>, hi: Option<f64>) -> Gap {
-        Gap {
-            peer: "p".to_owned(),
-            tier: "t".to_owned(),
-            workload: "w".to_owned(),
-            category: "c".to_owned(),
-            metric: Metric::Steady,
-            ratio: 1.0,
-            lo,
-            hi,
-            n: 6,
-            verdict: Verdict::Unsure,
-            stage: 1,
-            blocks_needed: None,
-            spread: None,
-        }
+    fn record(fib: &str, sieve: &str) -> Record {
+        let header = "peer,tier,workload,metric,ratio,lo,hi";
+        let row = |workload, figures| format!("wasmtime,opt,{workload},steady,{figures}");
+        let lines = [header.to_owned(), row("fib", fib), row("sieve", sieve)];
+        Record::parse_table(&lines.join("\n"), "t").unwrap()
     }
 
     #[test]
-    fn intervals_overlap_or_lie_within_the_slack() {
-        let low = gap(Some(0.8), Some(0.9));
-        assert!(overlap(&low, &gap(Some(0.9), Some(1.0)), 0.0));
-        assert!(!overlap(&low, &gap(Some(0.91), Some(1.0)), 0.0));
-        assert!(!overlap(&gap(Some(0.91), Some(1.0)), &low, 0.0));
-        assert!(overlap(&low, &gap(Some(0.91), Some(1.0)), 0.02));
-        assert!(overlap(&low, &gap(None, None), 0.0));
-        assert!(!overlap(&low, &gap(Some(2.0), None), 0.0));
+    fn rows_agree_strictly_or_within_both_floors() {
+        let first = record("0.85,0.8,0.9", "2,1.9,2.1");
+        let of = |fib, sieve| Agreement::of(&first, &record(fib, sieve));
+        assert!(of("0.86,0.8,0.9", "2.02,2,2.1").passes());
+        assert_eq!(of("0.95,0.9,1", "2.02,2,2.1").totals(), [2, 2, 2]);
+        // Two floors of 2 % reach from 0.9 to 0.936.
+        assert_eq!(of("0.95,0.93,1", "1.93,1.9,2.1").totals(), [2, 1, 2]);
+        let half = of("0.95,0.94,1", "1.8,1.8,2");
+        assert_eq!(half.totals(), [2, 1, 1]);
+        assert!(!half.passes() && half.headlines[0].1, "{half:?}");
+        // An end that is not known reaches everywhere.
+        assert_eq!(of("9,,", "0.19,0.1,3").totals(), [2, 2, 2]);
+    }
+
+    #[test]
+    fn headlines_are_means_over_the_same_workloads() {
+        let first = record("0.85,0.8,0.9", "2,1.9,2.1");
+        // Every row agrees by wide intervals, the mean does not.
+        let wide = Agreement::of(&first, &record("1,0.8,2", "2.2,1.9,3"));
+        assert_eq!(wide.totals(), [2, 2, 2]);
+        assert!(!wide.passes() && !wide.headlines[0].1);
+        let text = wide.text();
+        assert!(
+            text.contains(
+                "headline differs: zwasm (opt) takes 1.30× wasmtime's time there, 1.48× here"
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains("the runs do not agree: 2 of 2 rows"),
+            "{text}"
+        );
+        // Of fewer workloads there is no headline to compare.
+        let mut fewer = record("0.85,0.8,0.9", "2,1.9,2.1");
+        fewer.families[0].rows[1] = None;
+        let fewer = Agreement::of(&first, &fewer);
+        assert!(fewer.headlines.is_empty() && fewer.passes());
+    }
+
+    #[test]
+    fn what_is_unlike_is_said() {
+        let mut first = record("1,1,1", "1,1,1");
+        let second = Record {
+            setting: crate::history::Setting {
+                cpu: "B".to_owned(),
+                ..Default::default()
+            },
+            ..first.clone()
+        };
+        // A table names no processor.
+        assert!(Agreement::of(&first, &second).unlike.is_empty());
+        first.setting.cpu = "A".to_owned();
+        let unlike = Agreement::of(&first, &second).unlike;
+        assert_eq!(unlike, ["another processor: A there, B here"]);
     }
 }

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const REPLICATES: usize = 2000;
 
 /// A floor above this (10 %) means that the machine was too noisy for verdicts on times.
-const FLOOR_USABLE: f64 = 0.10;
+pub(crate) const FLOOR_USABLE: f64 = 0.10;
 
 /// Fills in everything that follows from the raw samples.
 pub fn analyse(results: &mut Results) {

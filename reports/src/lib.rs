@@ -13,6 +13,7 @@ mod duet;
 pub mod flame;
 pub mod history;
 pub mod html;
+pub mod rerun;
 pub mod schema;
 pub mod stats;
 pub mod text;

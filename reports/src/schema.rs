@@ -849,18 +849,13 @@ impl Results {
             .find(|m| m.stretch == stretch && m.tier == tier && m.peer == peer)
     }
 
-    /// The tier that reports lead with: the one that is meant for everything, where it ran, else the
-    /// last one, the fastest by design.
+    /// The tier that reports lead with.
     pub(crate) fn headline_tier(&self) -> Option<&str> {
-        const FOR_EVERYTHING: &str = "auto";
-        let tiers = || self.headline_means().map(|m| m.tier.as_str());
-        tiers()
-            .find(|&tier| tier == FOR_EVERYTHING)
-            .or_else(|| tiers().last())
+        leading_tier(self.headline_means().map(|m| m.tier.as_str()))
     }
 
     /// The means of the headline metric, a tier × peer each.
-    pub(crate) fn headline_means(&self) -> impl Iterator<Item = &Geomean> {
+    pub(crate) fn headline_means(&self) -> impl Iterator<Item = &Geomean> + Clone {
         let metric = self.headline();
         self.geomeans.iter().filter(move |m| m.metric == metric)
     }
@@ -883,6 +878,16 @@ impl Results {
     }
 }
 
+/// The tier that reports lead with: the one that is meant for everything, where it ran, else the
+/// last one, the fastest by design.
+pub(crate) fn leading_tier<'t>(tiers: impl Iterator<Item = &'t str> + Clone) -> Option<&'t str> {
+    const FOR_EVERYTHING: &str = "auto";
+    let mut found = tiers.clone();
+    found
+        .find(|&tier| tier == FOR_EVERYTHING)
+        .or_else(|| tiers.last())
+}
+
 /// Reads a file of this format and version.
 pub(crate) fn read_versioned<T: DeserializeOwned>(
     path: &Path,
@@ -890,9 +895,22 @@ pub(crate) fn read_versioned<T: DeserializeOwned>(
     version: u32,
 ) -> Result<T, ResultsError> {
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => parse_versioned(&text, &name, format, version),
-        Err(source) => Err(ResultsError::Io { path: name, source }),
+    parse_versioned(&read_text(path)?, &name, format, version)
+}
+
+/// The text of a file.
+pub(crate) fn read_text(path: &Path) -> Result<String, ResultsError> {
+    std::fs::read_to_string(path).map_err(|source| ResultsError::Io {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// What is said of a file that is not of its shape.
+pub(crate) fn malformed(name: &str, reason: impl fmt::Display) -> ResultsError {
+    ResultsError::Malformed {
+        path: name.to_owned(),
+        reason: reason.to_string(),
     }
 }
 
@@ -902,28 +920,38 @@ fn parse_versioned<T: DeserializeOwned>(
     format: &str,
     version: u32,
 ) -> Result<T, ResultsError> {
-    let malformed = |reason: String| ResultsError::Malformed {
-        path: name.to_owned(),
-        reason,
-    };
     // The version is looked at first: another version may have another shape.
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| malformed(e.to_string()))?;
-    if value.get("format").and_then(|v| v.as_str()) != Some(format) {
-        return Err(malformed(format!("its `format` is not \"{format}\"")));
-    }
-    match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(found) if found == u64::from(version) => {}
-        Some(found) => {
+    let value = parse_value(text, name, format)?;
+    match version_of(&value, name)? {
+        found if found == u64::from(version) => {}
+        found => {
             return Err(ResultsError::Version {
                 path: name.to_owned(),
                 found,
                 reads: version,
             });
         }
-        None => return Err(malformed("it has no `version`".to_owned())),
     }
-    serde_json::from_value(value).map_err(|e| malformed(e.to_string()))
+    serde_json::from_value(value).map_err(|e| malformed(name, e))
+}
+
+/// JSON of this format, whatever its version.
+pub(crate) fn parse_value(
+    text: &str,
+    name: &str,
+    format: &str,
+) -> Result<serde_json::Value, ResultsError> {
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| malformed(name, e))?;
+    if value.get("format").and_then(|v| v.as_str()) != Some(format) {
+        return Err(malformed(name, format!("its `format` is not \"{format}\"")));
+    }
+    Ok(value)
+}
+
+/// The version that a file names.
+pub(crate) fn version_of(value: &serde_json::Value, name: &str) -> Result<u64, ResultsError> {
+    let version = value.get("version").and_then(serde_json::Value::as_u64);
+    version.ok_or_else(|| malformed(name, "it has no `version`"))
 }
 
 /// The text of a file: one line of JSON.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use zwasm_reports::history::Record;
+use zwasm_reports::history::{CommitInfo, Record};
 use zwasm_reports::html::{self, Beside};
 use zwasm_reports::schema::Results;
 
@@ -97,7 +97,7 @@ fn assert_only_text(tame: &str, hostile: &str, scripts: usize) {
 }
 
 fn earlier(results: &Results) -> [Record; 1] {
-    let mut record = Record::of(results, "an earlier change");
+    let mut record = Record::of(results, CommitInfo::default(), "an earlier change");
     record.unix_s -= 100_000;
     [record]
 }
@@ -110,6 +110,7 @@ fn strings_of_a_comparison_are_text() {
     let spoiled = Beside {
         code: beside.code.as_ref().map(hostile),
         arm64: beside.arm64.as_ref().map(hostile),
+        ..Beside::default()
     };
     let page = html::page(
         &results,
@@ -180,4 +181,44 @@ fn strings_of_hot_functions_are_text() {
     assert_only_text(&html::code_page(&tame), &page, 1);
     let shown = format!("zmmword ptr [rax + rbx * 8 + &lt;1&gt;]{ESCAPED}");
     assert!(page.contains(&shown));
+}
+
+#[test]
+fn strings_of_recorded_runs_are_text() {
+    let tame = fixture::history(&fixture::results());
+    let mut spoiled = tame.clone();
+    for record in &mut spoiled {
+        let mut strings: Vec<&mut String> = vec![
+            &mut record.commit.hash,
+            &mut record.commit_info.title,
+            &mut record.message,
+            &mut record.setting.cpu,
+            &mut record.setting.isa,
+            &mut record.setting.profile,
+            &mut record.setting.corpus,
+        ];
+        strings.extend(&mut record.workloads);
+        for family in &mut record.families {
+            strings.extend([&mut family.tier, &mut family.peer]);
+        }
+        strings.into_iter().for_each(|text| text.push_str(HOSTILE));
+        let peers = std::mem::take(&mut record.peers).into_iter();
+        record.peers = peers
+            .map(|(peer, version)| (peer + HOSTILE, version + HOSTILE))
+            .collect();
+    }
+    let page = html::history_page(&spoiled);
+    assert_only_text(&html::history_page(&tame), &page, 1);
+    for shown in [
+        format!("in a long title{ESCAPED}<br>"),
+        format!("<td>auto{ESCAPED} ÷ node{ESCAPED}</td>"),
+        format!(
+            "Another processor &lt;b&gt;{ESCAPED} (x86_64{ESCAPED}, 2 cores), standard{ESCAPED}"
+        ),
+    ] {
+        assert!(page.contains(&shown), "{shown}");
+    }
+    // The records themselves are JSON, in which quotes have a backslash before them.
+    let in_json = ESCAPED.replace("&quot;", "\\&quot;");
+    assert!(page.contains(&format!("in a long title{in_json}&quot;")));
 }

@@ -1,7 +1,7 @@
 // Looks at a report page in headless Chromium. Usage: node page.mjs FOLDER [SCREENSHOT-FOLDER]
 //
 // FOLDER holds index.html and the results.json that it was made from, and may hold code.html with its
-// code.json, profile.html, and other reports, standard.html and jobs.html. Checked at 360 and 1280 px, in
+// code.json, profile.html, history.html, site.html, and other reports, standard.html and jobs.html. Checked at 360 and 1280 px, in
 // light and dark: no console errors, no network requests, no overlapping or cut-off text, the page
 // itself does not scroll sideways, no name is broken within a word, ratios and verdicts are in sight; and
 // once: the numbers in the gap tables are those of the JSON, few elements are made before anybody looks,
@@ -12,13 +12,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { check_history } from './history.mjs';
 
 const require = createRequire(import.meta.url);
 const { chromium } = require('playwright-core');
 const [folder, shots] = process.argv.slice(2);
 const url_of = (name) => pathToFileURL(resolve(folder, name)).href;
 const page_url = url_of('index.html');
-const has_code = existsSync(join(folder, 'code.html'));
+const others = ['code.html', 'profile.html', 'history.html', 'site.html'].filter((file) => existsSync(join(folder, file)));
 const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
 const problems = [];
 
@@ -99,8 +100,7 @@ const narrow = () => {
   return found.slice(0, 10);
 };
 
-const pages = ['index.html', 'code.html', 'profile.html'].filter((file) => existsSync(join(folder, file)));
-const looks = pages.flatMap((file) =>
+const looks = ['index.html', ...others].flatMap((file) =>
   [360, 1280].flatMap((width) => ['light', 'dark'].map((colorScheme) => ({ file, width, colorScheme }))),
 );
 for (const { file, width, colorScheme } of looks) {
@@ -256,7 +256,7 @@ await elsewhere.waitForTimeout(100);
 if (card !== `w-${target.id}`) problems.push(`the link from outside opened ${card}`);
 await elsewhere.close();
 
-if (has_code) {
+if (others.includes('code.html')) {
   const code = JSON.parse(readFileSync(join(folder, 'code.json'), 'utf8'));
   await page.goto(url_of('code.html'));
   const rows = await page.evaluate(() =>
@@ -280,7 +280,7 @@ if (has_code) {
 }
 
 // A click on a span of an icicle spreads it over the whole width, one on the first goes back.
-if (pages.includes('profile.html')) {
+if (others.includes('profile.html')) {
   await page.goto(url_of('profile.html'));
   const spans = () => page.$$eval('.icicle button', (all) => all.map((b) => [b.textContent, b.getBoundingClientRect().width]));
   const first = await spans();
@@ -310,6 +310,7 @@ for (const file of ['standard.html', 'jobs.html'].filter((file) => existsSync(jo
   if (words.some((text) => text.includes('⚠') !== warned > 0)) problems.push(`${file}: verdicts ${words}`);
   if (warned !== Number(file === 'jobs.html')) problems.push(`${file}: ${warned} warnings`);
 }
+if (others.includes('history.html')) problems.push(...(await check_history(browser, url_of('history.html'), shots)));
 await browser.close();
 
 for (const problem of problems) console.error(problem);

@@ -8,7 +8,6 @@ mod fixture;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use zwasm_reports::history::Record;
 use zwasm_reports::{html, text};
 
 fn modules() -> Option<PathBuf> {
@@ -33,21 +32,7 @@ fn page_in_a_browser() {
     let shots = dir.join("shots");
     std::fs::create_dir_all(&shots).unwrap();
     let results = fixture::results();
-    let history: Vec<Record> = (1..5u64)
-        .map(|i| {
-            let mut record = Record::of(&results, "an earlier <change>");
-            record.unix_s -= i * 100_000;
-            record.commit = format!("{i:040x}");
-            for mean in &mut record.means {
-                mean.ratio *= 1.0 + 0.05 * i as f64;
-                mean.lo *= 1.0 + 0.04 * i as f64;
-                mean.hi *= 1.0 + 0.06 * i as f64;
-            }
-            record
-        })
-        .collect();
-    let mut history = history;
-    history.reverse();
+    let history = fixture::history(&results);
     let beside = fixture::beside(&results);
     let code = beside.code.as_ref().unwrap();
     std::fs::write(dir.join("code.html"), html::code_page(code)).unwrap();
@@ -64,6 +49,9 @@ fn page_in_a_browser() {
     std::fs::write(dir.join("standard.html"), standard).unwrap();
     let jobs = html::page(&fixture::jobs(), &[], &html::Beside::default());
     std::fs::write(dir.join("jobs.html"), jobs).unwrap();
+    std::fs::write(dir.join("history.html"), html::history_page(&history)).unwrap();
+    let site = Path::new(env!("CARGO_MANIFEST_DIR")).join("site/index.html");
+    std::fs::copy(site, dir.join("site.html")).unwrap();
     std::fs::write(dir.join("results.csv"), text::csv(&results)).unwrap();
     results.save(&dir.join("results.json")).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))

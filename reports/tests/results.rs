@@ -3,7 +3,7 @@
 mod fixture;
 
 use zwasm_reports::analysis::{advisory, analyse};
-use zwasm_reports::history::{self, Record};
+use zwasm_reports::history::{self, CommitInfo, Record};
 use zwasm_reports::schema::{EngineKind, Metric, Results, ResultsError, write_whole};
 use zwasm_reports::stats::Verdict;
 use zwasm_reports::work::Stretch;
@@ -275,9 +275,9 @@ fn history_records_round_trip_and_bad_ones_are_left_out() {
     let dir = std::env::temp_dir().join(format!("zwasm-history-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let results = fixture::results();
-    let mut older = Record::of(&results, "first");
+    let mut older = Record::of(&results, CommitInfo::default(), "first");
     older.unix_s -= 1000;
-    let newer = Record::of(&results, "second");
+    let newer = Record::of(&results, CommitInfo::default(), "second");
     newer.save(&dir).unwrap();
     older.save(&dir).unwrap();
     std::fs::write(dir.join("run-0-bad.json"), "{}").unwrap();

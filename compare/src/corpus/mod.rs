@@ -17,7 +17,7 @@ use crate::results::{Sitting, begin, conclude, skeleton};
 use crate::runner::{Processes, Run};
 use crate::select::select;
 use crate::setting::{Selected, have_engines, load_corpus, out_dir, places_for, setting, verified};
-use crate::{callgrind, code};
+use crate::{agree, callgrind, code};
 use anyhow::Result;
 use runner::CorpusRunner;
 use std::time::{Duration, Instant};
@@ -34,6 +34,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
             "name an engine to compare with, e.g. `compare --against wasmtime` (or --help)",
         ));
     }
+    let claims = agree::claims(args)?;
     // The helper comes first: its memory should be that of a small process.
     let mut launcher = Launcher::start()?;
     let corpus = load_corpus(&args.places)?;
@@ -96,7 +97,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     }
     bar.finish();
     sitting.end(&mut results);
-    conclude(results, outcome, &out)
+    conclude(results, outcome, &out, claims.as_ref())
 }
 
 fn workload_info(selected: &Selected<'_>) -> WorkloadInfo {

@@ -12,6 +12,7 @@ mod own;
 mod plan;
 mod runner;
 
+use crate::agree;
 use crate::cli::{Places, RunArgs};
 use crate::engine::Adapter;
 use crate::exec::Launcher;
@@ -134,6 +135,7 @@ fn measure(
     launcher: &mut Launcher,
     bar: &Bar,
 ) -> Result<u8> {
+    let claims = agree::claims(args)?;
     let mut results = results::begin(args, out, fresh)?;
     let sitting = Sitting::begin(&results);
     let outcome = JobRunner {
@@ -149,7 +151,7 @@ fn measure(
     .measure(&mut results);
     bar.finish();
     sitting.end(&mut results);
-    results::conclude(results, outcome, out)
+    results::conclude(results, outcome, out, claims.as_ref())
 }
 
 fn info(ready: &Ready<'_>, package: &str) -> WorkloadInfo {

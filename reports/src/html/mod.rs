@@ -6,8 +6,7 @@
 //! beside its table; a verdict is told by word and shape, colour only helps.
 //!
 //! A file per section, in the order of [`page`]; `code.rs` is the page of hot functions, `flame.rs` that of
-//! a flame graph. All of them
-//! write `markup::Html`, which escapes whatever comes from the results; `parts.rs`, `plots.rs` and
+//! a flame graph, `history_page.rs` that of all commits. All of them write `markup::Html`, which escapes whatever comes from the results; `parts.rs`, `plots.rs` and
 //! `canvas.rs` have what they share. What a reader looks at one of many (the rows of a tier against a
 //! peer, the card of a workload) is data (`data.rs`) that the script makes elements of when it is looked
 //! at: a page stays below a megabyte and some thousand elements. Without a script the answer, the
@@ -24,6 +23,7 @@ mod data;
 mod flame;
 mod heat_map;
 mod history;
+mod history_page;
 mod icicle;
 mod jobs;
 mod ladder;
@@ -32,6 +32,7 @@ mod own_phases;
 mod parts;
 mod phases;
 mod plots;
+mod rerun;
 mod summary;
 mod views;
 mod work;
@@ -43,6 +44,7 @@ use crate::history::Record;
 use crate::schema::{EngineKind, Results};
 pub use code::code_page;
 pub use flame::flame_page;
+pub use history_page::{FILE as HISTORY_FILE, history_page};
 use markup::{Html, put};
 
 /// What was counted beside a run, if it was.
@@ -52,6 +54,10 @@ pub struct Beside {
     pub code: Option<CodeReport>,
     /// Instruction counts on ARM64.
     pub arm64: Option<Arm64Report>,
+    /// The file of the checkout that has the rows of this run, if it was recorded.
+    pub recorded: Option<String>,
+    /// Whether the page over all commits lies there.
+    pub history: bool,
 }
 
 /// The page of one run.
@@ -71,6 +77,7 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     put!(out, "<body><header><h1>{}</h1>", title);
     answer::section(&mut out, results);
     summary::section(&mut out, results);
+    rerun::section(&mut out, results, beside.recorded.as_deref());
     out.raw("</header>\n<main>");
     builds::section(&mut out, results, beside.code.as_ref());
     views::section(&mut out, results);
@@ -79,7 +86,8 @@ pub fn page(results: &Results, history: &[Record], beside: &Beside) -> String {
     ladder::section(&mut out, results);
     heat_map::section(&mut out, results);
     phases::section(&mut out, results);
-    history::section(&mut out, results, history);
+    let over_commits = beside.history.then_some(history_page::FILE);
+    history::section(&mut out, results, history, over_commits);
     if let Some(report) = &beside.arm64 {
         arm64::section(&mut out, report);
     }

@@ -4,7 +4,7 @@ use super::canvas::{Anchor, Canvas, Ink, LogAxis, Point, WIDTH, shorten, svg};
 use super::markup::Html;
 use crate::history::Record;
 use crate::schema::Floor;
-use crate::stats;
+use crate::stats::{self, Estimate};
 use crate::text;
 
 const ROW: i32 = 22;
@@ -243,9 +243,12 @@ pub(super) fn control(rows: &[(&Floor, Vec<f64>)]) -> Html {
 }
 
 /// History of one tier ÷ peer: ratio with interval band over records, oldest left.
-pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> Html {
+pub(super) fn history(title: &str, points: &[(&Record, Estimate)]) -> Html {
     let (top, bottom, left, right) = (12, 190, 70, WIDTH - 20);
-    let values = points.iter().flat_map(|p| p.1).chain([1.0]);
+    let values = points
+        .iter()
+        .flat_map(|p| [p.1.value, p.1.lo, p.1.hi])
+        .chain([1.0]);
     let axis = LogAxis::over(values, bottom, top);
     svg(bottom + 28, title, |c| {
         for tick in axis.ticks(24) {
@@ -265,12 +268,12 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> Html {
         let upper = points
             .iter()
             .enumerate()
-            .map(|(i, p)| (x(i), axis.at(p.1[2])));
+            .map(|(i, p)| (x(i), axis.at(p.1.hi)));
         let lower = points
             .iter()
             .enumerate()
             .rev()
-            .map(|(i, p)| (x(i), axis.at(p.1[1])));
+            .map(|(i, p)| (x(i), axis.at(p.1.lo)));
         if points.len() > 1 {
             let outline: Vec<Point> = upper.chain(lower).collect();
             c.band(&outline, Ink::Series(0));
@@ -278,7 +281,7 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> Html {
         let middle: Vec<Point> = points
             .iter()
             .enumerate()
-            .map(|(i, p)| (x(i), axis.at(p.1[0])))
+            .map(|(i, p)| (x(i), axis.at(p.1.value)))
             .collect();
         for &at in &middle {
             c.dot(at, 4, Ink::Series(0));
@@ -287,7 +290,7 @@ pub(super) fn history(title: &str, points: &[(&Record, [f64; 3])]) -> Html {
         // Commits under the axis where there is room for them.
         let every = (points.len() as i32 * 76 / (right - left) + 1) as usize;
         for (i, point) in points.iter().enumerate().step_by(every) {
-            let commit: String = point.0.commit.chars().take(8).collect();
+            let commit: String = point.0.commit.hash.chars().take(8).collect();
             let anchor = if i == 0 { Anchor::Start } else { Anchor::End };
             let fits = i == 0 || x(i) - left > 150;
             if fits {

@@ -153,6 +153,8 @@ const ROOMS: &[(&str, &[Room])] = &[
             ("runner", &[]),
             ("progress", &[]),
             ("setting", &[]),
+            ("history", &[]),
+            ("agree", &[]),
             ("results", &[]),
             ("code", &[]),
             ("flame", &[]),
