@@ -25,7 +25,7 @@ pub(crate) fn agree(first: &Path, second: &Path) -> Result<u8> {
 /// The two have nothing in common.
 pub(crate) fn holds(claims: &Record, run: &Record) -> Result<bool> {
     let agreement = Agreement::of(claims, run);
-    if agreement.totals()[0] == 0 {
+    if agreement.is_of_nothing() {
         return Err(Fail::error("the two runs have no row in common"));
     }
     unless_closed(print(&agreement.text()))?;

@@ -4,10 +4,13 @@
 //! intervals overlap; it agrees within the noise floor when they do after each is widened by its
 //! own run's floor, below which the method calls nothing a difference. The headlines, means over the
 //! same workloads, agree in the same way. Nine rows in ten and all headlines make two runs agree.
+//! A metric whose A/A control failed in either run counts for nothing: its floor is so wide that
+//! everything would agree.
 //!
 //! Runs are taken as [`Record`]s: what a published run claims is all that is asked of it.
 
-use crate::history::{LogGap, Record, covers_the_same};
+use crate::history::series::Standing;
+use crate::history::{Family, LogGap, Record, Setting, covers_the_same};
 use crate::schema::Metric;
 use crate::text;
 use std::collections::BTreeMap;
@@ -22,6 +25,8 @@ pub struct Agreement {
     /// Per metric: rows in both runs, rows whose intervals overlap, and those that do within the
     /// noise floor.
     pub metrics: BTreeMap<Metric, [usize; 3]>,
+    /// Rows in both runs, per metric whose control failed in one of them.
+    pub uncontrolled: BTreeMap<Metric, usize>,
     /// The rows that do not agree, in words.
     pub differing: Vec<String>,
     /// The first run's headlines that the second has too, in words, and whether it agrees.
@@ -43,11 +48,16 @@ impl Agreement {
                 continue;
             };
             let slack = first.floor(family.metric) + second.floor(family.metric);
+            let is_controlled = is_controlled(family.metric, first, second);
             let theirs: BTreeMap<&str, LogGap> = second.rows(other).collect();
             for (workload, a) in first.rows(family) {
                 let Some(&b) = theirs.get(workload) else {
                     continue;
                 };
+                if !is_controlled {
+                    *agreement.uncontrolled.entry(family.metric).or_default() += 1;
+                    continue;
+                }
                 let counts = agreement.metrics.entry(family.metric).or_default();
                 counts[0] += 1;
                 counts[1] += usize::from(a.overlaps(b, 0.0));
@@ -67,8 +77,11 @@ impl Agreement {
         }
         for family in first.headline() {
             let other = second.family(family.key());
-            let same = |other: &_| covers_the_same((first, family), (second, other));
-            if let Some(other) = other.filter(|other| same(other)) {
+            let is_same = |other: &&Family| {
+                covers_the_same((first, family), (second, other))
+                    && is_controlled(family.metric, first, second)
+            };
+            if let Some(other) = other.filter(is_same) {
                 let slack = first.floor(family.metric) + second.floor(family.metric);
                 let words = format!(
                     "zwasm ({}) takes {}× {}'s {}{} there, {}×{} here",
@@ -85,6 +98,12 @@ impl Agreement {
             }
         }
         agreement
+    }
+
+    /// Whether the runs have no row in common at all.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        self.metrics.is_empty() && self.uncontrolled.is_empty()
     }
 
     /// Rows in both runs, and those that agree within the noise floor.
@@ -123,12 +142,25 @@ impl Agreement {
             line(&mut out, metric.title(), counts);
         }
         line(&mut out, "all", self.totals());
+        for (metric, rows) in &self.uncontrolled {
+            let _ = writeln!(
+                out,
+                "note: {rows} rows of {} are not counted: its A/A control failed in one of the runs",
+                metric.title()
+            );
+        }
         for what in &self.unlike {
             let _ = writeln!(out, "note: {what}");
         }
         for (words, agrees) in &self.headlines {
             let word = if *agrees { "agrees" } else { "differs" };
             let _ = writeln!(out, "headline {word}: {words}");
+        }
+        if self.headlines.is_empty() {
+            let _ = writeln!(
+                out,
+                "note: the headline is not compared: not the same workloads, or its control failed"
+            );
         }
         let [rows, _, agreeing] = self.totals();
         let _ = writeln!(
@@ -169,13 +201,20 @@ fn reach(gap: LogGap) -> String {
     format!(" {}", text::interval(lo, hi))
 }
 
+/// Whether no A/A control of a metric is known to have failed.
+fn is_controlled(metric: Metric, first: &Record, second: &Record) -> bool {
+    let failed = |run| Standing::of(run, metric) == Standing::Failed;
+    !failed(first) && !failed(second)
+}
+
 /// What differs between the settings, of what both runs tell.
 fn unlike(first: &Record, second: &Record) -> Vec<String> {
     let (a, b) = (&first.setting, &second.setting);
+    let corpora = [a, b].map(Setting::corpus_in_short);
     let facts = [
         ("processor", &a.cpu, &b.cpu),
         ("profile", &a.profile, &b.profile),
-        ("corpus", &a.corpus, &b.corpus),
+        ("corpus", &corpora[0], &corpora[1]),
     ];
     let versions = first
         .peers
@@ -192,6 +231,7 @@ fn unlike(first: &Record, second: &Record) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Control;
 
     fn record(fib: &str, sieve: &str) -> Record {
         let header = "peer,tier,workload,metric,ratio,lo,hi";
@@ -238,6 +278,27 @@ mod tests {
         fewer.families[0].rows[1] = None;
         let fewer = Agreement::of(&first, &fewer);
         assert!(fewer.headlines.is_empty() && fewer.passes());
+    }
+
+    #[test]
+    fn a_metric_whose_control_failed_counts_for_nothing() {
+        let first = record("1,1,1", "1,1,1");
+        let mut second = record("9,9,9", "9,9,9");
+        second.controls.push(Control {
+            metric: Metric::Steady,
+            floor: 3.0,
+            failed: true,
+        });
+        let agreement = Agreement::of(&first, &second);
+        assert_eq!(agreement.totals(), [0; 3]);
+        assert!(!agreement.is_of_nothing() && !agreement.passes());
+        assert!(agreement.headlines.is_empty());
+        let text = agreement.text();
+        assert!(
+            text.contains("note: 2 rows of steady iteration are not counted"),
+            "{text}"
+        );
+        assert!(Agreement::of(&first, &Record::default()).is_of_nothing());
     }
 
     #[test]

@@ -65,6 +65,16 @@ pub struct Setting {
     pub corpus: String,
 }
 
+impl Setting {
+    /// The beginning of the corpus' checksum, which tells corpora apart, and what was selected.
+    #[must_use]
+    pub fn corpus_in_short(&self) -> String {
+        let (sum, selection) = self.corpus.split_once(' ').unwrap_or_default();
+        let sum: String = sum.chars().take(8).collect();
+        format!("{sum} {selection}").trim().to_owned()
+    }
+}
+
 /// The A/A control of a metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Control {

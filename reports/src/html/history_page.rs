@@ -201,12 +201,12 @@ fn where_and_how(record: &Record) -> String {
         0 => "means only".to_owned(),
         rows => format!("{rows} rows"),
     };
-    // The checksum is long, and its beginning tells corpora apart.
-    let (sum, selection) = setting.corpus.split_once(' ').unwrap_or_default();
-    let sum: String = sum.chars().take(8).collect();
     format!(
-        "{} ({}{cores}), {}, corpus {sum} {selection}; {kept}",
-        setting.cpu, setting.isa, setting.profile
+        "{} ({}{cores}), {}, corpus {}; {kept}",
+        setting.cpu,
+        setting.isa,
+        setting.profile,
+        setting.corpus_in_short()
     )
 }
 
