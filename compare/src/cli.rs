@@ -143,10 +143,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
     /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category),
-    /// `startup`, or a category; or `real`, jobs of published modules, which are fetched.
+    /// `startup`, or a category; `polybench`, kernels known from papers; or `real`, jobs of published modules,
+    /// which are fetched.
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
-    /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real`, if that is named.
+    /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real` or `polybench`, if that is named.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
     /// How much to measure.

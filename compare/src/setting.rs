@@ -7,6 +7,7 @@ use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
 use crate::folders::{build_dir, checkout, scratch_dir};
 use crate::provision::Provisioner;
+use crate::select::own_suite;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use zwasm_reports::schema::{EngineInfo, EngineKind, write_whole};
@@ -17,12 +18,16 @@ use zwasm_workloads::{Corpus, Workload};
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
     \x07\x0a\x01\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
 
-/// The corpus that the command line means.
-pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
+/// The corpus that the command line means, or the suite of its own that this is.
+pub(crate) fn load_corpus(places: &Places, suite: Option<&str>) -> Result<Corpus> {
     let corpus = match &places.corpus {
         Some(dir) => Corpus::load_from(dir),
         None => Corpus::load(),
     };
+    let corpus = corpus.and_then(|corpus| match suite.and_then(own_suite) {
+        Some(suite) => corpus.load_suite(suite),
+        None => Ok(corpus),
+    });
     corpus.map_err(|e| Fail::error(format!("corpus: {e}")))
 }
 

@@ -236,6 +236,10 @@ fn unknown_names_are_usage_errors() {
     for (args, wanted) in [
         (&["--against", "v9"][..], "unknown engine `v9`"),
         (
+            &["--gate", "--suite", "polybench"],
+            "suite polybench is not part of the gate",
+        ),
+        (
             &["--against", "other", "--tiers", "turbo"],
             "unknown tier `turbo`",
         ),

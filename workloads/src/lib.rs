@@ -89,15 +89,21 @@ pub struct Corpus {
     pub workloads: Vec<Workload>,
     /// Programs that do not follow the bench protocol, for tests of the command line and of WASI.
     pub examples: Vec<Example>,
+    /// Of a suite of its own, which of [`SUITES`] it is.
+    pub suite: Option<&'static str>,
     dir: PathBuf,
 }
+
+/// Suites of their own: folders in the corpus' with a manifest, sources and modules. The corpus' checksum and
+/// whoever runs all of it leave them out, so that they may come and change without a break in its history.
+pub const SUITES: [&str; 1] = ["polybench"];
 
 /// One benchmark program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
     /// Unique name: lower-case words joined by hyphens.
     pub id: String,
-    /// What it stresses; see [`CATEGORIES`].
+    /// What it stresses: one of [`CATEGORIES`], or of those that a suite of its own declares.
     pub category: String,
     /// `c`, `rust` or `wat`.
     pub language: String,
@@ -224,6 +230,17 @@ impl Corpus {
     /// corpus.
     pub fn load_from(dir: &Path) -> Result<Corpus, Error> {
         manifest::load(dir)
+    }
+
+    /// Loads a suite of its own.
+    ///
+    /// # Errors
+    /// As [`Corpus::load_from`].
+    pub fn load_suite(&self, suite: &'static str) -> Result<Corpus, Error> {
+        Ok(Corpus {
+            suite: Some(suite),
+            ..Corpus::load_from(&self.dir.join(suite))?
+        })
     }
 
     /// Identifies the corpus that a result belongs to: SHA-256, in hexadecimal, over one line
