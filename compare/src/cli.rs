@@ -56,7 +56,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         places: Places,
     },
-    /// Lists the peers, after installing those that are missing.
+    /// Lists the peers, after installing those that are missing, and those that cannot be had, with the reason.
     Peers {
         /// Only these.
         names: Vec<String>,
@@ -134,8 +134,8 @@ pub(crate) struct RunArgs {
     pub(crate) module: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) guest: GuestArgs,
-    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, native, or
-    /// a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
+    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, wasm3, native,
+    /// native-o3, or a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
     /// commit that is built first, or `zwasm=PATH`; the exit code is 1 then when a row is slower.
     #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
     pub(crate) against: Vec<String>,

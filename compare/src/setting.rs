@@ -2,7 +2,7 @@
 
 use crate::builds::{self, Named};
 use crate::cli::{Places, RunArgs};
-use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, user};
+use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, UNAVAILABLE, user};
 use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
 use crate::folders::{build_dir, checkout, scratch_dir};
@@ -251,13 +251,14 @@ pub(crate) fn have_engines(
     Ok((infos, engines))
 }
 
-/// `compare peers`: lists peers, installing what is missing.
+/// `compare peers`: lists peers, installing what is missing, and those that cannot be had.
 pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
     let mut launcher = Launcher::start()?;
     let corpus_dir = places.corpus.clone().unwrap_or_default();
     let mut setting = setting(places, &corpus_dir, &mut launcher, &say)?;
     let all = ["all".to_owned()];
-    let names = if names.is_empty() { &all } else { names };
+    let is_all = names.is_empty();
+    let names = if is_all { &all } else { names };
     let mut missing = 0;
     for name in peer_names(names, &setting.user_peers)? {
         let found = engine::find_peer(&name, &mut setting)?;
@@ -269,6 +270,9 @@ pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
                 unless_closed(print(&format!("{name:<16} missing: {why}\n")))?;
             }
         }
+    }
+    for (name, why) in UNAVAILABLE.iter().filter(|_| is_all) {
+        unless_closed(print(&format!("{name:<16} cannot be had: {why}\n")))?;
     }
     Ok(u8::from(missing > 0))
 }
