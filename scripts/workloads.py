@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "workloads"
 # The corpus comes first; suites of their own lie in it.
-FOLDERS = [CORPUS, CORPUS / "polybench"]
+FOLDERS = [CORPUS, CORPUS / "polybench", CORPUS / "start-up"]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 TOOLS = TARGET / "wasm-tools-venv"
 BIN = TOOLS / "bin"
@@ -104,8 +104,7 @@ def emit_table(lines, table):
 def save(folder, manifest):
     lines = ["# `scripts/build-workloads.sh` writes module, sha256, bytes, features and the two",
              "# sizes; everything else is written by hand. See README.md.", "", "version = 1"]
-    if "categories" in manifest:
-        lines.append(f"categories = {toml_value(manifest['categories'])}")
+    lines += [f"{key} = {toml_value(manifest[key])}" for key in ("categories", "includes") if key in manifest]
     for kind in ("workload", "example"):
         for entry in manifest.get(kind, []):
             lines += ["", f"[[{kind}]]"]
@@ -170,14 +169,12 @@ def rust_sources():
     return run([RUSTC_FOR_WASM, "--print", "sysroot"], text=True).strip() + "/lib/rustlib/src/rust"
 
 
-rust_built = False
-
-
-def build_rust_all():
-    """Builds every Rust workload at once: they share one standard library build."""
-    global rust_built
+def build_rust(entries):
+    """Builds these Rust workloads at once, to where the modules then are: they share one standard library build."""
     out = TARGET / "rust-wasm"
-    if not rust_built:
+    stems = sorted(Path(e["source"]).stem for e in entries if e["source"].endswith(".rs"))
+    if stems:
+        bins = [word for stem in stems for word in ("--bin", stem)]
         linker = TOOLS / "wasi-ld"
         linker.write_text(
             "#!/bin/bash\n# Links for wasm32-wasi with zig's linker and C library; drops what rustc adds for others.\n"
@@ -194,14 +191,13 @@ def build_rust_all():
         env = dict(os.environ, RUSTC_BOOTSTRAP="1", RUSTC=RUSTC_FOR_WASM, CARGO_TARGET_DIR=str(out),
                    RUSTFLAGS=f"-Clinker-flavor=gcc -Clink-self-contained=no -Clinker={linker} {remap}")
         done = subprocess.run(["cargo", "build", "--release", "-Z", "build-std=std,panic_abort", "--target",
-                               "wasm32-wasip1"], cwd=CORPUS / "src-rust", env=env)
+                               "wasm32-wasip1", *bins], cwd=CORPUS / "src-rust", env=env)
         if done.returncode != 0:
             fail("the Rust workloads do not build")
-        rust_built = True
     return out / "wasm32-wasip1" / "release"
 
 
-def build_module(entry, out):
+def build_module(entry, rust, out):
     source = entry["folder"] / entry["source"]
     match source.suffix:
         case ".c":
@@ -211,7 +207,7 @@ def build_module(entry, out):
         case ".py":
             build_generated(source, out)
         case ".rs":
-            out.write_bytes((build_rust_all() / (source.stem + ".wasm")).read_bytes())
+            out.write_bytes((rust / (source.stem + ".wasm")).read_bytes())
         case other:
             fail(f"{entry['id']}: no way to build {other}")
     # Names, producers and target features say nothing that runs; `-a` drops every custom section.
@@ -264,12 +260,14 @@ def observe(entry, module):
 def command_build(ids, bless, no_run):
     manifests = {folder: load(folder) for folder in FOLDERS}
     wrong = []
-    for entry in chosen(manifests.values(), ids):
+    entries = chosen(manifests.values(), ids)
+    rust = build_rust(entries)
+    for entry in entries:
         module = entry["folder"] / "wasm" / f"{entry['id']}.wasm"
         module.parent.mkdir(exist_ok=True)
         built = TARGET / "wasm-built" / module.name
         built.parent.mkdir(parents=True, exist_ok=True)
-        build_module(entry, built)
+        build_module(entry, rust, built)
         data = built.read_bytes()
         if not module.exists() or module.read_bytes() != data:
             module.write_bytes(data)

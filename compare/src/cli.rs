@@ -142,12 +142,13 @@ pub(crate) struct RunArgs {
     /// Tiers of zwasm to measure [default: those that this build has].
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
-    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category),
-    /// `startup`, or a category; `polybench`, kernels known from papers; or `real`, jobs of published modules,
-    /// which are fetched.
+    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category), or a
+    /// category; `start-up`, small and large modules that do little; `polybench`, kernels known from papers; or
+    /// `real`, jobs of published modules, which are fetched.
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
-    /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real` or `polybench`, if that is named.
+    /// Workloads whose name matches one of these, e.g. `sha*`; of a suite that is not part of the corpus, if
+    /// that is named.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
     /// How much to measure.

@@ -25,7 +25,10 @@ const CORE: [&str; 12] = [
 
 /// The suite of its own that this name, or this selection in words, is about.
 pub(crate) fn own_suite(selection: &str) -> Option<&'static str> {
-    let name = selection.split(':').next();
+    let name = match selection.split(':').next() {
+        Some("startup") => Some("start-up"),
+        name => name,
+    };
     SUITES.into_iter().find(|suite| Some(*suite) == name)
 }
 
@@ -71,7 +74,6 @@ pub(crate) fn select<'c>(
             "all" => true,
             "smoke" => seen.insert(w.category.clone()),
             "core" => CORE.contains(&w.id.as_str()),
-            "startup" => w.startup,
             category => w.category == category,
         })
         .collect();
@@ -83,7 +85,7 @@ pub(crate) fn select<'c>(
             .collect();
         let categories: Vec<&str> = categories.into_iter().collect();
         return Err(Fail::usage(format!(
-            "unknown suite `{suite}`; known: all, core, smoke, startup, real, {}, {}",
+            "unknown suite `{suite}`; known: all, core, smoke, real, {}, {}",
             SUITES.join(", "),
             categories.join(", ")
         )));
@@ -150,6 +152,7 @@ mod tests {
         assert!(some.len() < all.len());
         assert_eq!(selection, "polybench: ge*");
         assert_eq!(own_suite(&selection), Some("polybench"));
+        assert_eq!(own_suite("startup"), Some("start-up"));
         assert_eq!(own_suite("all"), None);
     }
 

@@ -20,6 +20,8 @@ struct Manifest {
     version: u32,
     /// Those of a suite of its own.
     categories: Option<Vec<String>>,
+    /// Of a suite of its own: a category of the corpus that belongs to it, too.
+    includes: Option<String>,
     #[serde(default)]
     workload: Vec<WorkloadEntry>,
     #[serde(default)]
@@ -151,6 +153,7 @@ pub(crate) fn load(dir: &Path) -> Result<Corpus, Error> {
         workloads: manifest.workload.into_iter().map(Workload::from).collect(),
         examples: manifest.example.into_iter().map(Example::from).collect(),
         suite: None,
+        includes: manifest.includes,
         dir: dir.to_owned(),
     })
 }

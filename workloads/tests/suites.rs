@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use zwasm_workloads::{Corpus, SUITES};
+use zwasm_workloads::{Corpus, SUITES, Workload};
 
 fn corpus() -> Corpus {
     Corpus::load_from(Path::new(env!("CARGO_MANIFEST_DIR"))).expect("the committed corpus loads")
@@ -14,6 +14,11 @@ fn suites() -> Vec<Corpus> {
     let corpus = corpus();
     let load = |suite| corpus.load_suite(suite).unwrap_or_else(|e| panic!("{e}"));
     SUITES.map(load).into()
+}
+
+/// Whether a suite has it from the corpus.
+fn is_included(workload: &Workload) -> bool {
+    workload.module.starts_with("../")
 }
 
 #[test]
@@ -38,7 +43,7 @@ fn every_module_is_the_one_the_manifest_describes_and_none_is_left_over() {
 fn ids_are_unique_over_all() {
     let mut seen = BTreeSet::new();
     for suite in suites().iter().chain([&corpus()]) {
-        for workload in &suite.workloads {
+        for workload in suite.workloads.iter().filter(|w| !is_included(w)) {
             assert!(
                 seen.insert(workload.id.clone()),
                 "{} occurs twice",
@@ -81,4 +86,28 @@ fn the_numeric_suite_has_the_kernels_of_papers() {
     for w in &suite.workloads {
         assert!(w.native.is_some(), "{} has a native twin", w.id);
     }
+}
+
+#[test]
+fn the_start_up_suite_has_small_and_large_modules_of_several_languages() {
+    let corpus = corpus();
+    let suite = corpus.load_suite("start-up").expect("it loads");
+    assert!(suite.workloads.iter().all(|w| w.startup));
+    for language in ["c", "rust", "wat"] {
+        assert!(
+            suite.workloads.iter().any(|w| w.language == language),
+            "{language}"
+        );
+    }
+    let sizes = || suite.workloads.iter().map(|w| w.bytes);
+    assert!(sizes().any(|bytes| bytes < 2_000) && sizes().any(|bytes| bytes > 1_000_000));
+    // Those of the corpus belong to it, and are found from its folder.
+    let nop = suite
+        .get("nop")
+        .expect("it includes the corpus' start-up cases");
+    let of_corpus = corpus
+        .get("nop")
+        .expect("it is in the corpus")
+        .read_verified(&corpus);
+    assert_eq!(nop.read_verified(&suite).ok(), of_corpus.ok());
 }

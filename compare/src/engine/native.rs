@@ -84,7 +84,7 @@ impl NativeTwin {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let manifest = source
                 .ancestors()
-                .map(|dir| dir.join("Cargo.toml"))
+                .flat_map(|dir| ["src-rust/Cargo.toml", "Cargo.toml"].map(|file| dir.join(file)))
                 .find(|file| file.is_file())
                 .unwrap_or_default();
             let mut args = strings(&["build", "--release", "--quiet", "--bin", &stem]);
