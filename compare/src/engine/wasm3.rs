@@ -25,7 +25,7 @@ const SOURCES: [&str; 10] = [
     "bind", "code", "core", "emit", "env", "exec", "function", "info", "module", "parse",
 ];
 
-/// What the package's own build passes, backtraces apart.
+/// Optimised as the package's own build does, which passes flags for debugging besides.
 const FLAGS: [&str; 7] = [
     "-std=gnu11",
     "-O3",
@@ -76,8 +76,9 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
     ]);
     let flags = FLAGS.join(" ");
     Ok(engine.ready(&format!(
-        "built with {flags}, as its package is; the command around it, which makes the WASI calls and lets it \
-         read the padded numbers that linkers write, is by zwasm's developers"
+        "built with {flags}: optimised as by its package, without that one's flags for debugging; the command \
+         around it, which makes the WASI calls and lets it read the padded numbers that linkers write, is by \
+         zwasm's developers"
     )))
 }
 
