@@ -1,6 +1,6 @@
 """Builds the benchmark corpus and keeps its manifest true.
 
-    scripts/workloads.py build [--bless] [--no-run] [ID…]   sources → workloads/wasm, hashes and outputs → manifest
+    scripts/workloads.py build [--bless] [--no-run] [ID…]   sources → wasm/, hashes and outputs → manifest
     scripts/workloads.py natives [--check] [ID…]            native twins → <target>/native/<id>
     scripts/workloads.py time [ID…]                         iteration times under wasmtime and natively
     scripts/workloads.py readme                             the table in workloads/README.md
@@ -8,6 +8,8 @@
 `scripts/build-workloads.sh` and `scripts/build-natives.sh` are the usual way in. To add a workload,
 add its entry to the manifest (id, category, language, source, licence, description) and build it with
 `--bless`: the rest of the entry is filled in. Without `--bless` a changed output is an error.
+
+The corpus and each suite of its own (`workloads/polybench`) are folders with a manifest; ids are unique over all.
 
 A source may carry build flags for its wasm build in a line `//@ flags: …`; target, features and
 expected output go into the manifest, which this script rewrites in one canonical form.
@@ -26,7 +28,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CORPUS = ROOT / "workloads"
-MANIFEST = CORPUS / "manifest.toml"
+# The corpus comes first; suites of their own lie in it.
+FOLDERS = [CORPUS, CORPUS / "polybench", CORPUS / "start-up"]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 TOOLS = TARGET / "wasm-tools-venv"
 BIN = TOOLS / "bin"
@@ -66,8 +69,16 @@ def run(command, **kwargs):
 # ---- Manifest ----------------------------------------------------------------------------------
 
 
-def load():
-    return tomllib.loads(MANIFEST.read_text())
+def load(folder):
+    """A manifest, whose entries remember their folder."""
+    manifest = tomllib.loads((folder / "manifest.toml").read_text())
+    for entry in entries_of(manifest):
+        entry["folder"] = folder
+    return manifest
+
+
+def entries_of(manifest):
+    return manifest.get("workload", []) + manifest.get("example", [])
 
 
 def toml_value(value):
@@ -86,13 +97,14 @@ ORDER = ["id", "category", "language", "source", "licence", "module", "sha256", 
 
 
 def emit_table(lines, table):
-    for key in sorted((k for k in table if not isinstance(table[k], dict)), key=ORDER.index):
+    for key in sorted((k for k in table if k in ORDER), key=ORDER.index):
         lines.append(f"{key} = {toml_value(table[key])}")
 
 
-def save(manifest):
-    lines = ["# The corpus. `scripts/build-workloads.sh` writes module, sha256, bytes, features and the two",
+def save(folder, manifest):
+    lines = ["# `scripts/build-workloads.sh` writes module, sha256, bytes, features and the two",
              "# sizes; everything else is written by hand. See README.md.", "", "version = 1"]
+    lines += [f"{key} = {toml_value(manifest[key])}" for key in ("categories", "includes") if key in manifest]
     for kind in ("workload", "example"):
         for entry in manifest.get(kind, []):
             lines += ["", f"[[{kind}]]"]
@@ -101,11 +113,12 @@ def save(manifest):
                 if sub in entry:
                     lines.append(f"[{kind}.{sub}]")
                     emit_table(lines, entry[sub])
-    MANIFEST.write_text("\n".join(lines) + "\n")
+    (folder / "manifest.toml").write_text("\n".join(lines) + "\n")
 
 
-def chosen(manifest, ids):
-    entries = manifest.get("workload", []) + manifest.get("example", [])
+def chosen(manifests, ids):
+    """The entries named, or all."""
+    entries = [e for manifest in manifests for e in entries_of(manifest)]
     unknown = set(ids) - {e["id"] for e in entries}
     if unknown:
         fail(f"no such workload: {', '.join(sorted(unknown))}")
@@ -156,14 +169,12 @@ def rust_sources():
     return run([RUSTC_FOR_WASM, "--print", "sysroot"], text=True).strip() + "/lib/rustlib/src/rust"
 
 
-rust_built = False
-
-
-def build_rust_all():
-    """Builds every Rust workload at once: they share one standard library build."""
-    global rust_built
+def build_rust(entries):
+    """Builds these Rust workloads at once, to where the modules then are: they share one standard library build."""
     out = TARGET / "rust-wasm"
-    if not rust_built:
+    stems = sorted(Path(e["source"]).stem for e in entries if e["source"].endswith(".rs"))
+    if stems:
+        bins = [word for stem in stems for word in ("--bin", stem)]
         linker = TOOLS / "wasi-ld"
         linker.write_text(
             "#!/bin/bash\n# Links for wasm32-wasi with zig's linker and C library; drops what rustc adds for others.\n"
@@ -180,15 +191,14 @@ def build_rust_all():
         env = dict(os.environ, RUSTC_BOOTSTRAP="1", RUSTC=RUSTC_FOR_WASM, CARGO_TARGET_DIR=str(out),
                    RUSTFLAGS=f"-Clinker-flavor=gcc -Clink-self-contained=no -Clinker={linker} {remap}")
         done = subprocess.run(["cargo", "build", "--release", "-Z", "build-std=std,panic_abort", "--target",
-                               "wasm32-wasip1"], cwd=CORPUS / "src-rust", env=env)
+                               "wasm32-wasip1", *bins], cwd=CORPUS / "src-rust", env=env)
         if done.returncode != 0:
             fail("the Rust workloads do not build")
-        rust_built = True
     return out / "wasm32-wasip1" / "release"
 
 
-def build_module(entry, out):
-    source = CORPUS / entry["source"]
+def build_module(entry, rust, out):
+    source = entry["folder"] / entry["source"]
     match source.suffix:
         case ".c":
             build_c(source, out)
@@ -197,7 +207,7 @@ def build_module(entry, out):
         case ".py":
             build_generated(source, out)
         case ".rs":
-            out.write_bytes((build_rust_all() / (source.stem + ".wasm")).read_bytes())
+            out.write_bytes((rust / (source.stem + ".wasm")).read_bytes())
         case other:
             fail(f"{entry['id']}: no way to build {other}")
     # Names, producers and target features say nothing that runs; `-a` drops every custom section.
@@ -248,15 +258,16 @@ def observe(entry, module):
 
 
 def command_build(ids, bless, no_run):
-    manifest = load()
-    (CORPUS / "wasm").mkdir(exist_ok=True)
-    examples = {e["id"] for e in manifest.get("example", [])}
+    manifests = {folder: load(folder) for folder in FOLDERS}
     wrong = []
-    for entry in chosen(manifest, ids):
-        module = CORPUS / "wasm" / f"{entry['id']}.wasm"
+    entries = chosen(manifests.values(), ids)
+    rust = build_rust(entries)
+    for entry in entries:
+        module = entry["folder"] / "wasm" / f"{entry['id']}.wasm"
+        module.parent.mkdir(exist_ok=True)
         built = TARGET / "wasm-built" / module.name
         built.parent.mkdir(parents=True, exist_ok=True)
-        build_module(entry, built)
+        build_module(entry, rust, built)
         data = built.read_bytes()
         if not module.exists() or module.read_bytes() != data:
             module.write_bytes(data)
@@ -267,7 +278,7 @@ def command_build(ids, bless, no_run):
         entry["features"] = features_of(module)
         if no_run:
             continue
-        if entry["id"] in examples:
+        if "dir" in entry:
             seen = {"expected": wasmtime(module, *entry["args"], dirs=[f"{CORPUS / entry['dir']}::/data"])}
         else:
             entry.setdefault("startup", False)
@@ -277,7 +288,8 @@ def command_build(ids, bless, no_run):
                 wrong.append(f"{entry['id']}: {key} is now {value!r}, the manifest says {entry[key]!r}")
             else:
                 entry[key] = value
-    save(manifest)
+    for folder, manifest in manifests.items():
+        save(folder, manifest)
     if wrong:
         fail("outputs changed (--bless accepts them):\n" + "\n".join(wrong))
 
@@ -287,8 +299,7 @@ def native_path(entry):
 
 
 def command_natives(ids, check):
-    manifest = load()
-    entries = [e for e in chosen(manifest, ids) if "native" in e]
+    entries = [e for e in chosen(map(load, FOLDERS), ids) if "native" in e]
     (TARGET / "native").mkdir(parents=True, exist_ok=True)
     if any(e["language"] == "rust" for e in entries):
         out = TARGET / "rust-native"
@@ -296,7 +307,7 @@ def command_natives(ids, check):
         run(["cargo", "build", "--release", "--quiet"], cwd=CORPUS / "src-rust", env=env)
     for entry in entries:
         native = entry["native"]
-        source, out = CORPUS / native["source"], native_path(entry)
+        source, out = entry["folder"] / native["source"], native_path(entry)
         if source.suffix == ".rs":
             out.write_bytes((TARGET / "rust-native" / "release" / source.stem).read_bytes())
             out.chmod(0o755)
@@ -312,10 +323,10 @@ def command_natives(ids, check):
 
 def command_time(ids):
     print(f"{'id':20} {'category':14} {'standard ms':>11} {'small ms':>9} {'native ms':>10}")
-    for entry in chosen(load(), ids):
+    for entry in chosen(map(load, FOLDERS), ids):
         if "standard" not in entry:
             continue
-        module = CORPUS / entry["module"]
+        module = entry["folder"] / entry["module"]
         def median_ms(text):
             return statistics.median(iterations(text, 7, entry["id"])[0][2:]) / 1e6
         standard = median_ms(wasmtime(module, "bench", "7"))
@@ -331,7 +342,7 @@ def command_time(ids):
 
 
 def command_readme():
-    manifest = load()
+    manifest = load(CORPUS)
     rows = ["| id | category | source | bytes | features beyond sign extension | what it does |", "|---|---|---|---|---|---|"]
     for e in sorted(manifest["workload"], key=lambda e: (e["category"], e["id"])):
         features = [f for f in e["features"] if f != "sign-extension"]

@@ -70,7 +70,7 @@ pub(crate) enum Verb {
         #[command(flatten)]
         places: Places,
     },
-    /// Lists the peers, after installing those that are missing.
+    /// Lists the peers, after installing those that are missing, and those that cannot be had, with the reason.
     Peers {
         /// Only these.
         names: Vec<String>,
@@ -162,19 +162,21 @@ pub(crate) struct RunArgs {
     pub(crate) module: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) guest: GuestArgs,
-    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, native, or
-    /// a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
+    /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, wasm3, native,
+    /// native-o3, or a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
     /// commit that is built first, or `zwasm=PATH`; the exit code is 1 then when a row is slower.
     #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
     pub(crate) against: Vec<String>,
     /// Tiers of zwasm to measure [default: those that this build has].
     #[arg(long, value_name = "TIER", value_delimiter = ',')]
     pub(crate) tiers: Vec<String>,
-    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category),
-    /// `startup`, or a category; or `real`, jobs of published modules, which are fetched.
+    /// Workloads of a suite: `all`, `core` (twelve that stand for all), `smoke` (one per category), or a
+    /// category; `start-up`, small and large modules that do little; `polybench`, kernels known from papers; or
+    /// `real`, jobs of published modules, which are fetched.
     #[arg(long, value_name = "NAME")]
     pub(crate) suite: Option<String>,
-    /// Workloads whose name matches one of these, e.g. `sha*`; of suite `real`, if that is named.
+    /// Workloads whose name matches one of these, e.g. `sha*`; of a suite that is not part of the corpus, if
+    /// that is named.
     #[arg(long, value_name = "GLOB", value_delimiter = ',')]
     pub(crate) workloads: Vec<String>,
     /// How much to measure.

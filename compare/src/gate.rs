@@ -10,7 +10,7 @@ use crate::engine::{self, Found};
 use crate::exec::Launcher;
 use crate::fail::{Fail, OrSkip};
 use crate::folders::{checkout, scratch_dir};
-use crate::select::select;
+use crate::select::{own_suite, select};
 use crate::setting::{load_corpus, setting, tier_names, verified};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
@@ -69,13 +69,18 @@ impl Counts {
 
 /// `compare --gate`: 0 when no tier got costlier, else 1 and a line per workload.
 pub(crate) fn run(args: &RunArgs) -> Result<u8> {
+    if let Some(suite) = args.suite.as_deref().and_then(own_suite) {
+        return Err(Fail::usage(format!(
+            "suite {suite} is not part of the gate, whose counts are those of the corpus"
+        )));
+    }
     if !available() {
         return Err(Fail::error(
             "--gate needs valgrind, which is not installed (package `valgrind`)",
         ));
     }
     let mut launcher = Launcher::start()?;
-    let corpus = load_corpus(&args.places)?;
+    let corpus = load_corpus(&args.places, None)?;
     let (workloads, _) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
     let workloads = verified(&corpus, &workloads)?;
     let file = args.counts.clone().unwrap_or_else(|| {

@@ -39,6 +39,8 @@ pub(crate) struct CargoPackage {
     pub(crate) version: &'static str,
     /// Path of the binary inside the installation root.
     pub(crate) binary: &'static str,
+    /// Features in place of the default ones; empty for those.
+    pub(crate) features: &'static str,
 }
 
 /// What became of a peer.
@@ -90,7 +92,7 @@ impl<'a> Provisioner<'a> {
                     ("PIP_DISABLE_PIP_VERSION_CHECK".to_owned(), "1".to_owned()),
                     ("PIP_ROOT_USER_ACTION".to_owned(), "ignore".to_owned()),
                 ];
-                install
+                Ok(vec![install])
             },
         )
     }
@@ -120,7 +122,7 @@ impl<'a> Provisioner<'a> {
                 ];
                 let mut args: Vec<String> = words.iter().map(|&s| s.to_owned()).collect();
                 args.extend([to.to_string_lossy().into_owned(), pinned.clone()]);
-                Invocation::new("npm", args)
+                Ok(vec![Invocation::new("npm", args)])
             },
         )
     }
@@ -154,19 +156,24 @@ impl<'a> Provisioner<'a> {
                     "--target-dir".to_owned(),
                     build.to_string_lossy().into_owned(),
                 ]);
-                Invocation::new("cargo", args)
+                if !package.features.is_empty() {
+                    let only = ["--no-default-features", "--features", package.features];
+                    args.extend(only.map(str::to_owned));
+                }
+                Ok(vec![Invocation::new("cargo", args)])
             },
         )
     }
 
-    fn have(
+    /// A binary that steps of a peer's own put into a folder, unless it is there.
+    pub(crate) fn have(
         &self,
         peer: &str,
         version: &str,
         binary: &str,
         what: &str,
         executor: &mut dyn Executor,
-        install: impl Fn(&Path) -> Invocation,
+        install: impl Fn(&Path) -> Result<Vec<Invocation>>,
     ) -> Result<Had> {
         let folder = self.dir.join(format!("{peer}-{version}"));
         let program = folder.join(binary);
@@ -195,20 +202,11 @@ impl<'a> Provisioner<'a> {
         std::fs::create_dir_all(&self.dir)
             .with_context(|| format!("cannot create {}", self.dir.display()))?;
         let temporary = self.dir.join(format!(".{peer}-{}.tmp", std::process::id()));
-        let outcome = executor.run(&install(&temporary).timeout(Duration::from_secs(1800)));
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
-            Err(interrupted) => {
-                let _ = std::fs::remove_dir_all(&temporary);
-                return Err(interrupted);
-            }
-        };
-        if outcome.exit != Exit::Code(0) || !temporary.join(binary).is_file() {
+        let failure = install(&temporary).and_then(|steps| run_all(steps, executor));
+        if !matches!(failure, Ok(None)) || !temporary.join(binary).is_file() {
             let _ = std::fs::remove_dir_all(&temporary);
-            return Ok(Had::Missing(match outcome.exit {
-                Exit::NotStarted(why) => format!("cannot be installed: {why}"),
-                _ => format!("cannot be installed: {}", last_line(&outcome.stderr)),
-            }));
+            let why = failure?.unwrap_or_else(|| "its program is not in the package".to_owned());
+            return Ok(Had::Missing(format!("cannot be installed: {why}")));
         }
         make_executable(&temporary.join(binary))?;
         let sum = sha256_of_file(&temporary.join(binary))?;
@@ -217,6 +215,19 @@ impl<'a> Provisioner<'a> {
             .with_context(|| format!("cannot create {}", folder.display()))?;
         Ok(Had::Binary(program))
     }
+}
+
+/// Why the first of these steps that failed did, if one did.
+fn run_all(steps: Vec<Invocation>, executor: &mut dyn Executor) -> Result<Option<String>> {
+    for step in steps {
+        let outcome = executor.run(&step.timeout(Duration::from_secs(3600)))?;
+        match outcome.exit {
+            Exit::Code(0) => {}
+            Exit::NotStarted(why) => return Ok(Some(why)),
+            _ => return Ok(Some(last_line(&outcome.stderr))),
+        }
+    }
+    Ok(None)
 }
 
 /// Package installers put what went wrong last.

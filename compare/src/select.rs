@@ -3,7 +3,7 @@
 use crate::fail::Fail;
 use anyhow::Result;
 use std::collections::BTreeSet;
-use zwasm_workloads::{Corpus, Workload};
+use zwasm_workloads::{Corpus, SUITES, Workload};
 
 /// Twelve workloads that stand for all of them in an answer of two minutes: those whose means and spreads of
 /// ratios (steady iteration, first result, total time, memory; tiers against peers) are nearest to the whole
@@ -23,7 +23,17 @@ const CORE: [&str; 12] = [
     "simd-float",
 ];
 
-/// The workloads of a suite or of patterns, in manifest order, and the selection in words.
+/// The suite of its own that this name, or this selection in words, is about.
+pub(crate) fn own_suite(selection: &str) -> Option<&'static str> {
+    let name = match selection.split(':').next() {
+        Some("startup") => Some("start-up"),
+        name => name,
+    };
+    SUITES.into_iter().find(|suite| Some(*suite) == name)
+}
+
+/// The workloads of a suite or of patterns, in manifest order, and the selection in words. Of a suite of its own,
+/// which the corpus then is, patterns choose some.
 ///
 /// # Errors
 /// An unknown suite, or a pattern that matches nothing.
@@ -33,7 +43,7 @@ pub(crate) fn select<'c>(
     patterns: &[String],
 ) -> Result<(Vec<&'c Workload>, String)> {
     if !patterns.is_empty() {
-        if suite.is_some() {
+        if suite.is_some() && corpus.suite.is_none() {
             return Err(Fail::usage("name a suite or workloads, not both"));
         }
         let ids: Vec<&str> = corpus.workloads.iter().map(|w| w.id.as_str()).collect();
@@ -45,7 +55,15 @@ pub(crate) fn select<'c>(
             .iter()
             .filter(|w| patterns.iter().any(|p| matches(p, &w.id)))
             .collect();
-        return Ok((chosen, patterns.join(",")));
+        let patterns = patterns.join(",");
+        let selection = match corpus.suite {
+            Some(suite) => format!("{suite}: {patterns}"),
+            None => patterns,
+        };
+        return Ok((chosen, selection));
+    }
+    if let Some(suite) = corpus.suite {
+        return Ok((corpus.workloads.iter().collect(), suite.to_owned()));
     }
     let suite = suite.unwrap_or("all");
     let mut seen = BTreeSet::new();
@@ -56,7 +74,6 @@ pub(crate) fn select<'c>(
             "all" => true,
             "smoke" => seen.insert(w.category.clone()),
             "core" => CORE.contains(&w.id.as_str()),
-            "startup" => w.startup,
             category => w.category == category,
         })
         .collect();
@@ -68,7 +85,8 @@ pub(crate) fn select<'c>(
             .collect();
         let categories: Vec<&str> = categories.into_iter().collect();
         return Err(Fail::usage(format!(
-            "unknown suite `{suite}`; known: all, core, smoke, startup, real, {}",
+            "unknown suite `{suite}`; known: all, core, smoke, real, {}, {}",
+            SUITES.join(", "),
             categories.join(", ")
         )));
     }
@@ -112,7 +130,7 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{CORE, matches, select};
+    use super::{CORE, matches, own_suite, select};
     use zwasm_workloads::Corpus;
 
     #[test]
@@ -120,6 +138,22 @@ mod tests {
         let corpus = Corpus::load().unwrap();
         let (chosen, _) = select(&corpus, Some("core"), &[]).unwrap();
         assert_eq!(chosen.len(), CORE.len());
+    }
+
+    #[test]
+    fn a_suite_of_its_own_is_apart() {
+        let corpus = Corpus::load().unwrap();
+        assert!(select(&corpus, None, &["gemm".to_owned()]).is_err());
+        let suite = corpus.load_suite("polybench").unwrap();
+        let (all, selection) = select(&suite, Some("polybench"), &[]).unwrap();
+        assert!(all.len() >= 20);
+        assert_eq!(own_suite(&selection), Some("polybench"));
+        let (some, selection) = select(&suite, Some("polybench"), &["ge*".to_owned()]).unwrap();
+        assert!(some.len() < all.len());
+        assert_eq!(selection, "polybench: ge*");
+        assert_eq!(own_suite(&selection), Some("polybench"));
+        assert_eq!(own_suite("startup"), Some("start-up"));
+        assert_eq!(own_suite("all"), None);
     }
 
     #[test]

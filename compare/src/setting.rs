@@ -2,11 +2,12 @@
 
 use crate::builds::{self, Named};
 use crate::cli::{Places, RunArgs};
-use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, user};
+use crate::engine::{self, Adapter, Found, Job, PEERS, Setting, TIERS, UNAVAILABLE, user};
 use crate::exec::{Executor, Launcher};
 use crate::fail::Fail;
 use crate::folders::{build_dir, checkout, scratch_dir};
 use crate::provision::Provisioner;
+use crate::select::own_suite;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use zwasm_reports::schema::{EngineInfo, EngineKind, write_whole};
@@ -17,12 +18,16 @@ use zwasm_workloads::{Corpus, Workload};
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\
     \x07\x0a\x01\x06_start\0\0\x0a\x04\x01\x02\0\x0b";
 
-/// The corpus that the command line means.
-pub(crate) fn load_corpus(places: &Places) -> Result<Corpus> {
+/// The corpus that the command line means, or the suite of its own that this is.
+pub(crate) fn load_corpus(places: &Places, suite: Option<&str>) -> Result<Corpus> {
     let corpus = match &places.corpus {
         Some(dir) => Corpus::load_from(dir),
         None => Corpus::load(),
     };
+    let corpus = corpus.and_then(|corpus| match suite.and_then(own_suite) {
+        Some(suite) => corpus.load_suite(suite),
+        None => Ok(corpus),
+    });
     corpus.map_err(|e| Fail::error(format!("corpus: {e}")))
 }
 
@@ -246,13 +251,14 @@ pub(crate) fn have_engines(
     Ok((infos, engines))
 }
 
-/// `compare peers`: lists peers, installing what is missing.
+/// `compare peers`: lists peers, installing what is missing, and those that cannot be had.
 pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
     let mut launcher = Launcher::start()?;
     let corpus_dir = places.corpus.clone().unwrap_or_default();
     let mut setting = setting(places, &corpus_dir, &mut launcher, &say)?;
     let all = ["all".to_owned()];
-    let names = if names.is_empty() { &all } else { names };
+    let is_all = names.is_empty();
+    let names = if is_all { &all } else { names };
     let mut missing = 0;
     for name in peer_names(names, &setting.user_peers)? {
         let found = engine::find_peer(&name, &mut setting)?;
@@ -264,6 +270,9 @@ pub(crate) fn peers(names: &[String], places: &Places) -> Result<u8> {
                 unless_closed(print(&format!("{name:<16} missing: {why}\n")))?;
             }
         }
+    }
+    for (name, why) in UNAVAILABLE.iter().filter(|_| is_all) {
+        unless_closed(print(&format!("{name:<16} cannot be had: {why}\n")))?;
     }
     Ok(u8::from(missing > 0))
 }

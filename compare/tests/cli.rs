@@ -267,6 +267,11 @@ fn unknown_names_are_usage_errors() {
     let place = Place::new("names");
     for (args, wanted) in [
         (&["--against", "v9"][..], "unknown engine `v9`"),
+        (&["--against", "wamr"], "engine `wamr` cannot be had: no"),
+        (
+            &["--gate", "--suite", "polybench"],
+            "suite polybench is not part of the gate",
+        ),
         (
             &["--against", "other", "--tiers", "turbo"],
             "unknown tier `turbo`",

@@ -200,6 +200,12 @@ pub struct EngineInfo {
     pub sha256: String,
     /// Why it could not be had; `None` when it ran.
     pub missing: Option<String>,
+    /// The command that runs a workload, or what builds it, with all flags; paths without their folders.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub flags: String,
+    /// Who chose these flags, and why.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub chosen: String,
     /// Of another build of zwasm: the tier that it is compared with, and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub counterpart: Option<String>,
@@ -216,6 +222,8 @@ impl EngineInfo {
             version: String::new(),
             sha256: String::new(),
             missing: None,
+            flags: String::new(),
+            chosen: String::new(),
             counterpart: None,
         }
     }

@@ -89,15 +89,23 @@ pub struct Corpus {
     pub workloads: Vec<Workload>,
     /// Programs that do not follow the bench protocol, for tests of the command line and of WASI.
     pub examples: Vec<Example>,
+    /// Of a suite of its own, which of [`SUITES`] it is.
+    pub suite: Option<&'static str>,
+    /// Of a suite of its own, the category of the corpus whose workloads it has besides.
+    includes: Option<String>,
     dir: PathBuf,
 }
+
+/// Suites of their own: folders in the corpus' with a manifest, sources and modules. The corpus' checksum and
+/// whoever runs all of it leave them out, so that they may come and change without a break in its history.
+pub const SUITES: [&str; 2] = ["polybench", "start-up"];
 
 /// One benchmark program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workload {
     /// Unique name: lower-case words joined by hyphens.
     pub id: String,
-    /// What it stresses; see [`CATEGORIES`].
+    /// What it stresses: one of [`CATEGORIES`], or of those that a suite of its own declares.
     pub category: String,
     /// `c`, `rust` or `wat`.
     pub language: String,
@@ -224,6 +232,29 @@ impl Corpus {
     /// corpus.
     pub fn load_from(dir: &Path) -> Result<Corpus, Error> {
         manifest::load(dir)
+    }
+
+    /// Loads a suite of its own, with what it includes of this corpus.
+    ///
+    /// # Errors
+    /// As [`Corpus::load_from`].
+    pub fn load_suite(&self, suite: &'static str) -> Result<Corpus, Error> {
+        let mut corpus = Corpus::load_from(&self.dir.join(suite))?;
+        corpus.suite = Some(suite);
+        let included = self.workloads.iter();
+        let included = included.filter(|w| Some(&w.category) == corpus.includes.as_ref());
+        // Its folder lies in this corpus' one.
+        let from_there = |path: &String| format!("../{path}");
+        corpus.workloads.extend(included.map(|w| Workload {
+            source: from_there(&w.source),
+            module: from_there(&w.module),
+            native: w.native.as_ref().map(|native| Native {
+                source: from_there(&native.source),
+                flags: native.flags.clone(),
+            }),
+            ..w.clone()
+        }));
+        Ok(corpus)
     }
 
     /// Identifies the corpus that a result belongs to: SHA-256, in hexadecimal, over one line

@@ -18,6 +18,10 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 struct Manifest {
     version: u32,
+    /// Those of a suite of its own.
+    categories: Option<Vec<String>>,
+    /// Of a suite of its own: a category of the corpus that belongs to it, too.
+    includes: Option<String>,
     #[serde(default)]
     workload: Vec<WorkloadEntry>,
     #[serde(default)]
@@ -148,6 +152,8 @@ pub(crate) fn load(dir: &Path) -> Result<Corpus, Error> {
     Ok(Corpus {
         workloads: manifest.workload.into_iter().map(Workload::from).collect(),
         examples: manifest.example.into_iter().map(Example::from).collect(),
+        suite: None,
+        includes: manifest.includes,
         dir: dir.to_owned(),
     })
 }
@@ -186,8 +192,13 @@ fn check(manifest: &Manifest) -> Result<(), String> {
             ));
         }
     }
+    let declared = manifest.categories.as_ref();
     for w in &manifest.workload {
-        if !CATEGORIES.contains(&w.category.as_str()) {
+        let is_known = declared.map_or_else(
+            || CATEGORIES.contains(&w.category.as_str()),
+            |categories| categories.contains(&w.category),
+        );
+        if !is_known {
             return Err(format!("{}: unknown category {:?}", w.id, w.category));
         }
         if let Some(size) = [&w.small, &w.standard]
@@ -287,6 +298,8 @@ mod tests {
     fn contradictions_are_named() {
         assert!(refused("version = 1", "version = 2").contains("version 2"));
         assert!(refused("\"integer\"", "\"integers\"").contains("unknown category"));
+        let own = "version = 1\n categories = [\"stencils\"]";
+        assert!(refused("version = 1", own).contains("unknown category \"integer\""));
         assert!(refused("wasm/a.wasm", "../a.wasm").contains("leaves the corpus"));
         assert!(refused("wasm/a.wasm", "/a.wasm").contains("leaves the corpus"));
         assert!(refused("id = \"a\"", "id = \"A b\"").contains("not lower-case"));

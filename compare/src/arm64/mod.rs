@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Arm64Args) -> Result<u8> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let mut launcher = Launcher::start()?;
-    let corpus = load_corpus(&args.places)?;
+    let corpus = load_corpus(&args.places, None)?;
     let (workloads, _) = select(&corpus, None, &args.workloads)?;
     let workloads = verified(&corpus, &workloads)?;
     let mut setting = setting(&args.places, corpus.dir(), &mut launcher, &say)?;

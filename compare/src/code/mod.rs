@@ -168,7 +168,7 @@ fn record(
     say: &dyn Fn(&str),
 ) -> Result<CodeReport> {
     available()?;
-    let corpus = load_corpus(places)?;
+    let corpus = load_corpus(places, results.map(|r| r.corpus.selection.as_str()))?;
     let (workloads, _) = select(&corpus, None, patterns)?;
     let workloads = verified(&corpus, &workloads)?;
     let mut setting = setting(places, corpus.dir(), executor, say)?;

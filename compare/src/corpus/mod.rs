@@ -37,7 +37,7 @@ pub(crate) fn compare(args: &RunArgs) -> Result<u8> {
     let claims = agree::claims(args)?;
     // The helper comes first: its memory should be that of a small process.
     let mut launcher = Launcher::start()?;
-    let corpus = load_corpus(&args.places)?;
+    let corpus = load_corpus(&args.places, args.suite.as_deref())?;
     let (workloads, selection) = select(&corpus, args.suite.as_deref(), &args.workloads)?;
     let workloads = verified(&corpus, &workloads)?;
     let out = out_dir(args)?;

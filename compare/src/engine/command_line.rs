@@ -4,7 +4,7 @@
 //! exactly `{args}`, `{job}` or `{features}` is replaced by the guest's arguments, or by the flags that the
 //! workload's features need.
 
-use super::{Adapter, Compile, Job, JobCompile, elf_text_bytes};
+use super::{Adapter, Compile, Found, Job, JobCompile, elf_text_bytes};
 use crate::exec::Invocation;
 use crate::protocol::bench_args;
 use std::collections::BTreeMap;
@@ -61,6 +61,22 @@ impl CommandLine {
             env: Vec::new(),
             empty_module: PathBuf::new(),
         }
+    }
+
+    /// The engine, with its flags as they are in the template and who chose them.
+    pub(crate) fn ready(mut self, chosen: &str) -> Found {
+        // Results are published, and paths of one machine mean nothing elsewhere.
+        let file_name = |word: &str| match Path::new(word) {
+            path if path.is_absolute() => path
+                .file_name()
+                .map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            _ => word.to_owned(),
+        };
+        let mut words = vec![file_name(&self.program.to_string_lossy())];
+        words.extend(self.run.iter().map(|word| file_name(word)));
+        self.info.flags = words.join(" ");
+        chosen.clone_into(&mut self.info.chosen);
+        Found::Ready(Box::new(self))
     }
 
     fn fill(

@@ -77,5 +77,7 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
     engine.job = Some(template(&["{job}"]));
     engine.lacks = strings(runtime.lacks);
     engine.reads_text = false;
-    Ok(Found::Ready(Box::new(engine)))
+    Ok(engine.ready(
+        "the engine's defaults; the script, which makes the WASI calls, is by zwasm's developers",
+    ))
 }

@@ -5,14 +5,18 @@
 //! twins — share [`CommandLine`], and each engine's file only says what is particular to it.
 
 mod command_line;
+mod compiler;
 mod javascript;
 mod native;
+mod unavailable;
 pub(crate) mod user;
+mod wasm3;
 mod wasmi;
 mod wasmtime;
 mod zwasm;
 
 pub(crate) use command_line::CommandLine;
+pub(crate) use unavailable::UNAVAILABLE;
 
 use crate::builds::Build;
 use crate::exec::{Executor, Invocation};
@@ -169,14 +173,16 @@ pub(crate) const FEATURES: [&str; 11] = [
 pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "auto", "opt"];
 
 /// The peers that are built in.
-pub(crate) const PEERS: [&str; 7] = [
+pub(crate) const PEERS: [&str; 9] = [
     "wasmtime",
     "wasmtime-winch",
     "wasmtime-pulley",
     "node",
     "bun",
     "wasmi",
+    "wasm3",
     "native",
+    "native-o3",
 ];
 
 /// Finds a tier.
@@ -207,7 +213,8 @@ pub(crate) fn find_peer(name: &str, setting: &mut Setting<'_>) -> Result<Found> 
         "wasmtime" | "wasmtime-winch" | "wasmtime-pulley" => wasmtime::find(name, setting),
         "node" | "bun" => javascript::find(name, setting),
         "wasmi" => wasmi::find(setting),
-        "native" => native::find(setting),
+        "wasm3" => wasm3::find(setting),
+        "native" | "native-o3" => native::find(name, setting),
         _ => Err(unknown_peer(name, &setting.user_peers)),
     }
 }
@@ -222,6 +229,11 @@ pub(crate) fn arm64_wasmtime(setting: &mut Setting<'_>) -> Result<PathBuf> {
 
 /// The error for a peer nobody defined.
 pub(crate) fn unknown_peer(name: &str, user_peers: &[user::UserPeer]) -> anyhow::Error {
+    if let Some(why) = unavailable::why(name) {
+        return Fail::usage(format!(
+            "engine `{name}` cannot be had: {why} (a binary of yours: --peers FILE)"
+        ));
+    }
     let mut known: Vec<&str> = PEERS.to_vec();
     known.extend(user_peers.iter().map(|p| p.name.as_str()));
     Fail::usage(format!(

@@ -1,39 +1,35 @@
-//! Native twins: the same source, built for this machine by the compiler that built the module.
+//! Native twins: the same source, built for this machine by the compiler that built the module, optimised at
+//! level 2 and at level 3.
 //!
 //! A twin is a peer like any other, except that it is one binary per workload. C and C++ twins are
 //! built on first use and kept under a name that holds the checksum of their sources and flags;
 //! Rust twins are built by cargo, which knows itself what is up to date.
 
 use super::command_line::strings;
-use super::{Adapter, Compile, Found, Job, Setting, elf_text_bytes, missing};
+use super::{Adapter, Compile, Found, Job, Setting, compiler, elf_text_bytes, missing};
 use crate::exec::{Executor, Exit, Invocation, first_line};
 use crate::fail::Measured;
-use crate::provision::{Claim, Had, PipPackage, sha256_of, sha256_of_file};
+use crate::provision::{Claim, Had, sha256_of, sha256_of_file};
 use anyhow::Result;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zwasm_reports::schema::{CellStatus, EngineInfo, EngineKind};
 use zwasm_workloads::{Native, Workload};
 
-const PACKAGE: PipPackage = PipPackage {
-    peer: "zig",
-    package: "ziglang",
-    version: "0.17.1",
-    binary: "ziglang/zig",
-    platform: None,
-};
-
 struct NativeTwin {
     info: EngineInfo,
+    /// As `-O` has it.
+    level: &'static str,
     compiler: PathBuf,
     dir: PathBuf,
     corpus_dir: PathBuf,
 }
 
-pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
-    let title = "native twin (LLVM -O2)";
-    let compiler = match setting.provisioner.pip(&PACKAGE, setting.executor)? {
-        Had::Missing(why) => return Ok(missing("native", EngineKind::Peer, title, why)),
+pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
+    let level = if name == "native-o3" { "3" } else { "2" };
+    let title = format!("native twin (LLVM -O{level})");
+    let compiler = match compiler::find(setting)? {
+        Had::Missing(why) => return Ok(missing(name, EngineKind::Peer, &title, why)),
         Had::Binary(program) => program,
     };
     let claim = Claim::identify(&compiler, &["version"], "0.17", setting.executor)?;
@@ -41,8 +37,16 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
         info: EngineInfo {
             version: format!("built by zig cc {}", claim.version),
             sha256: claim.sha256,
-            ..EngineInfo::new("native", EngineKind::Peer, title)
+            flags: format!(
+                "cc {}; cargo build --release with opt-level={level}",
+                c_flags(level).join(" ")
+            ),
+            chosen: "those of the modules, which are built from C with -O2 and from Rust with opt-level=3, at \
+                     one level: chosen by zwasm's developers"
+                .to_owned(),
+            ..EngineInfo::new(name, EngineKind::Peer, &title)
         },
+        level,
         compiler,
         dir: setting.native_dir.clone(),
         corpus_dir: setting.corpus_dir.clone(),
@@ -57,15 +61,20 @@ impl NativeTwin {
         let source = self.corpus_dir.join(&native.source);
         if is_rust(native) {
             let stem = source.file_stem().unwrap_or_default();
-            return self.dir.join("rust").join("release").join(stem);
+            return self.rust_dir().join("release").join(stem);
         }
-        // What lies beside a C source may be included by it.
-        let mut key = format!("{:?} {:?} {}", C_FLAGS, native.flags, self.info.sha256);
-        for path in files_beside(&source) {
+        let flags = c_flags(self.level);
+        let mut key = format!("{flags:?} {:?} {}", native.flags, self.info.sha256);
+        for path in with_includes(source) {
             key.push_str(&sha256_of_file(&path).unwrap_or_default());
         }
         let key = &sha256_of(key.as_bytes())[..16];
         self.dir.join(format!("{}-{key}", workload.id))
+    }
+
+    /// Where cargo builds twins of this level.
+    fn rust_dir(&self) -> PathBuf {
+        self.dir.join(format!("rust-o{}", self.level))
     }
 
     /// The command that builds a twin into a path.
@@ -75,15 +84,18 @@ impl NativeTwin {
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let manifest = source
                 .ancestors()
-                .map(|dir| dir.join("Cargo.toml"))
+                .flat_map(|dir| ["src-rust/Cargo.toml", "Cargo.toml"].map(|file| dir.join(file)))
                 .find(|file| file.is_file())
                 .unwrap_or_default();
             let mut args = strings(&["build", "--release", "--quiet", "--bin", &stem]);
             args.push("--manifest-path".to_owned());
             args.push(manifest.to_string_lossy().into_owned());
             args.push("--target-dir".to_owned());
-            args.push(self.dir.join("rust").to_string_lossy().into_owned());
-            return Invocation::new("cargo", args);
+            args.push(self.rust_dir().to_string_lossy().into_owned());
+            let mut build = Invocation::new("cargo", args);
+            let level = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.level);
+            build.env = vec![(level.0.to_owned(), level.1.to_owned())];
+            return build;
         }
         let verb = if native.source.ends_with(".c") {
             "cc"
@@ -94,7 +106,7 @@ impl NativeTwin {
         let mut args = strings(&[verb, "-target", &target]);
         // The language standard is that of C; C++ has its own default.
         let skipped = usize::from(verb == "c++");
-        args.extend(strings(&C_FLAGS[skipped..]));
+        args.extend(c_flags(self.level).split_off(skipped));
         args.extend(native.flags.iter().cloned());
         args.push(source.to_string_lossy().into_owned());
         args.push("-o".to_owned());
@@ -103,25 +115,34 @@ impl NativeTwin {
     }
 }
 
-/// The flags that the corpus' C modules are built with, warnings apart.
-const C_FLAGS: [&str; 4] = ["-std=gnu23", "-O2", "-s", "-ffp-contract=off"];
+/// The flags that the corpus' C modules are built with, warnings apart, at this level.
+fn c_flags(level: &str) -> Vec<String> {
+    let optimised = format!("-O{level}");
+    strings(&["-std=gnu23", &optimised, "-s", "-ffp-contract=off"])
+}
 
 fn is_rust(native: &Native) -> bool {
     native.source.ends_with(".rs")
 }
 
-/// The files in the folder of a file, in order of their names, and the file itself.
-fn files_beside(path: &Path) -> Vec<PathBuf> {
-    let header = |p: &PathBuf| p.extension().is_some_and(|e| e == "h" || e == "inc");
-    let folder = path.parent().and_then(|dir| std::fs::read_dir(dir).ok());
-    let mut files: Vec<PathBuf> = folder
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(header)
-        .collect();
-    files.push(path.to_owned());
-    files.sort();
+/// A C source and all files that it includes by a relative path, each once.
+fn with_includes(source: PathBuf) -> Vec<PathBuf> {
+    let mut files = vec![source];
+    let mut at = 0;
+    while let Some(file) = files.get(at).cloned() {
+        at += 1;
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        for line in text.lines() {
+            let include = line.trim_start().strip_prefix("#include \"");
+            let Some((name, _)) = include.and_then(|rest| rest.split_once('"')) else {
+                continue;
+            };
+            let path = file.with_file_name(name);
+            if path.is_file() && !files.contains(&path) {
+                files.push(path);
+            }
+        }
+    }
     files
 }
 
@@ -177,5 +198,20 @@ impl Adapter for NativeTwin {
             std::fs::rename(&temporary, &binary)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_includes;
+    use std::path::Path;
+
+    #[test]
+    fn a_twin_depends_on_all_that_its_source_includes() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workloads");
+        let files = with_includes(corpus.join("polybench/src/gemm.c"));
+        let names: Vec<_> = files.iter().filter_map(|f| f.file_name()).collect();
+        assert_eq!(names, ["gemm.c", "polybench.h", "bench.h"]);
+        assert_eq!(with_includes("no/such.c".into()).len(), 1);
     }
 }

@@ -105,5 +105,5 @@ pub(super) fn find(peer: &UserPeer, setting: &mut Setting<'_>) -> Result<Found> 
     engine.lacks.clone_from(&peer.lacks);
     engine.env = peer.env.clone().into_iter().collect();
     engine.empty_module.clone_from(&setting.empty_module);
-    Ok(Found::Ready(Box::new(engine)))
+    Ok(engine.ready("whoever wrote the file of --peers"))
 }

@@ -10,6 +10,7 @@ const PACKAGE: CargoPackage = CargoPackage {
     package: "wasmi_cli",
     version: "2.0.0",
     binary: "bin/wasmi",
+    features: "",
 };
 
 pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
@@ -26,5 +27,5 @@ pub(super) fn find(setting: &mut Setting<'_>) -> Result<Found> {
     };
     let mut engine = CommandLine::new(info, program, &["run", "{module}", "{args}"]);
     engine.warms_up = false;
-    Ok(Found::Ready(Box::new(engine)))
+    Ok(engine.ready("the engine's defaults"))
 }

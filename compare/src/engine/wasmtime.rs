@@ -72,5 +72,8 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
         let flags = strings(&["-W", &format!("{feature}=y")]);
         engine.feature_flags.insert(feature.to_owned(), flags);
     }
-    Ok(Found::Ready(Box::new(engine)))
+    Ok(engine.ready(
+        "the engine's defaults but for the cache, which is off so that every process starts cold, and what \
+         selects the compiler; features that a workload needs are switched on: chosen by zwasm's developers",
+    ))
 }

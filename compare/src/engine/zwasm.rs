@@ -97,5 +97,5 @@ pub(super) fn find(tier: &str, build: Option<&Build>, setting: &mut Setting<'_>)
         engine.eager = Some(strings(&words));
     }
     engine.empty_module.clone_from(&setting.empty_module);
-    Ok(Found::Ready(Box::new(engine)))
+    Ok(engine.ready("the engine's defaults; the tier is what is measured"))
 }

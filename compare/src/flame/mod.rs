@@ -44,7 +44,7 @@ pub(crate) fn run(args: &FlameArgs) -> Result<u8> {
             "tier interp makes no machine code that perf could tell apart; name another one",
         ));
     }
-    let corpus = load_corpus(&args.places)?;
+    let corpus = load_corpus(&args.places, None)?;
     let (workloads, _) = select(&corpus, None, std::slice::from_ref(&args.workload))?;
     let [workload] = workloads[..] else {
         let message = format!(

@@ -47,10 +47,12 @@ impl<'a> Fetcher<'a> {
     ) -> Result<Had> {
         let package = suite.package_of(module);
         let folder = self.dir.join(format!("{}-{}", package.id, package.version));
-        if !folder.is_dir() {
+        let published = folder.join(&module.file);
+        // Nor is it whole when it was unpacked for a suite that used less of it.
+        let wanted = module.folders.iter().map(|f| folder.join(f));
+        if !wanted.chain([published.clone()]).all(|path| path.exists()) {
             self.fetch(package, suite, &folder, executor)?;
         }
-        let published = folder.join(&module.file);
         let bytes = std::fs::read(&published)
             .with_context(|| format!("cannot read {}", published.display()))?;
         let verified = module.verified(bytes).map_err(|e| {
@@ -94,6 +96,9 @@ impl<'a> Fetcher<'a> {
             .with_context(|| format!("cannot create {}", temporary.display()))?;
         let done = self.fetch_into(package, suite, &temporary, executor);
         let done = done.and_then(|()| {
+            if folder.is_dir() {
+                std::fs::remove_dir_all(folder)?;
+            }
             std::fs::rename(&temporary, folder)
                 .with_context(|| format!("cannot create {}", folder.display()))
         });

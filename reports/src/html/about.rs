@@ -88,7 +88,14 @@ fn pace(pace: Pace) -> String {
 }
 
 fn engines(out: &mut Html, results: &Results) {
-    let columns = ["engine", "what", "version", "SHA-256"].map(Column::Text);
+    let columns = [
+        "engine",
+        "what",
+        "version",
+        "flags, and who chose them",
+        "SHA-256",
+    ];
+    let columns = columns.map(Column::Text);
     table(out, "", &columns, |out| {
         for engine in &results.engines {
             let version = engine
@@ -98,11 +105,13 @@ fn engines(out: &mut Html, results: &Results) {
             let sum: String = engine.sha256.chars().take(16).collect();
             put!(
                 out,
-                "<tr><td>{}{}</td><td>{}</td><td class=\"why\">{}</td><td><code title=\"{}\">{}</code></td></tr>",
+                "<tr><td>{}{}</td><td>{}</td><td class=\"why\">{}</td><td class=\"why\"><code>{}</code><br>{}</td><td><code title=\"{}\">{}</code></td></tr>",
                 swatch(Ink::Series(series_of(results, &engine.id))),
                 engine.id,
                 engine.title,
                 version,
+                engine.flags,
+                engine.chosen,
                 engine.sha256,
                 sum
             );

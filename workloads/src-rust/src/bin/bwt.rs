@@ -313,6 +313,6 @@ impl Workload for BlockSort {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<BlockSort>();
 }

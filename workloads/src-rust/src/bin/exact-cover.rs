@@ -213,6 +213,6 @@ impl Workload for ExactCover {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<ExactCover>();
 }

@@ -495,6 +495,6 @@ impl Workload for Infer {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Infer>();
 }

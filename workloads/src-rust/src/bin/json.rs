@@ -397,6 +397,6 @@ impl Workload for Json {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Json>();
 }

@@ -148,6 +148,6 @@ impl Workload for Keccak {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Keccak>();
 }

@@ -405,6 +405,6 @@ impl Workload for Lisp {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Lisp>();
 }

@@ -164,6 +164,6 @@ impl Workload for Maps {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Maps>();
 }

@@ -374,6 +374,6 @@ impl Workload for Markdown {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<Markdown>();
 }

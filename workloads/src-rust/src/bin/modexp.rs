@@ -267,6 +267,6 @@ impl Workload for ModExp {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<ModExp>();
 }

@@ -344,6 +344,6 @@ impl Workload for PathTracer {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<PathTracer>();
 }

@@ -375,6 +375,6 @@ impl Workload for RigidBodies {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<RigidBodies>();
 }

@@ -444,6 +444,6 @@ impl Workload for RiscV {
     }
 }
 
-fn main() {
+pub fn main() {
     bench::main::<RiscV>();
 }
