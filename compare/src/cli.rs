@@ -163,7 +163,7 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) guest: GuestArgs,
     /// Engines to compare with: wasmtime, wasmtime-winch, wasmtime-pulley, node, bun, wasmi, wasm3, native,
-    /// native-o3, or a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
+    /// native-o2, native-o3, or a peer of --peers; `all` for every one. Or another build of zwasm, tier by tier: `rev:REV`, a
     /// commit that is built first, or `zwasm=PATH`; the exit code is 1 then when a row is slower.
     #[arg(long, value_name = "ENGINE", value_delimiter = ',')]
     pub(crate) against: Vec<String>,

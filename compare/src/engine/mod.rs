@@ -173,7 +173,7 @@ pub(crate) const FEATURES: [&str; 11] = [
 pub(crate) const TIERS: [&str; 4] = ["interp", "baseline", "auto", "opt"];
 
 /// The peers that are built in.
-pub(crate) const PEERS: [&str; 9] = [
+pub(crate) const PEERS: [&str; 10] = [
     "wasmtime",
     "wasmtime-winch",
     "wasmtime-pulley",
@@ -182,6 +182,7 @@ pub(crate) const PEERS: [&str; 9] = [
     "wasmi",
     "wasm3",
     "native",
+    "native-o2",
     "native-o3",
 ];
 
@@ -214,7 +215,7 @@ pub(crate) fn find_peer(name: &str, setting: &mut Setting<'_>) -> Result<Found> 
         "node" | "bun" => javascript::find(name, setting),
         "wasmi" => wasmi::find(setting),
         "wasm3" => wasm3::find(setting),
-        "native" | "native-o3" => native::find(name, setting),
+        "native" | "native-o2" | "native-o3" => native::find(name, setting),
         _ => Err(unknown_peer(name, &setting.user_peers)),
     }
 }

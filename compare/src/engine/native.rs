@@ -1,5 +1,5 @@
-//! Native twins: the same source, built for this machine by the compiler that built the module, optimised at
-//! level 2 and at level 3.
+//! Native twins: the same source, built for this machine by the compiler that built the module, at the levels of
+//! the modules (C at 2, Rust at 3) or at one for both.
 //!
 //! A twin is a peer like any other, except that it is one binary per workload. C and C++ twins are
 //! built on first use and kept under a name that holds the checksum of their sources and flags;
@@ -16,18 +16,40 @@ use std::time::Duration;
 use zwasm_reports::schema::{CellStatus, EngineInfo, EngineKind};
 use zwasm_workloads::{Native, Workload};
 
+/// How far each language is optimised, as `-O` has it.
+#[derive(Clone, Copy)]
+struct Levels {
+    c: &'static str,
+    rust: &'static str,
+}
+
+impl Levels {
+    fn of(peer: &str) -> Levels {
+        let (c, rust) = match peer {
+            "native-o2" => ("2", "2"),
+            "native-o3" => ("3", "3"),
+            _ => ("2", "3"),
+        };
+        Levels { c, rust }
+    }
+}
+
 struct NativeTwin {
     info: EngineInfo,
-    /// As `-O` has it.
-    level: &'static str,
+    levels: Levels,
     compiler: PathBuf,
     dir: PathBuf,
     corpus_dir: PathBuf,
 }
 
 pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
-    let level = if name == "native-o3" { "3" } else { "2" };
-    let title = format!("native twin (LLVM -O{level})");
+    let levels = Levels::of(name);
+    let Levels { c, rust } = levels;
+    let title = if c == rust {
+        format!("native twin (LLVM -O{c})")
+    } else {
+        format!("native twin (LLVM -O{c}, Rust -O{rust})")
+    };
     let compiler = match compiler::find(setting)? {
         Had::Missing(why) => return Ok(missing(name, EngineKind::Peer, &title, why)),
         Had::Binary(program) => program,
@@ -38,15 +60,18 @@ pub(super) fn find(name: &str, setting: &mut Setting<'_>) -> Result<Found> {
             version: format!("built by zig cc {}", claim.version),
             sha256: claim.sha256,
             flags: format!(
-                "cc {}; cargo build --release with opt-level={level}",
-                c_flags(level).join(" ")
+                "cc {}; cargo build --release with opt-level={rust}",
+                c_flags(c).join(" ")
             ),
-            chosen: "those of the modules, which are built from C with -O2 and from Rust with opt-level=3, at \
-                     one level: chosen by zwasm's developers"
-                .to_owned(),
+            chosen: if c == rust {
+                "those of the modules, but for one level for both languages: chosen by zwasm's developers"
+            } else {
+                "those of the modules: chosen by zwasm's developers"
+            }
+            .to_owned(),
             ..EngineInfo::new(name, EngineKind::Peer, &title)
         },
-        level,
+        levels,
         compiler,
         dir: setting.native_dir.clone(),
         corpus_dir: setting.corpus_dir.clone(),
@@ -63,7 +88,7 @@ impl NativeTwin {
             let stem = source.file_stem().unwrap_or_default();
             return self.rust_dir().join("release").join(stem);
         }
-        let flags = c_flags(self.level);
+        let flags = c_flags(self.levels.c);
         let mut key = format!("{flags:?} {:?} {}", native.flags, self.info.sha256);
         for path in with_includes(source) {
             key.push_str(&sha256_of_file(&path).unwrap_or_default());
@@ -74,7 +99,7 @@ impl NativeTwin {
 
     /// Where cargo builds twins of this level.
     fn rust_dir(&self) -> PathBuf {
-        self.dir.join(format!("rust-o{}", self.level))
+        self.dir.join(format!("rust-o{}", self.levels.rust))
     }
 
     /// The command that builds a twin into a path.
@@ -93,8 +118,8 @@ impl NativeTwin {
             args.push("--target-dir".to_owned());
             args.push(self.rust_dir().to_string_lossy().into_owned());
             let mut build = Invocation::new("cargo", args);
-            let level = ("CARGO_PROFILE_RELEASE_OPT_LEVEL", self.level);
-            build.env = vec![(level.0.to_owned(), level.1.to_owned())];
+            let level = "CARGO_PROFILE_RELEASE_OPT_LEVEL";
+            build.env = vec![(level.to_owned(), self.levels.rust.to_owned())];
             return build;
         }
         let verb = if native.source.ends_with(".c") {
@@ -106,7 +131,7 @@ impl NativeTwin {
         let mut args = strings(&[verb, "-target", &target]);
         // The language standard is that of C; C++ has its own default.
         let skipped = usize::from(verb == "c++");
-        args.extend(c_flags(self.level).split_off(skipped));
+        args.extend(c_flags(self.levels.c).split_off(skipped));
         args.extend(native.flags.iter().cloned());
         args.push(source.to_string_lossy().into_owned());
         args.push("-o".to_owned());
