@@ -5,6 +5,7 @@
 //! flags for the whole build would tell it not to. So the linker drops them, by a script beside the
 //! usual one; where somebody chose a linker or flags, which may not know such scripts, they stay.
 
+use std::path::Path;
 use std::process::Command;
 
 fn main() {
@@ -25,9 +26,18 @@ fn main() {
     }
 }
 
-/// Says in `ZWASM_VERSION` which commit the command is made of, where there is a checkout. Looked up again when
-/// sources of the engine change, not at every commit, at which the command would be linked anew.
+/// Says in `ZWASM_VERSION` which commit the command is made of, where there is a checkout.
 fn name_commit() {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        output.status.success().then_some(text)
+    };
+    // What is written at every commit; and what makes the checkout another than its commit.
+    let commits = git(&["rev-parse", "--git-path", "logs/HEAD"]);
+    if let Some(commits) = commits.filter(|it| Path::new(it).is_file()) {
+        println!("cargo::rerun-if-changed={commits}");
+    }
     for sources in [
         "src",
         "../core/src",
@@ -37,11 +47,6 @@ fn name_commit() {
     ] {
         println!("cargo::rerun-if-changed={sources}");
     }
-    let git = |args: &[&str]| {
-        let output = Command::new("git").args(args).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        output.status.success().then_some(text)
-    };
     let mut version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let commit = git(&["log", "-1", "--format=%h %cs", "--abbrev=9"]);
     if let Some((hash, date)) = commit.as_deref().and_then(|it| it.split_once(' ')) {
