@@ -2,9 +2,7 @@
 //!
 //! What is here without the script are the rule, the steps and the runs as tables. The script
 //! (`history.js`) plots what is chosen, compares two runs row by row, and keeps both in the URL's
-//! fragment. It reads the records as JSON from a hidden element, where they stand as escaped
-//! text like anything else; what is joined and where it has steps is decided by
-//! [`crate::history::series`] and put beside them.
+//! fragment. What is joined and where it has steps is decided by [`crate::history::series`].
 
 use super::markup::{Html, put};
 use super::parts::{Column, folded_table, local_changes, short_hash, table};
@@ -57,11 +55,8 @@ pub fn history_page(records: &[Record]) -> String {
     explorer(&mut out);
     step_table(&mut out, records, &steps);
     runs(&mut out, records);
-    put!(
-        out,
-        "</main><footer></footer><pre id=\"records\" hidden>{}</pre>",
-        data(&shown, &steps)
-    );
+    out.raw("</main>");
+    out.data("records", &data(&shown, &steps));
     end(&mut out, &[include_str!("history.js")]);
     out.into_text()
 }
@@ -253,11 +248,7 @@ impl<'r> Shown<'r> {
         let mut room = RECORDS_BYTES_MAX;
         let mut written = Vec::new();
         for record in records.iter().rev() {
-            let fits = |value: &Value| {
-                let json = value.to_string();
-                // A quote takes six bytes in a page.
-                room.checked_sub(json.len() + 5 * json.matches('"').count())
-            };
+            let fits = |value: &Value| room.checked_sub(value.to_string().len());
             let whole = Self::write(&families, record, true);
             let means = Self::write(&families, record, false);
             // Whole records leave room for the means of older ones.

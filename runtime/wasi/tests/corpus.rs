@@ -1,4 +1,4 @@
-//! Every workload of the corpus at its small size, in this process, under every tier.
+//! Every workload of the corpus and of the suites beside it at its small size, in this process, under every tier.
 //!
 //! `ZWASM_SPEC_RESERVATION_BYTES` says that this is an emulator: the interpreter is left out there.
 #![cfg(target_os = "linux")]
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 use zwasm::{Config, Engine, Error, Linker, Module, Store, Tier};
 use zwasm_wasi::{I32Exit, MemoryOutput, WasiCtx, add_to_linker};
-use zwasm_workloads::{Corpus, Workload};
+use zwasm_workloads::{Corpus, SUITES, Workload};
 
 /// More than any workload writes.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
@@ -63,8 +63,15 @@ fn is_two_steps(output: &[u8], checksum: &str) -> bool {
     lines.len() == 2 && lines.iter().enumerate().all(is_step)
 }
 
-fn check(tier: Tier, mode: Mode) {
+/// The corpus, and the suites beside it.
+fn all() -> Vec<Corpus> {
     let corpus = Corpus::load().expect("the committed corpus");
+    let load = |suite| corpus.load_suite(suite).expect("a committed suite");
+    let suites = SUITES.map(load);
+    core::iter::once(corpus).chain(suites).collect()
+}
+
+fn check(corpus: &Corpus, tier: Tier, mode: Mode) {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {
@@ -75,7 +82,7 @@ fn check(tier: Tier, mode: Mode) {
                 Mode::Small => output == small.expected.as_bytes(),
                 Mode::Steps => is_two_steps(output, &small.checksum),
             };
-            let failure = match run(&corpus, workload, tier, mode) {
+            let failure = match run(corpus, workload, tier, mode) {
                 Ok(output) if is_right(&output) => None,
                 Ok(output) => Some(String::from_utf8_lossy(&output).into_owned()),
                 Err(error) => Some(error.to_string()),
@@ -107,12 +114,17 @@ fn every_tier_prints_what_the_manifest_says() {
             println!("skipped: the interpreter under an emulator");
             continue;
         }
-        check(tier, Mode::Small);
+        all()
+            .iter()
+            .for_each(|corpus| check(corpus, tier, Mode::Small));
     }
 }
 
 /// The harnesses of all source languages run an iteration for each byte that comes.
 #[test]
 fn every_workload_goes_step_by_step() {
-    check(*Tier::ALL.last().expect("there is one"), Mode::Steps);
+    let tier = *Tier::ALL.last().expect("there is one");
+    all()
+        .iter()
+        .for_each(|corpus| check(corpus, tier, Mode::Steps));
 }
