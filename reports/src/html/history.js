@@ -2,6 +2,7 @@
 // fragment. Text comes into the page as text only (textContent, attributes); what is joined to lines
 // and where they have steps was decided when the page was made.
 (() => {
+  const { el, svg } = elements;
   const data = JSON.parse(document.getElementById('records').textContent);
   if (!data.first) return;
   const family_of = ([name, mean, covered, total, rows]) => {
@@ -15,19 +16,8 @@
   const ROWS_SHOWN = 50;
   let state, cut;
 
-  // Elements of HTML, or with svg() of SVG.
-  const build = (element, attributes, children) => {
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  };
-  const html = (tag, attributes = {}, ...children) => build(document.createElement(tag), attributes, children);
-  const svg = (tag, attributes = {}, ...children) =>
-    build(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
-
   // Figures: gaps are [ln, below, above] in ten-thousandths.
-  const shown = (v) => (v >= 99.95 ? v.toFixed(0) : v >= 9.995 ? v.toFixed(1) : v.toFixed(2));
-  const ratio = (log) => shown(Math.exp(log / 1e4));
+  const ratio = (log) => elements.ratio(Math.exp(log / 1e4));
   const end = (log) => (log === null ? '…' : ratio(log));
   const interval = (gap) => `[${end(gap.lo)}, ${end(gap.hi)}]`;
   const gap_of = (triple) =>
@@ -83,11 +73,11 @@
 
   const lists = {};
   const select = (place, name, options) => {
-    const list = html('select', { name });
+    const list = el('select', { name });
     for (const [key, label] of options) list.append(new Option(label, key));
     list.addEventListener('change', () => set({ [name]: list.value }));
     lists[name] = list;
-    $(place).append(html('label', {}, `${name} `, list));
+    $(place).append(el('label', {}, `${name} `, list));
   };
 
   // What is chosen: from the fragment where that names something that is there, else what leads.
@@ -229,21 +219,21 @@
   };
 
   const head = (...names) =>
-    html('thead', {}, html('tr', {}, ...names.map((name) => (name.number ? html('th', { class: 'n' }, name.number) : html('th', {}, name)))));
-  const cell = (kind, ...content) => html('td', kind ? { class: kind } : {}, ...content);
+    el('thead', {}, el('tr', {}, ...names.map((name) => (name.number ? el('th', { class: 'n' }, name.number) : el('th', {}, name)))));
+  const cell = (kind, ...content) => el('td', kind ? { class: kind } : {}, ...content);
 
   const point_table = (points, chosen, pair) => {
-    const body = html('tbody');
+    const body = el('tbody');
     for (const point of points.toReversed()) {
       const { run, gap, family } = point;
       const choose = ['a', 'b'].map((name, which) => {
-        const button = html('button', { type: 'button', 'aria-pressed': pair[which] === point.place, 'data-key': `${name} ${run.id}` }, name);
+        const button = el('button', { type: 'button', 'aria-pressed': pair[which] === point.place, 'data-key': `${name} ${run.id}` }, name);
         button.addEventListener('click', () => set({ [name]: run.id }));
         return button;
       });
       body.append(
-        html('tr', {},
-          cell('', html('code', {}, short(run))), cell('why', run.change), cell('', run.date),
+        el('tr', {},
+          cell('', el('code', {}, short(run))), cell('why', run.change), cell('', run.date),
           cell('n', `${ratio(gap.value)}×`), cell('', interval(gap)),
           cell('', chosen.workload === '' ? `${family.covered}/${family.total}` : '1'),
           cell('', String(point.line + 1)), cell('', standing(run, chosen.metric)),
@@ -266,8 +256,8 @@
       ...[...lines].map(([number, { run }]) => {
         const state = standing(run, chosen.metric);
         const alone = state === 'control passed' ? '' : `, by itself: ${state}`;
-        const swatch = html('span', { class: 'swatch', style: `background:${ink(number)}` });
-        return html('li', {}, swatch, `${number + 1}: ${setting(run, chosen.peer)}${alone}`);
+        const swatch = el('span', { class: 'swatch', style: `background:${ink(number)}` });
+        return el('li', {}, swatch, `${number + 1}: ${setting(run, chosen.peer)}${alone}`);
       }),
     );
   };
@@ -335,16 +325,16 @@
     }
     const without = two.filter((run) => !run.families.some((f) => f.rows.length));
     if (without.length) notes.push(`Only means are here of ${without.map(short).join(' and ')}.`);
-    $('unlike').replaceChildren(...notes.map((note) => html('p', { class: 'banner' }, note)));
+    $('unlike').replaceChildren(...notes.map((note) => el('p', { class: 'banner' }, note)));
     const count = (word) => rows.filter((row) => row.word === word).length;
     $('compared').textContent = rows.length
       ? `b ÷ a: of ${rows.length} rows ${count('▲ more')} take more, ${count('▼ less')} less, beyond the intervals and noise floors of both runs.`
       : 'The two runs have no such row in common.';
-    const body = html('tbody');
+    const body = el('tbody');
     for (const { family, workload, before, after, change, word } of cut ? rows.slice(0, ROWS_SHOWN) : rows) {
       const kind = { '▲ more': 'more', '▼ less': 'less' }[word] ?? 'muted';
       body.append(
-        html('tr', {},
+        el('tr', {},
           cell(kind, word), cell('n', `${ratio(change.value)}×`), cell('', interval(change)),
           cell('', workload || 'geometric mean'), cell('', titles.get(family.metric)), cell('', `${family.tier} ÷ ${family.peer}`),
           cell('n', `${ratio(before.value)}×`), cell('n', `${ratio(after.value)}×`)),

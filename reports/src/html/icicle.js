@@ -1,7 +1,7 @@
 // An icicle plot: what an amount is made of, each part as wide as its share, its own parts below it. A click on
 // a part spreads it over the whole width, one on what it is part of goes back.
 const icicle = (() => {
-  const { el } = page;
+  const { el } = elements;
   // Of the width; what is narrower is left out.
   const SHARE_MIN = 1 / 500;
 

@@ -129,6 +129,7 @@ fn head(out: &mut Html, title: &str, styles: &[&'static str]) {
 /// The script, and the end of the body.
 fn end(out: &mut Html, scripts: &[&'static str]) {
     out.raw("<script>");
+    out.raw(include_str!("elements.js"));
     for script in scripts {
         out.raw(script);
     }

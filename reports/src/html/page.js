@@ -1,14 +1,7 @@
-// What all pages of the lab share: state in the URL hash, tables that sort and filter each on their own,
+// What the pages with tables share: state in the URL hash, tables that sort and filter each on their own,
 // and links that open what they point to. Without this script a page shows its tables in their first order.
 const page = (() => {
-  const build = (make) => (name, attributes = {}, ...children) => {
-    const made = make(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...children);
-    return made;
-  };
-  const el = build((name) => document.createElement(name));
-  const svg = build((name) => document.createElementNS('http://www.w3.org/2000/svg', name));
+  const { el } = elements;
 
   // The hash is `name=value&…`, or the name of what is pointed to.
   const read = () => {
@@ -140,5 +133,5 @@ const page = (() => {
     });
     if (get('open')) reveal(get('open'));
   });
-  return { el, svg, get, set, number, enhance };
+  return { get, set, number, enhance };
 })();

@@ -1,11 +1,11 @@
 // What a reader of a report looks at one of many: the rows of a tier against a peer, the card of a workload.
 // Both are data in the page (`data.rs` says what) and become elements here when they are looked at.
 (() => {
-  const { el, svg, get, set, number, enhance } = page;
+  const { el, svg, ratio } = elements;
+  const { get, set, number, enhance } = page;
   const data = JSON.parse(document.getElementById('data').textContent);
 
-  // As `text::ratio` and `text::interval`.
-  const ratio = (v) => (v >= 99.95 ? v.toFixed(0) : v >= 9.995 ? v.toFixed(1) : v.toFixed(2));
+  // As `text::interval`.
   const interval = (lo, hi) => `[${[lo, hi].map((v) => (v === null ? '…' : ratio(v))).join(', ')}]`;
 
   // A table that sorts and filters; `rows` are those of its body, `above` one that stays on top.

@@ -99,11 +99,16 @@ impl Function<'_> {
         lines.map(|line| line.1.as_str()).collect()
     }
 
+    /// Bytes of code per byte of wasm.
+    fn per_wasm_byte(&self, code: &MachineCode) -> f64 {
+        code.bytes.len() as f64 / self.body_bytes as f64
+    }
+
     /// "x86_64 123 bytes (1.50 per wasm byte) in 45 µs".
     fn sizes(&self) -> Vec<String> {
         let size = |(isa, code): &(Isa, MachineCode)| {
             let bytes = code.bytes.len();
-            let ratio = bytes as f64 / self.body_bytes as f64;
+            let ratio = self.per_wasm_byte(code);
             format!(
                 "{} {bytes} bytes ({ratio:.2} per wasm byte) in {:.0} µs",
                 isa.name(),

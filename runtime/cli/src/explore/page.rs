@@ -63,7 +63,7 @@ impl Page {
             json!(function.body_bytes),
         ];
         for (_, code) in &function.codes {
-            let ratio = code.bytes.len() as f64 / function.body_bytes as f64;
+            let ratio = function.per_wasm_byte(code);
             cells.push(json!(code.bytes.len()));
             cells.push(json!((ratio * 100.0).round() / 100.0));
             cells.push(json!(code.compile_time.as_micros() as u64));

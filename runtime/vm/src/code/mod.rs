@@ -86,7 +86,8 @@ pub(crate) trait Supply: Any + Debug + Send + Sync {
         Err(Error::usage("this tier makes no machine code"))
     }
 
-    /// Machine code that was made or kept, as it was before it was put in place; none of other code.
+    /// Machine code that was made, as it was before it was put in place; none of other code, and of what was kept,
+    /// which is where it was.
     fn as_compiled(&self, code: &dyn Code) -> Option<Compiled> {
         let _ = code;
         None

@@ -78,32 +78,30 @@ impl NativeCode {
         &self.tables().catches
     }
 
-    /// As it was before it was put in place; `read` gives bytes of the engine's memory.
+    /// As its compiler left it, unless it was kept; `read` gives bytes of the engine's memory.
     pub(super) fn compiled(&self, read: impl FnOnce(usize, usize) -> Vec<u8>) -> Option<Compiled> {
-        match &self.origin {
-            Origin::Kept { kept, defined, .. } => kept.compiled(*defined),
-            Origin::Made {
-                relocations,
-                tables,
-            } => {
-                let mut code = read(self.start, self.length_bytes);
-                // As compilers leave them.
-                for relocation in relocations {
-                    code[relocation.offset as usize..][..4].fill(0);
-                }
-                Some(Compiled {
-                    code,
-                    relocations: relocations.clone(),
-                    sites: tables.sites.clone(),
-                    catches: tables.catches.clone(),
-                    inlined: tables.inlined.clone(),
-                    frame_bytes: self.frame_bytes,
-                    prologue_bytes: self.prologue_bytes,
-                    operators: Vec::new(),
-                    counted: self.counted.to_vec(),
-                })
-            }
+        let Origin::Made {
+            relocations,
+            tables,
+        } = &self.origin
+        else {
+            return None;
+        };
+        let mut code = read(self.start, self.length_bytes);
+        for relocation in relocations {
+            code[relocation.offset as usize..][..4].fill(0);
         }
+        Some(Compiled {
+            code,
+            relocations: relocations.clone(),
+            sites: tables.sites.clone(),
+            catches: tables.catches.clone(),
+            inlined: tables.inlined.clone(),
+            frame_bytes: self.frame_bytes,
+            prologue_bytes: self.prologue_bytes,
+            operators: Vec::new(),
+            counted: self.counted.to_vec(),
+        })
     }
 
     /// Why the instruction at `pc` faults, if it may.

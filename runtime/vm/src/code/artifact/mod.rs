@@ -366,6 +366,9 @@ impl Kept {
 
     /// Adds the code of a function, if it has some, as [`encode`] does.
     pub(crate) fn copy(&self, defined: u32, out: &mut Vec<u8>) -> usize {
+        if !self.has(defined) {
+            return 0;
+        }
         let function = self.functions[defined as usize];
         match self.piece(function.place, "a function", Vec::new()) {
             Ok(bytes) => {
@@ -382,13 +385,13 @@ impl Kept {
     /// # Errors
     /// When it is not what was written.
     pub(crate) fn function(&self, defined: u32) -> Result<KeptFunction> {
-        let place = self.functions[defined as usize].place;
+        let function = self.functions[defined as usize];
         let what = format_args!("its function {defined}");
         // Another thread may have it.
         let buffer = self.buffer.try_lock();
         let buffer = buffer.map_or_else(|_| Vec::new(), |mut buffer| core::mem::take(&mut buffer));
-        let bytes = self.piece(place, what, buffer)?;
-        let code_length = self.functions[defined as usize].code_length as usize;
+        let bytes = self.piece(function.place, what, buffer)?;
+        let code_length = function.code_length as usize;
         let facts = bytes.split_at_checked(code_length).and_then(|(_, rest)| {
             let function = Reader(rest).function()?;
             let fits = |relocation: &Relocation| {
