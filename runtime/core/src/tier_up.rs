@@ -5,6 +5,8 @@
 //! that takes. How long it takes depends on its size, how long it runs on what it does; counts of
 //! iterations and calls stand for both, since an iteration of a larger function takes longer.
 
+use core::time::Duration;
+
 /// After how many units a function gets better code, unless the embedder says otherwise. Measured on the
 /// corpus and on published modules: with less, start-up compiles functions that are done already; with more,
 /// work of ten milliseconds is over before.
@@ -30,3 +32,7 @@ pub const LOOPS_MAX: usize = 8;
 /// How often a function comes from a loop without such code, while another has some, before it gets some,
 /// too.
 pub const LOOPS_ELSEWHERE: u32 = 16;
+
+/// How long a thread that makes better code waits for more work. One that sleeps is at work sooner than a new one,
+/// and on another core than who wakes it.
+pub const IDLE: Duration = Duration::from_secs(1);

@@ -1,7 +1,8 @@
 //! Work on all cores.
 
+use crate::sys::cpu;
 use std::sync::OnceLock;
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 /// More do not help.
 const MAX_THREADS: usize = 256;
@@ -21,13 +22,29 @@ pub(crate) fn threads(asked: Option<usize>, most: usize) -> usize {
 
 /// Runs the same work on several threads, this one among them, until all have ended. There are fewer
 /// where the system has no more: the work is whatever is left to do, so that one is enough.
+///
+/// # Panics
+/// If the work does.
 pub(crate) fn run(threads: usize, work: impl Fn() + Sync) {
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            if thread::Builder::new().spawn_scoped(scope, &work).is_err() {
-                break;
-            }
+    /// Threads that are over before this is.
+    struct Others(Vec<JoinHandle<()>>);
+    impl Drop for Others {
+        fn drop(&mut self) {
+            let ends = self.0.drain(..).map(JoinHandle::join);
+            let panics = ends.filter(Result::is_err).count();
+            assert!(panics == 0 || thread::panicking(), "work of another thread");
         }
-        work();
-    });
+    }
+    let mut others = Others(Vec::new());
+    for _ in 1..threads {
+        // SAFETY: what the thread borrows is there until `others` goes, which waits for its end, even if the work
+        // panics here.
+        let other = unsafe { thread::Builder::new().spawn_unchecked(&work) };
+        let Ok(other) = other else {
+            break;
+        };
+        cpu::start_elsewhere(&other);
+        others.0.push(other);
+    }
+    work();
 }

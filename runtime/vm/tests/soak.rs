@@ -178,3 +178,60 @@ fn instances_leave_nothing_behind() {
         }
     }
 }
+
+/// Threads of this process that make better code.
+#[cfg(target_os = "linux")]
+fn workers() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("a list of threads");
+    let name = |task: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
+    };
+    let names = tasks.filter_map(name);
+    names
+        .filter(|name| name.trim_end() == "zwasm tier-up")
+        .count()
+}
+
+/// The threads that make better code end, with their engine or when there is nothing to do, and begin again.
+#[test]
+#[cfg(target_os = "linux")]
+fn threads_end_with_their_engine_or_their_work() {
+    const ENGINES: usize = 100;
+    /// The other test has an engine, too.
+    const ELSEWHERE: usize = 1;
+    const LOOP: &str = r#"(module (func (export "run") (param i32)
+        (loop $next (br_if $next
+            (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
+    if !Tier::ALL.contains(&Tier::Auto) {
+        return;
+    }
+    let mut config = Config::new();
+    config.tier(Tier::Auto).tier_up_after(100);
+    // So that there is one for each engine.
+    config.validation_threads(2);
+    let better = |engine: &Engine| {
+        let module = Module::new(engine, LOOP).expect("a valid module");
+        let mut store = Store::new(engine, ());
+        let linker = Linker::new(engine);
+        let instance = linker.instantiate(&mut store, &module).expect("no start");
+        let run = instance.get_typed_func::<i32, ()>(&store, "run");
+        let run = run.expect("exported");
+        while module.stats().functions_tiered_up == 0 {
+            run.call(&mut store, 1000).expect("an end");
+        }
+    };
+    let until_few = || {
+        while workers() > ELSEWHERE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    for _ in 0..ENGINES {
+        better(&Engine::new(&config).expect("a valid configuration"));
+    }
+    until_few();
+    let kept = Engine::new(&config).expect("a valid configuration");
+    for _ in 0..2 {
+        better(&kept);
+        until_few();
+    }
+}

@@ -1,9 +1,9 @@
 //! Better code for functions that run often: who asks for it, and who makes it.
 //!
 //! Code of the first tier counts calls and iterations down in its function's entry and comes here when
-//! nothing is left. The function is put into its engine's queue, threads that live as long as there is
-//! work make better code of it, and its entry leads there from then on. What is asked for most often comes
-//! first.
+//! nothing is left. The function is put into its engine's queue, threads make better code of it, and its
+//! entry leads there from then on. What is asked for most often comes first. The threads begin with the
+//! first work, and end a while after the last.
 //!
 //! Calls that run already go on in the old code, which goes when they are over ([`retire`](super::retire)). Those that come to the
 //! head of a loop again and again after that get code of their own, which is entered there
@@ -16,13 +16,13 @@
 use super::{Draft, ModuleCode};
 use crate::module::{Module, ModuleInner};
 use crate::parallel;
-use crate::sys::{fork, stack};
+use crate::sys::{cpu, fork, stack};
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
-use std::thread;
+use std::thread::{self, Thread};
 use zwasm_core::TrapCode;
-use zwasm_core::tier_up::{self, AGAIN, LOOPS_ELSEWHERE, LOOPS_MAX, MUCH_LATER};
+use zwasm_core::tier_up::{self, AGAIN, IDLE, LOOPS_ELSEWHERE, LOOPS_MAX, MUCH_LATER};
 use zwasm_jit::contract::midway::Place;
 
 /// When functions are to have better code.
@@ -150,8 +150,13 @@ struct State {
     waiting: Vec<Job>,
     /// What workers are at.
     in_work: Vec<Job>,
+    /// How many there are, those without work among them.
     workers: usize,
-    /// Of the process that they are threads of: a fork leaves them there.
+    /// Workers without work, who sleep.
+    idle: Vec<Thread>,
+    /// Whether the engine is gone.
+    is_over: bool,
+    /// Of the process that the workers are threads of: a fork leaves them there.
     generation: u32,
 }
 
@@ -164,14 +169,22 @@ impl State {
         }
         self.generation = generation;
         self.workers = 0;
+        self.idle.clear();
         self.waiting.append(&mut self.in_work);
         true
     }
 }
 
-/// The functions of an engine that wait for better code.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Queue(Arc<Mutex<State>>);
+/// What a worker does next.
+enum Next {
+    Work(Job),
+    Sleep,
+    End,
+}
+
+/// The functions of an engine that wait for better code. The engine's end is that of its workers.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(Arc<Shared>);
 
 impl Queue {
     /// Adds a function.
@@ -179,22 +192,27 @@ impl Queue {
     /// # Errors
     /// After how many units it is to be tried again.
     fn push(&self, job: Job, threads: usize) -> Result<(), usize> {
-        let mut state = match self.0.try_lock() {
+        let mut state = match self.0.state.try_lock() {
             Ok(state) => state,
             Err(TryLockError::WouldBlock) => return Err(AGAIN),
             Err(TryLockError::Poisoned(_)) => unreachable!("no panic while locked"),
         };
         state.come_to_this_process();
         state.waiting.push(job.clone());
+        if let Some(worker) = state.idle.pop() {
+            drop(state);
+            worker.unpark();
+            return Ok(());
+        }
         if state.workers >= threads {
             return Ok(());
         }
         state.workers += 1;
         drop(state);
-        if self.start_worker() {
+        if self.0.start_worker() {
             return Ok(());
         }
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.workers > 0 {
             return Ok(());
         }
@@ -205,7 +223,7 @@ impl Queue {
     /// A function that waits has run for as long once more. Sees to it that what waits is worked at, in a
     /// child of the process where it was asked for.
     fn ask_again(&self, job: &Job) {
-        let Ok(mut state) = self.0.try_lock() else {
+        let Ok(mut state) = self.0.state.try_lock() else {
             return;
         };
         if let Some(waiting) = state.waiting.iter_mut().find(|waiting| waiting.is(job)) {
@@ -214,31 +232,58 @@ impl Queue {
         if state.come_to_this_process() && !state.waiting.is_empty() {
             state.workers += 1;
             drop(state);
-            self.start_worker();
+            self.0.start_worker();
         }
     }
+}
 
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // Who is at the queue now may be a thread of this process' parent, and is never done. Workers that are
+        // not told end without that, later.
+        let Ok(mut state) = self.0.state.try_lock() else {
+            return;
+        };
+        state.is_over = true;
+        let idle = core::mem::take(&mut state.idle);
+        drop(state);
+        idle.iter().for_each(Thread::unpark);
+    }
+}
+
+/// What an engine and its workers share.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+impl Shared {
     /// Starts a worker, who is counted already.
-    fn start_worker(&self) -> bool {
-        let queue = self.clone();
+    fn start_worker(self: &Arc<Shared>) -> bool {
+        let shared = self.clone();
         let builder = thread::Builder::new()
             .name("zwasm tier-up".to_owned())
             .stack_size(2 * stack::COMPILER_BYTES);
-        let is_started = builder.spawn(move || queue.work()).is_ok();
-        if !is_started {
-            self.lock().workers -= 1;
+        match builder.spawn(move || shared.work()) {
+            Ok(worker) => {
+                cpu::start_elsewhere(&worker);
+                true
+            }
+            Err(_) => {
+                self.lock().workers -= 1;
+                false
+            }
         }
-        is_started
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no panic while locked")
+        self.state.lock().expect("no panic while locked")
     }
 
-    /// Makes better code until none is wanted.
+    /// Makes better code until none is wanted for a while.
     fn work(&self) {
         /// A worker that is none any more, whatever ends it.
-        struct Worker<'q>(&'q Queue);
+        struct Worker<'q>(&'q Shared);
         impl Drop for Worker<'_> {
             fn drop(&mut self) {
                 if thread::panicking() {
@@ -247,36 +292,66 @@ impl Queue {
             }
         }
         let _worker = Worker(self);
-        while let Some(job) = fork::background(|| self.next()) {
-            let module = job.module.upgrade();
-            let better = module
-                .as_ref()
-                .and_then(|module| better(module, job.defined, job.place, None).ok().flatten());
-            fork::background(|| {
-                if let Some(module) = &module {
-                    module
-                        .code
-                        .take_better(module, job.defined, job.place, better);
+        loop {
+            match fork::background(|| self.next()) {
+                Next::Work(job) => self.improve(&job),
+                Next::Sleep => {
+                    thread::park_timeout(IDLE);
+                    if fork::background(|| self.leave()) {
+                        return;
+                    }
                 }
-                self.lock().in_work.retain(|other| !other.is(&job));
-                // Nobody else may have it any more.
-                drop(module);
-            });
+                Next::End => return,
+            }
         }
     }
 
-    /// The next function, or none, and then this thread is no worker any more.
-    fn next(&self) -> Option<Job> {
+    fn improve(&self, job: &Job) {
+        let module = job.module.upgrade();
+        let better = module
+            .as_ref()
+            .and_then(|module| better(module, job.defined, job.place, None).ok().flatten());
+        fork::background(|| {
+            if let Some(module) = &module {
+                module
+                    .code
+                    .take_better(module, job.defined, job.place, better);
+            }
+            self.lock().in_work.retain(|other| !other.is(job));
+            // Nobody else may have it any more.
+            drop(module);
+        });
+    }
+
+    /// The next function; else this thread is without work, or no worker any more.
+    fn next(&self) -> Next {
         let mut state = self.lock();
         // Of several, the first.
         let most = state.waiting.iter().map(|job| job.asked).max();
         let next = state.waiting.iter().position(|job| Some(job.asked) == most);
-        let job = next.map(|next| state.waiting.remove(next));
-        match &job {
-            Some(job) => state.in_work.push(job.clone()),
-            None => state.workers -= 1,
+        if let Some(next) = next {
+            let job = state.waiting.remove(next);
+            state.in_work.push(job.clone());
+            return Next::Work(job);
         }
-        job
+        if state.is_over {
+            state.workers -= 1;
+            return Next::End;
+        }
+        state.idle.push(thread::current());
+        Next::Sleep
+    }
+
+    /// Whether this thread, which has slept, is no worker any more, since nobody has woken it.
+    fn leave(&self) -> bool {
+        let mut state = self.lock();
+        let own = thread::current().id();
+        let Some(place) = state.idle.iter().position(|idle| idle.id() == own) else {
+            return false;
+        };
+        state.idle.remove(place);
+        state.workers -= 1;
+        true
     }
 }
 

@@ -9,12 +9,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use zwasm::{Config, Engine, Instance, Module, Store, Tier};
 
-/// Runs a test under every tier of this build, one at a time: a child inherits what other tests hold.
-fn every_tier(test: impl Fn(&Config)) {
+/// The process to itself, while this is held: a child inherits what other tests hold. The embedder's handler of
+/// signals is there, and was before the first engine.
+fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
-    let _alone: MutexGuard<'_, ()> = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     static HANDLER: Once = Once::new();
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     HANDLER.call_once(signals::install_handler);
+    alone
+}
+
+/// Runs a test under every tier of this build, alone.
+fn every_tier(test: impl Fn(&Config)) {
+    let _alone = alone();
     for &tier in Tier::ALL {
         let mut config = Config::new();
         config.tier(tier).validation_threads(1);
