@@ -8,10 +8,14 @@
 //! `ASAN_OPTIONS=handle_segv=0:allow_user_segv_handler=1:detect_leaks=0:quarantine_size_mb=8`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use zwasm::{Caller, Config, Engine, Error, Extern, Limits, Linker, Module, Store, Tier, TrapCode};
 
 const THREADS: u64 = 4;
+
+/// Held by a test that counts what the process has.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// A module, one of a few hundred that differ in their types and code.
 fn module(number: u64) -> String {
@@ -135,6 +139,7 @@ fn resident_bytes() -> Option<u64> {
 
 #[test]
 fn instances_leave_nothing_behind() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let instances: u64 =
         std::env::var("ZWASM_SOAK_INSTANCES").map_or(400, |text| text.parse().expect("a number"));
     for &tier in Tier::ALL {
@@ -197,14 +202,13 @@ fn workers() -> usize {
 #[cfg(target_os = "linux")]
 fn threads_end_with_their_engine_or_their_work() {
     const ENGINES: usize = 100;
-    /// The other test has an engine, too.
-    const ELSEWHERE: usize = 1;
     const LOOP: &str = r#"(module (func (export "run") (param i32)
         (loop $next (br_if $next
             (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))"#;
     if !Tier::ALL.contains(&Tier::Auto) {
         return;
     }
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let mut config = Config::new();
     config.tier(Tier::Auto).tier_up_after(100);
     // So that there is one for each engine.
@@ -220,18 +224,22 @@ fn threads_end_with_their_engine_or_their_work() {
             run.call(&mut store, 1000).expect("an end");
         }
     };
-    let until_few = || {
-        while workers() > ELSEWHERE {
-            std::thread::sleep(Duration::from_millis(5));
+    let until_none = || {
+        for _ in 0..6_000 {
+            if workers() == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
+        panic!("{} threads that do not end", workers());
     };
     for _ in 0..ENGINES {
         better(&Engine::new(&config).expect("a valid configuration"));
     }
-    until_few();
+    until_none();
     let kept = Engine::new(&config).expect("a valid configuration");
     for _ in 0..2 {
         better(&kept);
-        until_few();
+        until_none();
     }
 }
